@@ -1,0 +1,15 @@
+using System.CommandLine;
+
+namespace HeadKvLab.Cli;
+
+/// <summary>The command-line program behind <c>./lab</c>.</summary>
+public static class Program
+{
+    /// <summary>Parses the command line and runs one command.</summary>
+    /// <returns>0 on success, 1 when a command fails, 2 when its input is unusable.</returns>
+    public static int Main(string[] args)
+    {
+        var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        return root.Parse(args).Invoke();
+    }
+}

@@ -1,0 +1,50 @@
+namespace HeadKvLab.Models;
+
+/// <summary>
+/// Which layers attend through a sliding window. Mistral: all of them (4,096 when the key is absent, as in v0.1; null turns it off, as in v0.2).
+/// Qwen2 and Qwen3: only with <c>use_sliding_window</c>, and then the layers that <c>layer_types</c> names, or those from <c>max_window_layers</c> on.
+/// </summary>
+internal static class SlidingReader
+{
+    internal static ModelConfig Apply(JsonFields json, ModelConfig config) => config.Architecture switch
+    {
+        "LlamaForCausalLM" => RefuseSlidingTypes(json, config),
+        "MistralForCausalLM" => RefuseMixedTypes(json, config with
+        {
+            SlidingWindow = json.Mentions("sliding_window") && !json.Has("sliding_window", out _) ? null : json.Int("sliding_window", 1, int.MaxValue, 4096),
+        }),
+        _ => Qwen(json, config),
+    };
+
+    private static ModelConfig Qwen(JsonFields json, ModelConfig config)
+    {
+        if (!json.Flag("use_sliding_window", false)) return RefuseSlidingTypes(json, config);
+        var from = json.Int("max_window_layers", 0, int.MaxValue, 28);
+        var slides = Types(json, config.Layers) ?? [.. Enumerable.Range(0, config.Layers).Select(layer => layer >= from)];
+        return slides.Contains(true)
+            ? config with { SlidingWindow = json.Int("sliding_window", 1, int.MaxValue, 4096), SlidingLayers = slides }
+            : config;
+    }
+
+    private static ModelConfig RefuseSlidingTypes(JsonFields json, ModelConfig config) =>
+        Types(json, config.Layers)?.Contains(true) == true
+            ? throw json.Error("layer_types", $"names sliding layers, but {config.Architecture} has no sliding window here: correct the file")
+            : config;
+
+    private static ModelConfig RefuseMixedTypes(JsonFields json, ModelConfig config) =>
+        Types(json, config.Layers)?.Contains(config.SlidingWindow is null) == true
+            ? throw json.Error("layer_types", $"does not fit sliding_window of {config.Architecture}, which holds for all layers: correct the file")
+            : config;
+
+    private static bool[]? Types(JsonFields json, int layers)
+    {
+        if (json.Texts("layer_types") is not { } types) return null;
+        if (types.Length != layers) throw json.Error("layer_types", $"has {types.Length} entries for {layers} layers: correct the file");
+        return [.. types.Select(type => type switch
+        {
+            "full_attention" => false,
+            "sliding_attention" => true,
+            _ => throw json.Error("layer_types", $"names '{type}', which this lab does not compute: it knows full_attention and sliding_attention"),
+        })];
+    }
+}

@@ -1,0 +1,142 @@
+using HeadKvLab.Charts.Sketches;
+using Plotly.NET;
+using static HeadKvLab.Charts.PlotlyRenderer;
+
+namespace HeadKvLab.Charts;
+
+/// <summary>What stands in a panel as plotly.js traces, shapes and annotations. <c>suffix</c> names the panel's axes: "", "2", "3", ...</summary>
+internal static class PlotlyTraces
+{
+    public static Trace Of(LineMark line, string suffix, bool inLegend)
+    {
+        var trace = Start("scatter", line.Name, suffix, inLegend);
+        trace.SetValue("mode", line.Style.Marker == Marker.None ? "lines" : "lines+markers");
+        trace.SetValue("x", Numbers(line.X));
+        trace.SetValue("y", Numbers(line.Y));
+        if (line is { Low: { } lows, High: { } highs })
+        {
+            trace.SetValue("error_y", Map(("type", "data"), ("symmetric", false),
+                ("array", Numbers(highs.Zip(line.Y, (high, middle) => high - middle))),
+                ("arrayminus", Numbers(lows.Zip(line.Y, (low, middle) => middle - low))),
+                ("thickness", 1.3), ("width", 3.5), ("color", line.Style.Colour)));
+        }
+        trace.SetValue("line", Map(("color", line.Style.Colour), ("width", 2), ("dash", DashName(line.Style.Dash))));
+        if (line.Style.Marker != Marker.None) trace.SetValue("marker", Map(("color", line.Style.Colour), ("symbol", SymbolName(line.Style.Marker)), ("size", 8)));
+        AddHover(trace, line.Hover);
+        return trace;
+    }
+
+    public static Trace Of(BarMark bars, string suffix, bool inLegend)
+    {
+        var trace = Start("bar", bars.Name, suffix, inLegend);
+        trace.SetValue("x", Numbers(bars.X));
+        trace.SetValue("y", Numbers(bars.Y));
+        trace.SetValue("width", Compact(bars.Width));
+        trace.SetValue("marker", Map(("color", bars.Colour)));
+        AddHover(trace, bars.Hover);
+        return trace;
+    }
+
+    public static Trace Of(CellMark cells, string suffix, ColourBar? bar, PaperPlaces onPage)
+    {
+        var trace = Start("heatmap", "", suffix, false);
+        trace.SetValue("z", Rows(cells.Values, Compact));
+        trace.SetValue("zmin", cells.Scale.Min);
+        trace.SetValue("zmax", cells.Scale.Max);
+        var last = Theme.Sequential.Count - 1.0;
+        trace.SetValue("colorscale", Theme.Sequential.Select((colour, index) => new object[] { index / last, colour }).ToArray());
+        trace.SetValue("xgap", cells.Gaps ? 1 : 0);
+        trace.SetValue("ygap", cells.Gaps ? 1 : 0);
+        trace.SetValue("hoverongaps", false);
+        trace.SetValue("showscale", bar is not null);
+        if (bar is not null) trace.SetValue("colorbar", BarOf(bar, onPage));
+        if (cells.Labels is { } labels)
+        {
+            trace.SetValue("text", Rows(labels, label => label is null ? "" : Escape(label)));
+            trace.SetValue("texttemplate", "%{text}");
+        }
+        if (cells.Hover is { } hover)
+        {
+            trace.SetValue("hovertext", Rows(hover, words => words is null ? "" : Escape(words)));
+            trace.SetValue("hoverinfo", "text");
+        }
+        return trace;
+    }
+
+    public static Dictionary<string, object?> Of(TextMark text, string suffix) => Map(
+        ("xref", "x" + suffix), ("yref", "y" + suffix), ("x", Compact(text.X)), ("y", Compact(text.Y)),
+        ("text", text.Mono ? Escape(text.Text).Replace(' ', '\u00A0') : Escape(text.Text)),
+        ("showarrow", false), ("xshift", text.Shift), ("borderpad", 0), ("yanchor", "middle"),
+        ("xanchor", text.Anchor switch { Anchor.Middle => "center", Anchor.End => "right", _ => "left" }),
+        ("font", text.Mono
+            ? Map(("family", Theme.MonoFont), ("size", text.Size), ("color", text.Colour))
+            : Map(("size", text.Size), ("color", text.Colour))));
+
+    public static Dictionary<string, object?> Line(RuleMark rule, string suffix) => Map(
+        ("type", "line"), ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
+        ("x0", rule.Upright ? Compact(rule.Value) : 0), ("x1", rule.Upright ? Compact(rule.Value) : 1),
+        ("y0", rule.Upright ? 0 : Compact(rule.Value)), ("y1", rule.Upright ? 1 : Compact(rule.Value)),
+        ("line", Map(("color", rule.Colour), ("width", 1.5), ("dash", "dash"))));
+
+    public static Dictionary<string, object?> Label(RuleMark rule, string suffix) => Map(
+        ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
+        ("x", rule.Upright ? Compact(rule.Value) : 0), ("y", rule.Upright ? 1 : Compact(rule.Value)),
+        ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", "left"), ("xshift", 4), ("yanchor", rule.Upright ? "top" : "bottom"),
+        ("font", Map(("size", Theme.TickSize), ("color", rule.Colour))));
+
+    private static Trace Start(string kind, string name, string suffix, bool inLegend)
+    {
+        var trace = new Trace(kind);
+        if (name.Length > 0)
+        {
+            trace.SetValue("name", Escape(name));
+            trace.SetValue("legendgroup", name);
+        }
+        trace.SetValue("showlegend", inLegend);
+        trace.SetValue("xaxis", "x" + suffix);
+        trace.SetValue("yaxis", "y" + suffix);
+        return trace;
+    }
+
+    private static void AddHover(Trace trace, IReadOnlyList<string>? hover)
+    {
+        if (hover is null) return;
+        trace.SetValue("hovertext", hover.Select(Escape).ToArray());
+        trace.SetValue("hoverinfo", "text");
+    }
+
+    private static Dictionary<string, object?> BarOf(ColourBar bar, PaperPlaces onPage)
+    {
+        var ticks = PageLayout.BarTicks(bar.Scale);
+        return Map(("x", onPage.X(bar.Left)), ("xanchor", "left"), ("xpad", 0), ("y", onPage.Y(bar.Top + bar.Height / 2)), ("yanchor", "middle"), ("ypad", 0),
+            ("len", onPage.Length(bar.Height)), ("lenmode", "fraction"), ("thickness", bar.Width), ("outlinewidth", 0),
+            ("tickmode", "array"), ("tickvals", Numbers(ticks.Select(tick => tick.Value))), ("ticktext", ticks.Select(tick => tick.Label).ToArray()),
+            ("title", Map(("text", Escape(bar.Scale.Title)), ("side", "right"), ("font", Map(("size", Theme.LabelSize), ("color", Theme.Ink))))));
+    }
+
+    private static object?[][] Rows<T>(T[,] grid, Func<T, object?> convert)
+    {
+        var rows = new object?[grid.GetLength(0)][];
+        for (var row = 0; row < rows.Length; row++)
+            rows[row] = [.. Enumerable.Range(0, grid.GetLength(1)).Select(column => convert(grid[row, column]))];
+        return rows;
+    }
+
+    private static string DashName(Dash dash) => dash switch
+    {
+        Dash.Dashed => "dash",
+        Dash.Dotted => "dot",
+        Dash.DashDot => "dashdot",
+        _ => "solid",
+    };
+
+    private static string SymbolName(Marker marker) => marker switch
+    {
+        Marker.Square => "square",
+        Marker.Diamond => "diamond",
+        Marker.TriangleUp => "triangle-up",
+        Marker.TriangleDown => "triangle-down",
+        Marker.Cross => "x",
+        _ => "circle",
+    };
+}

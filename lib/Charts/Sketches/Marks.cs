@@ -1,0 +1,131 @@
+namespace HeadKvLab.Charts.Sketches;
+
+/// <summary>Something drawn in a panel, in the panel's own units.</summary>
+public abstract record Mark;
+
+/// <summary>Points joined by a line, with intervals where they are known.</summary>
+/// <param name="Name">Name in the legend; marks of one name share an entry.</param>
+/// <param name="Style">Colour, marker and dash.</param>
+/// <param name="X">Positions, <c>[point]</c>.</param>
+/// <param name="Y">Values, <c>[point]</c>; not-a-number interrupts the line.</param>
+public sealed record LineMark(string Name, SeriesStyle Style, IReadOnlyList<double> X, IReadOnlyList<double> Y) : Mark
+{
+    /// <summary>Lower ends of the intervals, <c>[point]</c>; null or not-a-number where there is none.</summary>
+    public IReadOnlyList<double>? Low { get; init; }
+
+    /// <summary>Upper ends of the intervals, <c>[point]</c>.</summary>
+    public IReadOnlyList<double>? High { get; init; }
+
+    /// <summary>What is shown when the pointer rests on a point, <c>[point]</c>; lines are separated by <c>\n</c>.</summary>
+    public IReadOnlyList<string>? Hover { get; init; }
+
+    /// <summary>Whether the series has an entry in the legend.</summary>
+    public bool InLegend { get; init; } = true;
+}
+
+/// <summary>Bars that stand on zero.</summary>
+/// <param name="Name">Name in the legend.</param>
+/// <param name="Colour">Colour as <c>#RRGGBB</c>.</param>
+/// <param name="X">Middles of the bars, <c>[bar]</c>.</param>
+/// <param name="Y">Heights, <c>[bar]</c>.</param>
+/// <param name="Width">Width of a bar in units of the axis.</param>
+public sealed record BarMark(string Name, string Colour, IReadOnlyList<double> X, IReadOnlyList<double> Y, double Width) : Mark
+{
+    /// <summary>What is shown when the pointer rests on a bar, <c>[bar]</c>.</summary>
+    public IReadOnlyList<string>? Hover { get; init; }
+
+    /// <summary>Whether the bars have an entry in the legend.</summary>
+    public bool InLegend { get; init; } = true;
+}
+
+/// <summary>A grid of coloured cells; cell (row, column) has its middle at x = column, y = row.</summary>
+/// <param name="Values">Values, <c>[row, column]</c>; not-a-number is drawn grey.</param>
+/// <param name="Scale">How values become colours.</param>
+public sealed record CellMark(double[,] Values, ColourScale Scale) : Mark
+{
+    /// <summary>What is shown when the pointer rests on a cell, <c>[row, column]</c>.</summary>
+    public string[,]? Hover { get; init; }
+
+    /// <summary>What is written in the cells, <c>[row, column]</c>; left out where it would not fit.</summary>
+    public string[,]? Labels { get; init; }
+
+    /// <summary>Whether thin white lines part the cells.</summary>
+    public bool Gaps { get; init; } = true;
+}
+
+/// <summary>Text at a place.</summary>
+/// <param name="X">Horizontal place.</param>
+/// <param name="Y">Vertical place of the middle of the text.</param>
+/// <param name="Text">The text, one line.</param>
+/// <param name="Anchor">Which part of the text stands at <paramref name="X"/>.</param>
+public sealed record TextMark(double X, double Y, string Text, Anchor Anchor) : Mark
+{
+    /// <summary>Colour of the letters.</summary>
+    public string Colour { get; init; } = Theme.Ink;
+
+    /// <summary>Height of the letters in pixels.</summary>
+    public double Size { get; init; } = Theme.TickSize;
+
+    /// <summary>Whether all letters have the same width (<see cref="Theme.MonoFont"/>) and spaces are kept.</summary>
+    public bool Mono { get; init; }
+
+    /// <summary>Pixels to the right (negative: to the left) of the place.</summary>
+    public double Shift { get; init; }
+}
+
+/// <summary>Which part of a text stands at its place.</summary>
+public enum Anchor
+{
+    /// <summary>Its beginning.</summary>
+    Start,
+    /// <summary>Its middle.</summary>
+    Middle,
+    /// <summary>Its end.</summary>
+    End,
+}
+
+/// <summary>A line across the whole panel at one value of one axis, with a label at its start.</summary>
+/// <param name="Value">Where.</param>
+/// <param name="Label">What it stands for; empty for none.</param>
+public sealed record RuleMark(double Value, string Label) : Mark
+{
+    /// <summary>Whether it stands upright at a value of x, instead of lying at a value of y.</summary>
+    public bool Upright { get; init; }
+
+    /// <summary>Colour of line and label.</summary>
+    public string Colour { get; init; } = Theme.Reference.Colour;
+}
+
+/// <summary>How values become colours: linear between both ends, over <see cref="Theme.Sequential"/>.</summary>
+/// <param name="Title">Name of the quantity with its unit, written at the colour bar.</param>
+/// <param name="Min">Value of the palest colour.</param>
+/// <param name="Max">Value of the darkest colour; greater than <paramref name="Min"/>.</param>
+public sealed record ColourScale(string Title, double Min, double Max)
+{
+    /// <summary>Spells the values at the colour bar; by default with as many decimals as they need.</summary>
+    public Func<double, string>? Format { get; init; }
+
+    /// <summary>The colour of a value, as <c>#RRGGBB</c>; grey for not-a-number.</summary>
+    public string Of(double value)
+    {
+        if (double.IsNaN(value)) return Theme.Missing;
+        var stops = Theme.Sequential;
+        var place = Math.Clamp((value - Min) / (Max - Min), 0, 1) * (stops.Count - 1);
+        var index = Math.Min((int)place, stops.Count - 2);
+        return Blend(stops[index], stops[index + 1], place - index);
+    }
+
+    /// <summary>Whether white letters read better than black ones on the colour of a value.</summary>
+    public bool IsDark(double value) => !double.IsNaN(value) && (value - Min) / (Max - Min) > 0.55;
+
+    private static string Blend(string from, string to, double share)
+    {
+        Span<int> mixed = stackalloc int[3];
+        for (var part = 0; part < 3; part++)
+        {
+            int a = Convert.ToInt32(from.Substring(1 + 2 * part, 2), 16), b = Convert.ToInt32(to.Substring(1 + 2 * part, 2), 16);
+            mixed[part] = (int)Math.Round(a + (b - a) * share);
+        }
+        return $"#{mixed[0]:X2}{mixed[1]:X2}{mixed[2]:X2}";
+    }
+}

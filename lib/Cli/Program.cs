@@ -10,6 +10,7 @@ public static class Program
     public static int Main(string[] args)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        root.Add(WorldCommand.Create());
         return root.Parse(args).Invoke();
     }
 }

@@ -1,0 +1,46 @@
+namespace HeadKvLab.Training.World;
+
+/// <summary>Families of questions. The first six are reported; the others are single hops of them, asked in training only.</summary>
+public enum WorldFamily
+{
+    /// <summary>One fact about a person.</summary>
+    Single,
+    /// <summary>Retrieval-reasoning: two candidates of the same form, chosen by a logic sentence (the R2 needle of HeadKV).</summary>
+    R2Attr,
+    /// <summary>Two hops over a code word.</summary>
+    Hop,
+    /// <summary>Classification by labels that are random per document; the classes of words are learned in the weights.</summary>
+    FewShot,
+    /// <summary>A numbered passage.</summary>
+    Passage,
+    /// <summary>A code-like definition.</summary>
+    Code,
+    /// <summary>Helper: who a description means.</summary>
+    Attr,
+    /// <summary>Helper: the first hop alone.</summary>
+    Hop1,
+    /// <summary>Helper: the second hop alone.</summary>
+    Hop2,
+    /// <summary>Helper: the label of a word that is itself an example.</summary>
+    FewShot0,
+}
+
+/// <summary>Names of families as files and options write them.</summary>
+public static class WorldFamilies
+{
+    /// <summary>The reported families.</summary>
+    public static readonly IReadOnlyList<WorldFamily> Reported =
+        [WorldFamily.Single, WorldFamily.R2Attr, WorldFamily.Hop, WorldFamily.FewShot, WorldFamily.Passage, WorldFamily.Code];
+
+    /// <summary>All families, by number.</summary>
+    public static readonly IReadOnlyList<WorldFamily> All = Enum.GetValues<WorldFamily>();
+
+    /// <summary>The name in lower case, e.g. "r2attr".</summary>
+    public static string Name(this WorldFamily family) => family.ToString().ToLowerInvariant();
+
+    /// <summary>The family of a name.</summary>
+    /// <exception cref="LabException">There is no such family.</exception>
+    public static WorldFamily Parse(string name) => Enum.TryParse<WorldFamily>(name, ignoreCase: true, out var family) && !char.IsDigit(name[0])
+        ? family
+        : throw new LabException($"family '{name}' does not exist; there are {string.Join(", ", All.Select(Name))}");
+}

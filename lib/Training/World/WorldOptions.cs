@@ -1,0 +1,57 @@
+namespace HeadKvLab.Training.World;
+
+/// <summary>How often each family of facts is chosen (relative weights).</summary>
+public sealed record WorldMix
+{
+    /// <summary>Single facts.</summary>
+    public double Single { get; init; } = 3;
+    /// <summary>Retrieval-reasoning pairs.</summary>
+    public double R2Attr { get; init; } = 4;
+    /// <summary>Two-hop facts.</summary>
+    public double Hop { get; init; } = 1.6;
+    /// <summary>Few-shot labels.</summary>
+    public double FewShot { get; init; } = 1.2;
+    /// <summary>Numbered passages.</summary>
+    public double Passage { get; init; } = 1;
+    /// <summary>Code definitions.</summary>
+    public double Code { get; init; } = 1.2;
+
+    internal double[] Weights() => [Single, R2Attr, Hop, FewShot, Passage, Code];
+}
+
+/// <summary>What a training document looks like.</summary>
+public sealed record WorldOptions
+{
+    /// <summary>Length in tokens, BOS and questions included; documents have exactly this length.</summary>
+    public int Tokens { get; init; } = 160;
+    /// <summary>Smallest share of filler; each document draws its own between this and <see cref="FillerTo"/>.</summary>
+    public double FillerFrom { get; init; } = 0.1;
+    /// <summary>Largest share of filler.</summary>
+    public double FillerTo { get; init; } = 0.3;
+    /// <summary>Probability that a word of the filler may be one that facts use too.</summary>
+    public double Overlap { get; init; } = 0.05;
+    /// <summary>Probability of each helper question.</summary>
+    public double Helpers { get; init; } = 0.5;
+    /// <summary>Probability that the sentences of one group of facts stay together, as in a needle.</summary>
+    public double Together { get; init; } = 0.25;
+    /// <summary>Most questions in a document.</summary>
+    public int MaxQuestions { get; init; } = 64;
+    /// <summary>Weights of the families.</summary>
+    public WorldMix Mix { get; init; } = new();
+    /// <summary>Largest position (skip-wise positions, PoSE): the span is drawn log-uniformly from <see cref="Tokens"/> to this. 0: none.</summary>
+    public int PositionSpan { get; init; }
+    /// <summary>Probability that a document gets position gaps.</summary>
+    public double Gaps { get; init; } = 0.85;
+
+    /// <summary>Checks the ranges.</summary>
+    /// <exception cref="LabException">A value is out of range.</exception>
+    public WorldOptions Checked()
+    {
+        if (Tokens < 96) throw new LabException($"world tokens = {Tokens}: a document needs at least 96 tokens for its facts and questions");
+        if (FillerFrom < 0 || FillerTo > 0.98 || FillerFrom > FillerTo)
+            throw new LabException($"world filler = {FillerFrom}..{FillerTo}: choose 0 <= from <= to <= 0.98");
+        if (MaxQuestions < 1) throw new LabException($"world maxQuestions = {MaxQuestions}: choose at least 1");
+        if (Mix.Weights().Any(w => w < 0) || Mix.Weights().Sum() <= 0) throw new LabException("world mix: weights must not be negative nor all 0");
+        return this;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using HeadKvLab.Training;
+
+namespace HeadKvLab.Tests.Training;
+
+/// <summary>The plainest reader of a byte-level BPE tokenizer.json, independent of the lab's: split, bytes, lowest rank first.</summary>
+internal sealed class NaiveBpe
+{
+    private readonly Dictionary<string, int> vocabulary;
+    private readonly List<(string, string)> merges;
+    private readonly Regex split;
+    private readonly string[] texts;
+    private readonly Dictionary<string, int[]> words = [];
+
+    public NaiveBpe(JsonObject json)
+    {
+        var model = json["model"]!;
+        vocabulary = model["vocab"]!.AsObject().ToDictionary(p => p.Key, p => (int)p.Value!);
+        merges = model["merges"]!.AsArray().Select(m => ((string)m!).Split(' ')).Select(m => (m[0], m[1])).ToList();
+        split = new Regex((string)json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!["Regex"]!);
+        texts = vocabulary.OrderBy(p => p.Value).Select(p => p.Key).ToArray();
+    }
+
+    public int[] Encode(string text) => split.Matches(text).SelectMany(m => Word(m.Value)).ToArray();
+
+    public string Decode(IEnumerable<int> ids) =>
+        System.Text.Encoding.UTF8.GetString(ids.Where(i => i < texts.Length).SelectMany(i => ByteAlphabet.Read(texts[i])).ToArray());
+
+    private int[] Word(string word)
+    {
+        if (words.TryGetValue(word, out var known)) return known;
+        var parts = ByteAlphabet.Write(word).Select(c => c.ToString()).ToList();
+        foreach (var (left, right) in merges)
+            for (var i = 0; i + 1 < parts.Count; i++)
+                if (parts[i] == left && parts[i + 1] == right)
+                {
+                    parts[i] = left + right;
+                    parts.RemoveAt(i + 1);
+                }
+        return words[word] = parts.Select(p => vocabulary[p]).ToArray();
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+
+namespace HeadKvLab.Text;
+
+/// <summary>A value in a JSON file that knows where it stands, so that every refusal names the file and the place.</summary>
+internal readonly record struct JsonPlace(string File, string Path, JsonElement Value)
+{
+    /// <summary>Reads a file.</summary>
+    public static JsonPlace Read(string file)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(System.IO.File.ReadAllBytes(file));
+            return new JsonPlace(file, "", document.RootElement.Clone());
+        }
+        catch (JsonException error)
+        {
+            throw new LabException($"{file}: not JSON: {error.Message} The download is incomplete or the file was edited: fetch it again.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{file}: cannot be read: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Whether there is a value other than null.</summary>
+    public bool Exists => Value.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
+
+    /// <summary>A member of an object; one that does not exist when it is missing or this is null.</summary>
+    public JsonPlace this[string name]
+    {
+        get
+        {
+            if (!Exists) return new JsonPlace(File, $"{Path}.{name}", default);
+            if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object");
+            return new JsonPlace(File, $"{Path}.{name}", Value.TryGetProperty(name, out JsonElement member) ? member : default);
+        }
+    }
+
+    /// <summary>The items of an array; none when it is missing.</summary>
+    public IEnumerable<JsonPlace> Items()
+    {
+        if (!Exists) yield break;
+        if (Value.ValueKind != JsonValueKind.Array) throw Bad("should be an array");
+        int i = 0;
+        foreach (JsonElement item in Value.EnumerateArray()) yield return new JsonPlace(File, $"{Path}[{i++}]", item);
+    }
+
+    /// <summary>The members of an object.</summary>
+    public IEnumerable<(string Name, JsonPlace Value)> Members()
+    {
+        if (!Exists) yield break;
+        if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object");
+        foreach (JsonProperty member in Value.EnumerateObject())
+            yield return (member.Name, new JsonPlace(File, $"{Path}[{member.Name}]", member.Value));
+    }
+
+    /// <summary>The text here; refuses anything else.</summary>
+    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Bad("should be a string");
+
+    /// <summary>The text here, or a default when there is none.</summary>
+    public string TextOr(string otherwise) => Exists ? Text() : otherwise;
+
+    /// <summary>The whole number here; refuses anything else.</summary>
+    public int Integer() => Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out int number) ? number : throw Bad("should be a whole number below 2^31");
+
+    /// <summary>The flag here, or a default when there is none.</summary>
+    public bool FlagOr(bool otherwise) => !Exists ? otherwise
+        : Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("should be true or false");
+
+    /// <summary>An error about this place.</summary>
+    public LabException Bad(string what) => new($"{File}: {(Path.Length == 0 ? "the file" : Path.TrimStart('.'))} {what}.");
+}

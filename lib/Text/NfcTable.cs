@@ -1,0 +1,104 @@
+namespace HeadKvLab.Text;
+
+// Unicode 14.0.0; written by tests/reference/make_nfc_table.py, not by hand.
+internal static class NfcTable
+{
+    /// <summary>Deflated, base64: see the script for the lines inside.</summary>
+    public const string Data =
+        "VX3bteUqz+x7RzETOGPYmGs4GJsYvvD/KqnktU8/zFUSGMRNEiC73/q7juN3ln9v/11n+Z3/ngVQf9k5kxyCO5LWr/xb83el85eMky5kNk4Lzvjd/87fdWXkJeMaLA91Xc+v/9vH78qsipxcVXBuv8s5KMo5D8oj" +
+        "pxzilEvllMbHIVfperyMyExJ3wGwCFBYsXLI2eLUQ5yaJEa9fg9B7pfLXMbpSWUkVGqcGhyK+rwA02sv446k9avGmQmAnNm9V8qcyjNvcvD4fMhBJ803kijh/JUbY/Lvxl8KgWdvyvng78WM+Jvxd+Mvu/E8ACjb" +
+        "eQKwZ84EwJ450ZqbPXOilptCYozLzZ7BGJebApwNgPWe/VcWKzwHgHqmrKw2rqKSV/Okior7v/MFsLo2wABIBwAbi0lTs1WKXslW6QNgleKp/OqpvPVUYbMxsWqhGAldWCRGxdBbN9ZSfKAr5kBxzoo8T+SxAq9f" +
+        "bYeSnvprDraPZn0vJb05gOZvfWdw7uBQ5pR/7dSsaNfh3dKuj5M8c7tycEpwNLfbNeOp21vRric4bzy1fba3rLa3fClPjpJzCU4NTgtOD45WREMrmiXtKHBHgftxTvcVT3D/hoFUXOaO1Wz93LHEnDO06Pr4OEuP" +
+        "Qw945oXZaZwn/17jRId3dHhyTg1OC84IjpRAR89fnEh9Hz6R+j59IvVoTkdzPPOOAncUuNUJfWM1/Wu/cXGyjN/IavmwqYasI6basKmGrLeyrsi6OUTtN1XGtDJAK+NcTt9Kvy0df8Vf4i/jl/xbhcMIhbVK9Rwq" +
+        "aS1/8rFpgr8q6VmcP7X93qtbwmsTqt6/F8Oe/7X6e2+l3Exp8/eu7jN+n9JE+9Ls2Vdz9b4v9ns/f7uxN3oCYG/0DJCDM1EOQdei2j1ZVbvnYFTVsLw952E1DILhSefR1Z0nFfPFxHZmK+j0pUPwaDCApCTPPikk" +
+        "9OY5Lk0TIC0oIKngc55aCkDdi5v1iMRWoLMsse3gQdsW50GfVvG09IGeKA5aMnnqOiN1XR+vRClrRsnr5qj8zjsadscSPu8qkwq0Pt6DpcpsMBbJHrQ1Qs5OzlmX1O+5HtrFk0A6Gqj4sgOaEnE9Wpznem0NESRX" +
+        "CUAxGmvnD3W16VmHCnnCHgBdevb52vksU2eTyHrLeK+EehZ7mpmfJ8bhedCD5nWcj6/aTNSium1jzUf2V8mWZQdaUXQoMKCvuq2BTcdD8U+C5C0CyugMY3XXXUB3JL6mWgjKx9JkAupRrGkpy6Y+BlIfp2OriWm9" +
+        "26Z3emKmpQcDkA626zrS9FYD3XJmjrR8hgNZuw6iF3UwcUiVzVpV3qxYnNPReCN1H7aYZj986syepJ/60hDPzplgos+B6inmpN4zdTbMyyBnqS1z3n9IZg4of7ymyucdYkzzJFDI3BLjtqkGx2Dfp2zdfmH1bTIB" +
+        "NbfQQG+oinPH2kM3xNSBTqlaacc8YvwB9wev7vMcaEQB01TFMPSX8y1felijE7Mla8VghEMPHDtXLQvA7haHMPQOYExLwCdKoJYMbr++vD3/cYsLdh65BjLHxdEOdA9XqkCxJoAP16HnebnZAmqXHjltAI231Poz" +
+        "mfZvhmogm9GWar4PeZdsD1DYSsAqPwqwUWsyPZuj0gxFH565vCoyry95hWDucJJXVrS0XtHSeodg9Zb9OJutEqJ+RT/0GFJo/0eNHznqGG+UPEP7njNHeXNEk9cVsjzWkGFIFul8RvO5VOc+pFvrfXHaEu3tKua8" +
+        "13jdmJ7PWYszgczzSwafv/RXE/g5G1wbV2BnLx+3z9DA55yaSZiVyVXW+R7HoXEARJGn8Hl/7BSGCbBK8Pe8vudSbDoATXux5rc/X4aBPqjsFyD28//7h6HKJzeM/7C4DUGtJ0fpHwbX0PUPasZQ/webaGj+w6YB" +
+        "I4M94j/6I8VLGY7MOBhCKbcjPAuhhud7HCHf6wj5tiMYc8jyWr3Q8thK8InncoQOz46wiIuji+bJEJ6Fb+uyQCcXlwXmoLgs3PW4LHBCikvwcnNjT8BYVO8DjG/1PoCPW70PoNmr9wFUTPU+gC2p3gfQ9tXrxcqr" +
+        "Xi9WXvV64bBXrxcDU70PoDyrJHgdId92hC01ZPE+gJtQvQ/gFVfvA1j26n2wiyPkq47w7Pg1lwWmtrksMLXNZYGpbS4LdHFzCWBgm9dL9WMDDJt6qD8INSkqoHqE0KdF4mPeJwarTYyD+1jvH4PduVhGx3Au4XRu" +
+        "A7ydS7icuwAf5xJiqmRB7jEdYv9q0wtCYm9cA2bnQkjsj2vA6lxUAZeyBvTpS9FPHzuDmsCsQqNHCMmai86db8DXuaxiOxcQltC4qII74IDJuInwMq5ByNu9MGzTasDuSwI+IfZsNeB0LpoJFVoDanGxYs0sQl9e" +
+        "bFDyuUUInWF5UTEUaZ5eG8xIDYiOul0yOKc1IFb38tGEnq4Bb+NahmVcg4/nRZ9hH1wFMaq2svEYdVHAYlw+lqtxDTbPy8e65yVcvtLRYhixGvB1LlqMv1WwHM69AU/nEuYfNoZWMXRBC1iNy4pLM67B7nlRMbRF" +
+        "CwjNolmNrV4LuJyL7sM2qAV8jWuFbeMSYvdSNKuxalrA9INwngEuecBsXMtQjGuwuybDfKha7oTSeeiSqgVPKK2HLuF2JODr3Am4nQtIH6B4R2Hn2AIm43LuQNgWEJJpBYDVAlbXrITN1Qphdy4fg4qe3mfYgbaA" +
+        "t3PR4racS/g4Fy1ur3MBpw/sCcmmD6zBbUISwrltgjQ1pz+2XtdchDI2gLCPNeDpE4ZQWpfw8i4hzN4lhOXHU0r2L6zPDticy/OM7lzC4Vw+Np1LeDv3AFzOJXx/K6uw/XsFuc1IVRgbldSE028F+/q9AatrHlRC" +
+        "CxWw26I2OGxRG5zWZo4nrVRAug5TpcHNeW9huBh3lIfN89CSgNNUNTiwTVY5TwKLV07YfTWjhTBPNeD8raIM9+8NuLxRhI83ivD9cYdncP+2wxTmagPKXBG6uTqZwc2VQRkFZpBRIHSjYBncKBiU6mUGqV5CV72W" +
+        "wVWvQekkZpBOInSdZBlcJxHyaDd5hvN0jUKYjGsZLuMazD7xmKH4xCOsPs2Zofk0J+yuZyrgcD1DOF2jEN6uUQhfNzYLcLuxAcT0sp5s/zi7akAZR0IZR8L5e3yuJZigHXD9niL4/HZA6WY+Jt0MeHFCv57j4oTe" +
+        "wsn1BOHl2iP/u/Jhtxr/AzIHzRDaiM4i4iLpwUcrEzZWRCj/JoAfPn2+XB2yjlO4/TCXmY7EUcRElaMJY0qPIYz1ObYwCp6RH7ypPANiLtdn14xnO/Ct/MQo55YA8wFWOZPCql5osutWmTfLvB2z7FtlkrdU5mKZ" +
+        "kg367tKauqDwrqVyoMWuJwln4f4v2wJybzEfpzD5dP7dtGWsi3xU8THZzyk+dWvXsxjmdJlpyZiBzgem03AJ0yBfqgsW2THK5C3QpbpgUXJRXYV+oOqCTfVy+Cw9QdXVqOuyLY0Me5O1TLJtaKrn4ZbmEn7Y3kOY" +
+        "MgRO4qNebjauwFV9wjxNMhNDFZg+Yh64QM8QXqqX+FG9xJD5bMKwPpfwm9RXGfhSG4mz+MxTxCemPK8w5QkMed7IA3leycOdIFajY8iTA8d4sa6t/gSGJnc+8mAT4nziJP4NfIlPDDmT2oIln3NgKA4eRBnGHMiO" +
+        "K++AqF/KBXwJZ2D4g/TzDBfxCzA8wjydj+1qfYowylmnY4xXpcEGHtBSA0prXOvfgGIZGEfHGX8vx3DrBsaUVwf/A4UnMGJBTVDto25Q66OA0vlRD6j0Ue+PB29BbVA7KKzVsXj/8AIvx0/7N3hJAQeG9xLIhdky" +
+        "ZvooPA094NSE5BOqcV5O1R9PxERB/nnWj5o/npcHdYNaH/X+JmR06kZv3xitu1Tg2/H1Ai/x278bLb7R4tufQItvtFjUyL8b9v9GS25ophs2+0YLb7T2RgsdL+cjz0J9C/79Qn0LI7mgsdZTgNtvIY/jLsw80/FK" +
+        "wPfPaOR5MBselPNA1gdyP5DV8XI+5H6wOh/zuibwEt7Az89o47/Ofzb209dv5/TbZg941sejP1GwzBvaKqgGqn4UcqGPRcEh2DBVGzodFIwwb1948UKqiMpGsQS/eSEFV/G+gtKtjagB/vgkG5BsfJJhtuz5STYh" +
+        "2fwkg53Z85MMVmOPkOzk+RF+ip3C0lvmTQVcovO+CslOsn3kJDk+khcc8H6CpEfIQ1sn4cng5wzysnzzIy3fChJ9BfR+pD22P/Li7UoS+crTS4bd1XNMxeS7hZfO3oez8dNFXIzvuBr/4pU1Hb4PY+rJWX3R2vfD" +
+        "048drMzbzx0ML+N7mY/xHfsxhZfp5xSGYVyytnQvOqh+ODn/Ib6cbzjz9Nb95JeBHGaNjahKsWKbUoyQt2bPy10z7IcZlz3tpxmO148enu0H3/P50ccTgVZUtZROYuA41LC9h041DCf3KS3P5U6lYT/YsJ7RyYbj" +
+        "6vm516Cq/3D3/Pbs8PyGp/Nf4tv5hv3Yw1qjcw/H2EZt9QoU8RuYRx934NN3QYaTn3hQNijb+uFsfBtBHpB8uPqph+VpfuxhGGvnvb4t2fhZsqhpz/jztz3jeHlZHCmskPphjMET8mEMAmPZGJ/9giVRP5yMb3Lk" +
+        "y/iOs++9LE/xzZfh6uculqf5wYth36uZbNk3a46n56ds6JT6Yfn9lkeOv+HX+RxXbAF2YAaFZG13X97WW2uMSErh47y9+trPU5sjMDZDH67OZ3t4cPNhndwY1tGN4ennPGwnD28+zA1viR1v4Za3xJ6XZzihJXiI" +
+        "EzhOcVhuHOMYTr4XY7k8yPkwVnSccbxYg6fVYARvHkJ0rKlT2y8QnE+fTqucT/Wrx3d3jn1753j5rs/qfHzbZ/g1vsu+jW+YZz6hdXjo82Gd+rAP4tjHsO9LbZ0135g69p2pP+tbU8doQ9XW/cWW7tS5N4jJaxhN" +
+        "i3bzIiYItKH6odbb0IYPv8a39rRtfMMwlnYWRTlgQNuHk/NZW7+cb1hnV6yr6/DKcHU++xH7w/bhbnyvaxjfMcYgdF3HGHx4Od/KfJxv+PX9reXRqTsxjHPR4euL/Wn7cDK+1QVXoH04G9/GD1vX9uFqutFx8znB" +
+        "ekf3tkzi4fUaRqe3LSGmTCwrmDKxhnX6P4h1/G84/1bYIexv3w9X53MA4JW8H+7Ot2eH8w1P51tdt/MN2ynUoa5gcB3FEvXSe4kKN2+RRfBm+4gqGW93hOFk0N0RlfJO3FKMyEphtYzBsxQjashAs8jbS5fBKJlb" +
+        "yydza1h3B1ayLg8ML+dbnsf5hmGsZkgPYxWYXvKU7NjrvB9OzmeZ63K+4ex8lrmK8w2zDbcuFV5G+733CEoHXfa8TroM+1GXtWf5WZdjP+xy7KddjnXMY8/qnIcY+20eN1h7sN/eH07OZ3uey/mGs/Pt2eJ8w9X5" +
+        "rAv78P1hKkgegFhrHipIHoE4BfUyw1Jgk37OM4ilFKvyUYoRr1Ks0q0UErx9thRWy8CSeQaRPMU6glFxM1bO66rSsatKx64qvVxXlY7Rmhm+Cu/w7xCf1/hzS8j3VooRSylWwKMUI16lWJVbKSQY0zJj6Bh/d4f4" +
+        "WwdwLHnrBM5wNr7nKcZ3rON+1rd13m9YB/6WRwrn4kHx4edfpxGniEwCvWjJdjKMBejpTuVI4/EvtyqeZlRVWk6kmtKc6n7c57UNEVbb/Hmyl3//PN2pFWlW/hNpRr1K8/K30ozi+RHP86y28xTB2rgtsmQr/2Tb" +
+        "zmgbHX1PY/n09D3NKJ1MeolDhJVI+c+Qn9Hclu7UijQr44k0Uunwc0YrMZ0iWGKijClkTJQxhYwpR5qVUSLNqKo064PUlOZU99NUr01Hq14b5U8hP2NBLN2pFWlW/hNpRr1K8/K30ozimR0Vm9V2nSJY28W2XdG2" +
+        "i227om2MJfE0ls9gGk8zqirNy29Kc6r7Ca/XNkRYbWzbFW3jHtjSnVqRZuU/kWbUqzQvfyvNKB6B84zXaqM1NoK1cYu8c7SNu+ado20MTvQ0ls8g452jbdxPja/EIcJKpPw55Gc81M4hP0OiPM3KeCLNrnsOP3u2" +
+        "EuHYO8ES6dhbspVBz97SncqRZmWUSDOqKs36gC8JWJpTw0/VvQIKGYpr03/f5RNri7LH6GevGDa6MiuGje8OWLKVUSlkDSHpu3saS6TzvmsISe/d0rz8pjSnul8PeG1DhNXGTq7RyYwd3TXkZ/zoDpd5M85oh8+8" +
+        "66s0L38rzagm5WqFwJXnbcP/CJMuGowP1wa+lPGzLh2MjwzwqoxfddFgfGSArTB+10WD8ZFhqfypSwfj82ZC5S9dQBifNxNePgOOXWUXUmeobKPMDKSgzAxcQZkZyEGZGShBmRmoQZkZaEH1UNpGjVDaRpkhmEGZ" +
+        "IbiDMkOwgjJD8ARlhuANygzBFjWOUIlGnaESjTI1G+0bpmajfcPUbLRvmJqN9g1Ts9G+YWo22sf4fVeKRo1QikaZoo32DVO00b5hijbaN0zRRvuGKdpo3zBFG+2bR8x4o86Y8UbZKor2TVtF0b5pqyjaN20VRfum" +
+        "raJo37RVFO2bPea8USPmvFG2jqJ909ZRtG/aOor2TVtH0b5p6yjaN20dRfvuWEeVhJwUngXw0NaXmee7PMmJbOtNRFUKlyV3DcbxJPkkXrh8Ei98iuBywcaBt5VcLvdyvj/+2tokH3uCGYpgmWDRtevyhe1EtoUt" +
+        "oirFHqJgKwRbcQ3K6rlssWysmqkrUeNTLFW/nO8Ps3M/3cBQ8a0rSVBblFX6yEpb+x9ZaWs/7yRjw7N5YTkOq+iROvLHm2dyQjbYy5IN9rLi/tXKotDTy6KcO+IP6O07ZcEGW5SV/cqaWdmvrJmVzQ2q3cmyiJdd" +
+        "7XIyWmOFt8lohhXeJoMY+LgX3PxxJ7ruhq0WmTSvZYqwWtgCV57w96/5Ffz41bblgeS9eB7swFymbfMipiVfrFmxcriHWjEveIm/oo8358WOebHlKFglm/PCtf6euvo2PgV0K8FQlvlV8vxuXnkkRrjiJzlmsP3B" +
+        "2/t0UqfN4XDytNUQ36ExBP2FH4zF1UndpJIozGpQWRSmYGI4jyimPV/aJqXnGAmSGBkiapDqQfFMnBbAqMScKXJCVPwUUZlxC9cKijlz5MyN1JeTNeSogYrzCZwY2HMGxSP4/KXx+j4w+v8VbhYMlIOiFDVqYvRD" +
+        "atFOmHT8hEyw3vipQVEm2najOsu0UySjLMQo+qCzzB5ldpbZo8zOMnuU2VlmjzIne3LGc5Ntm9EHHLnESeLUJhX1WbBTi5Z7uFP0ycv+GtFfWHspxWxgpHtK90fdpELOl7Lc0WcvZbnVZ5fvO6jrgE392GycfA9k" +
+        "PlYzo0QOO5m224MxSFr4yhOkebB+BGIkT5PMj3WS5xV2WuwkzzP9BMBILmE7d3SSQviu2kjWW756C+stX73mlJavXjsrrl+9HvqaP9JiU+tHmursQdrpef2KaudHTpJ27py+1PyRlmo3RF+L/OC0fKl2zvlX0fxI" +
+        "S2UD29fA9nwkU4fFwH0yDzZ/fM2nxT3m9yzt3DG/VDvwmF+LODmO++sczofj/gaFFvq4vybYgdn9DQqN83F/g0KbfNxfvbTKx/3Vu1jv/dVrp5vrq9cMyfoGxa4d19dAc5jX11dUaMf6inrOj2Tn0EoezzcodkT2" +
+        "fINiQVrP1yKaTpGWyoqev4rmR1oqG/h8DeQ6EMlUO3+bn8ybJb+fkBadt4+PtPC5r/m0G8f+ZDbzu9V1cJ2PX2esAG+7ec9bd3acfp2nkoYv5FnKw0Di53TMSOIrOa6/cr3FcfsNOruG+3/w+BW+L2qYgR9RDt8Y" +
+        "6H7jfvBt8JDn+VW4iY7fX6t1ON6/trvXxXeo+eaL4fPX2+0yn5C/by/nvH6QQ3kg/zxcZsaqP+ftuP4ah8hw43vFr+P+6/l6HFvoisqH/GO7/CcDgLrKZFxyk2yQ/z68P0/In6KuDZmTl4lty+D1r+HzV57icQgM" +
+        "3KEbYhj9X5by518f1cu0wJ3lMie+e/x4e7FR6f309mKbUmIcecPbTu9naN76qC2JN3PbxwjbE4yB5Hl+eXfvf2xNyqmoCGxMSlL/XAdfTXd5eMM7n8txYnsVU3Fh7F5/9oL8x+H9dhX0w+HlX5Cfb6IbhvzP6/LD" +
+        "GIymOXah/+8qPvqf7zYa5k1Q17Pr10ZTnufXnikZ3l+/1FcXQ4U0Lpn9r/zwMPp8XJ6cfqU/4l+/siN//rVVvUw4HP1o3g/QmI3uhWHMn64+x1TG2hEf8tft/ZB5k6XxgpErK55d6MPT+5Ah94ytMfxiPhySB/P/" +
+        "SY4xXRrvvA2fKD/7nCmMcX28TBjCfnTxM8bx8b6CRSznEob8jF0yDPmf29sFW9kvzXOGblXNbRjNfitmBsYS81DyrL/1BavZ51Y5L3WF93/hlxc0H9CV9Tg9v93qSg+gO1ppXj42tOXSvMXUb3wZ3TDfSLq9XljZ" +
+        "sqeXX/kuw+HrBea2LrWx8tKoeZ9j6qMPVS/6/1re57zN7cVl5m1u01yFd9hzVvlYv3P6uEDEekvnwIL3fbvMjQFz3etqjJNRP8CO9yQ9ia6sl+YnDHorVXzKP5Uf6/eU3mMo/6k5DJtescgdY/4v9SeMe09aI439" +
+        "rzmAaTpOjVHj+t1eF29y+QKi4ZPf5vB+4E0u7zoM802fpfx8F0pt4U0uFYlhvvg/vc8xhGNKt6ALBq9GDWP+vNItvMlNw8cRU7PW5esOy7jeTfn5kQKtC97kvh7NNbp9KcP7DX9qOoQZ5zO83kH9mbwtvMk9NXZw" +
+        "b1ruwpRf63Sg/x/ZPojbD/Xh6PxQgsuGDW5nJKdh6J8jymcgYlY5mD9JcxVuU0lTeRgNcHv/YHfXDtlTDD9Ul7dxnn/zarL/NdaT+kfjNdH/V/N+m4yQ0TyBc9DWJUz7pXU6GV3yeruwPErdKnP+rUH4c+XRHIaD" +
+        "h/Xo4z75Ys0t2V5+LEPP0v6qnzHdO91Fw9A/6fK68BjWifiwv002HU4g5pkw16/0ErzBNtQWmBnYVJWD+VNv5cf65Tvmhi0AV+VD/kN68ubXXjRG6O6y5BtAndUyXH6ojE9HwXVsp+YkXMZWtRYwJD3LJi76D00Y" +
+        "8vNo0jD6v2qNY/pCZ6mchnHXHMMw16bx4oUvvx1imPY3e1t44fvKR1r8BMmhZ/n6UBFG//eqcqj/ZVvhr47QV3CnCt85MszAX8kDkwyd6HI+jOxJXg4/dvCcXv7Db7u83odwXPvWuoaJKjFGcI8q3yQzTP2jef7c" +
+        "f3qbQbZV48K3PhnjZpjzX/YLZhX2zucn3wetsnd8I7Rll5nvhPbpMvOt0CWd+XL9ymewK97Xx8s+y9K8rpf+j3Tdi/XbNWde+m+yBWgqdLqepf7XPOEbo6/WAvatJZ/en5hSjacdhhnNM1w2uN29yA/ZtL9a73C4" +
+        "MT+8TzDkqNvL57ukTfqQL+zw0w+G6b+9KhPrdwa//9qdvF5e7K7hMvNd07TER/8fmtuYsv0uKgf+2xt56P9c3m+b+v8ymefBN2QOj2GFqSuMJjHM+eO+3IT/39YjPj+E5L73PMx/fh1j/lRfs/Pg/LF3QYDZ/3k5" +
+        "pv+QH8eT38FRHvT/G3Vh/Z75cIz+Ly7/5Js8vbjMcBdqdVsw+T2m031RhmW3KykP+rAuYfShx4YD83K8KD/6cPg8nHxhZ/gegW4QbLO3F8Pf1q38mAPbdfhM3He43zLhRsDP6Y4LdMUlDJ3ArZZhzLfuPi2DwlGV" +
+        "y0N/m0664Qc+rfoQSxf7H6+Xoe1VccaMqNyuJyf87XK84if2m9cFf7toX8BX90ty/T/hb5fL918MaodqUX7oK/nhDHQvUGqOYS+6xuKivzrFN39VZfLLVlXywF/l+YFhvv0X5dBed8+T+f739n7L9kKB90nmCwWv" +
+        "+FjvdbicfHG1a74xmvJx32Daq6unjy+jKXfSsxjrU/JkRiK6rpswzy1HHu4XonzuFy7l5xva7idMqKGmfeikvz18Xzbpbw/NDXRlo5NrOHH+CDOQQ+2Fv92m+pCRlNN9tkl/+9bcNn/bfY+Jpdte1/981aC9Wfkn" +
+        "9ZvLD38beyjvE/jbne8MGoa/lJqeff+D4a9m10X8kk8fbjsm/O1Ox8cw5vDtvu6Ev91v99UnhrkvrU0slf4c3ifVvgmlZ9vfnK+016/yY7237eNbOf+lE2DG6uH+yYS/nXJygz0rG+DOwYRjnV93vGajYfMw/8kw" +
+        "yZhYjZ8p8E3IZJgk3202TKUQfL5qvBSyT8PsynrSsY4FQMca/xzzpV5XppNvycakbOtPAfE9WfSQY4YYulHkJ5EKd1jEdKynO68c83JrkZtj/Yh/EXtdDJHcVbhwM+OywZbW49GzfFPQDeSE31FPDUYffwsMjnU9" +
+        "fYM66VjHYqNjLedsdr7mv4T5JTl3+CYd61w8Px3roolOxzoULh1rHSLMwVfq/VBjDhq2yE/HVJOPIZLaIE3YvXB65uBb5o+eZdjzEp5/i3nQsMnAwD/6FvbgxmxKBh6sXD52dKzT9AkHx/ozBpNhts3rndxYStlN" +
+        "htlqUsKxbtWN/YRjDaxy6p8hoWNdJTN0YdNh2ZwMUc3KM4m9/ycVjTscc/I161syPH+Ln471aiqTjl1xzJeqQyngsbalpOBYf4sfU7BfGi/YjX7JwGCp9Kb+v/l5OfU5bEgf7pxN+NTf4odj3eetZ+efMYNj3eWI" +
+        "8CNtn4K4/zb2/GJRn1JAKOJTHGhev7v3CRzrT3HQsd5SFu5Yu/x0rE+tOzjWg1cnhulYu/M9+SZXKJfV/4z0oqLRuGCoPqXDN8H6If76U0BwrMct4w3HOg4oJ6+tUtdA8uNXIHwE+Lmt63q823nie0t18OXFQyqL" +
+        "30o51HxkTSXJmMB3SmW59zjhXacW7s7D49EsPLi1sF69MRELP67i3sCNuVgYKqjXizCtyzvsa5NG3iKTk3xjKf8n+Qla6dBYz/FX2BZpjeCneZxcTvJM8vwjIcST/kgoML6wHyR0GDcYQXJ/Uf5IaOKn/pFQwNxd" +
+        "BDnUYpFoIr8pE6RtUf9IKGN+XSZItuj9SKy+8v41IdOt/WsCT/PeP5kxwOX9kxl+RXn/hIRrUd72R/I09U9mdur7JzPP9N4/mXmsZ80fTi715HbyUYtEvhLDLnXPg3EkJ516+1yVcZZx7j/ONMy4DnH4ARJ+yerk" +
+        "L1/kOfkdEnLSx7kYYHbyc7H8RtVrnPXHKcyT+alT/Nrnp6zkzC8rfpzDOO9/OA+//MLPap324dSzzG2c2zjj4/A8l7/FfvkBBn6zg79NH376n/G28fp/efwGYaSYHeDf8z+8LV7649kBInnXf3inePk/vOQ8yovf" +
+        "8d96b/uiFNv2H97z+3KHLLe1w3N/vP2ffJJvHf/JR16CC0Nnx24ZSPCDTKYhSSQQpr5JXL90nGYcSfHTTGbpSZTYF5DgB5ruWwSmrwIBQGDy8j7QCUxd3zeSmLGZIMETlRXCMZxhRNEPRKhXlPDGroMEFMlp3g8I" +
+        "7tfOGgT9t6ayoXfTUczjIMVgpVsy8BMM/OSXE+bEqeyTnwYsWU3iJ3fPEfl4QjqjpsEtb5Q9mRLEHT4kCXid43zUQCrbc0cSXz/yWInNS5QrR7bErfIlEXhXk+zciwQP25u6OHH3FY1ldBk6RUQJV5REjU0aiRa7" +
+        "NBI9vFQSGKPriAL4KZwjKr3jVJwEr51ylPbEPo8EP4lTorTN2yk1jpr+aupg6vmrqaXU8n/E9V8iYxy4aXWKr4Y1zUCq92upIm4pr+g4fmz1uGtUyxa96kaqeb9eIHHzjEjNo4r/Zt3Fk5hYEtT2OQeBFuUqgoo/" +
+        "T40D1X7eKo3XOeWUpLQApUgc6v8SsmH/ULDlFVH/S7TYFpDg3mGqCTQC5Y4CuHtYIQHaA59VxIpNNomHKRo7qv4aw4W9ZnFXG0T5DmdIoD39VYfweqetINCetuMZtKcfGlXe8LQuQfnyXr8kG7/+zEF3onNzr0Hl" +
+        "l8DPHJORb/D1HQ/dJEIe3tRGgwo/8HZq8PkG3wgtxcueUUXww+FnnRouaG9Qr57ie3zjlRC88pmnBOc3mWZStVDBZTxRAr/5XSUDoy1qdBDDLOqO0mijj3iGFvqKbPd/icX4phX5+L3wpXHly3z3V+t3fwWCr/Pd" +
+        "W9kYHXTep/Jxq3pvLQKsurKiu7hZ3TEDuVtd0V0M7Ghd48L96goNzw2rn7SQoDu3IgUtWqEpG0O2nhg+7lqfHBVZxNYbMtBp+sqjE1jV39y6Pk19x73r80ogbl6fV6IyKqknNY/b12dLBu5f36Re4Dt+n23r9Keq" +
+        "lhE/BNNjalgw09klKr8F0z8R6N/eaixf9XtjuaHR5b3VILsiCgWErWya11DhfN/v3WrrsECymPsj/X8UdlTpCIKjFAMzyn+JyrA8zQAYonSlW83FvjbV85EY0BhlRxPh05UdnTwsxFDt4K2R36iQQKP2Uofx3ohB" +
+        "mE5wG7DVe5M3pzFTGKE4wiozCGyEgeUbhH4oR4KxZdiCi8I2/YhWTH6QPrTqtIOGKKHHqQOJ8d8UnjWENzHvOIQgsUDcavdkHEdY6MmDwalZM3ky+OiZ+zsaJHFG7AcJHkaH9r55mxqqAfujmor6il+fTrd6BLOi" +
+        "pmjpzS8jliiAQXT8sIJT/DxiTE94eTWF1uC7hFeYFvhr9YrZybcJr1hi/GRvusOG8W4pxzThF1SuJePNz6co8nLzxu+aSQ1f/A5BLIrFL7O0SCm80ZRwi99mCceCUUw8PHOix0EqCd5yfykTc/M4NES8aCox5+Al" +
+        "1brVPL5bWMN/YJTqfQax4zAWhAUThyJlbNSMXuCm8Izlxi3hOdTuhwdDh/qe35OpQ8JhM9iPqdbZ134eVfr0OGQiMeKUiQRGqKUQ5+aZk/qK/89AC536PNyvh/bmJ6HvaN3Db0aGe8Xrp9YlKe+felEb7ALqS4Hj" +
+        "feUqUV87k1a1/DypB9uQwBAxxMiJFscEJNCikaNsvvk5JRy/WzrCCPKjcDPsI6Mor/rlexhdo25g8PEKO8Pw4zv6hB/UvfpU3/HDpnf45AwCW7GQ+XnTO3xW3krdQ43gtZSf2JGw4zvVyu+LXzMsDT9zfj5HpA2m" +
+        "Rb9ufrHyqwom6Vq3Rn3zs5V31MUPMISu2/x0Zbj/m59gkPPEKLX6yExbmNqjdcA4NR0pJgtUq48WkkWqPa2L4NWBRpNOS7r84ipZtBrKziJ4Kimbxni1+tbIBov0XJeIOw4sk4Ws1XeFPJx4HiCXLGqtPjsE4nu6" +
+        "UdzJYdolKB4v7R4UYxeWms4v1PmhUrLoNR2IJgtfa4fWBePXsHriGX6aIU8RnU76I2KQkKy8/4r1xyA27LCSuujkaWsO4uEZvXxki2Q7tYQZypbyJVeYwWwtye4zmk0Hs8nC2VqSAmY8G7ZOR+RDm1KPJH4jdMRD" +
+        "GKfcviIw+XLX4uKVWbtkehjY1q4eQmCgXjmzFtrGsH4nsJF976j2+S/B6Iasbkm83i0qgB989qPjZAFuLccsYoRblrvBELdrx1hc/G5lkqD8T0zyujQyF8N8YiJfbNGS0uTJiCKekoW6wRvSiqRhb/WMJAxU5ltA" +
+        "TvH+ZEc7+BnvcuSoGkpi72jI/uUj+hwbJR1eJwt7w0NyYamjSEkouI6pnLIFvOYAFYsg80MOMRkZ/9akBi0A7o/ocTieLAQuf7OZd3KxO2EQXD60oWYUXD5iNvP/MdI9fLJAuNZz1Loj8i95KFxfQZwoQaaOwXCp" +
+        "1KTy7HquBMEmVblejIgDJYttMXF+J5w8KG5o28qouHyGmuA1nV/xJYuLazNay0+ezBzZMFJltJCPjZpS07yQ/i+FVk1tZBggl5OObxghl8ody40xcnfoCX765NZ5AqPkctKOiTfcCfsDCcgv0K8nyoPRTTNSOsPI" +
+        "NEP4mdsV/WfBckdkw/wrHhaaLF6uPaEaKr/AJ++ZEXPtCbXID6C80YrGmMVQLo1fBQz1C3uU6qdBsGUCFcsSe6Z8FTWQr1rAvQvKgj/U6dBu0FWxxmAA2g6Fgl1T2zvyzbhISRZCl2p+IglDVUtSqxhGd2gXxjg6" +
+        "JM2QcDMCVEl8qePif5LlFNv1qPjOSxu5wwyn66dOmBhPl7NsKAPq+hmSd/uvrqIANqrFBOFrILV9abS88P5FTaM0zbC6vv0MY+t6OtTVFlw3oi5+RauGFJv/aZGewc6pp1ijYCJFC5HfSknaiA3bN93xDGMcv5RC" +
+        "Ip7h/4ekDSjD7FL1r9slD7TzwMjkkXZXrHgszn7FFMO2qV9hs9DKfsUwQa5+fRUx3EVbdMbb6f47ecDdJTfRIu7izIohd/0K/TF5tfYEASVRPx0+Ofdis8zAO6TFQE9+TzNFEmPHtTFg8F3PoWSxceolnBv+Fxnt" +
+        "Twr+T1E6OGUEXqo7hRgYpaLNDoPwcqkqHFsn5Iv+x9/UjljjNz/ZHtLyxrCGHeaVYQ1DxzvDKueL0Xi9hiPFW8M6g0CbPOYtWUBeb4fmEC8O6xuV3nEDmSwmr7dY1Lw7bJ84GKYWquRmi7TVZVxebzp2YGBe7zGL" +
+        "+XnREj4VPPzeY21i69R7TBQo8dS+BkFL9v6Vzfgw7Tp53JNr+BjQn72HgrDXHuX6MkYvtT7jISiINnTwxDg9LJ5I4qfcQu0tixSWeNg86aY0WayerkeTBev1VSQDNk+prdAwD+MvQuFjlsHAqR+4e3rC5WDI3ucT" +
+        "Y/eU2g7zBCWZjh7LHiquP+G5YjeBPZQmAP+7r2eHrDzm//oIf/v7RAk7LnCThe+lXmKq8eWxXqKJmAsjTh4YwzeOWAsv73rPIDBQmB6qiv9P2BmtwgKGsxhVdRAxhAzlS0+kTF4Xqxkvg3FjemAHNbKO3xnOB00W" +
+        "owv7CjMeFfED5WEl0AfDL0eTxfSlv57lZ1lH6C+G9VVtMRnXV57Q8NhBwZRFSuVdQ5g7bqFG0kkpo/vyjC0Bv9s6WxTOa+xXo8ENFHy2eAjO0fyqepgUrhJ2ULrwThbm9xGM8xs9DRFo1Cg6N2Oo3+hauIz1y7c8" +
+        "PAb7jfE9hEYNWSCG+42x4pnGd2FeEfzu+QoCc2/wStmpGdfuyYL+sGAjhZ9p1ekhw/7y+krAclpvpKBFj5Y0IwLhukQ+zKa8dJrBAME0T9l2vk2RZjoiYyYl88bwwfFqjTN+MD9yDBlAOF7NI0YQjjg/ZAjh2F/h" +
+        "k8QWgTbtMwpAm/YVRWOYZqUL9X8=";
+}

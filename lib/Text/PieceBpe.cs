@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using System.Text;
+
+namespace HeadKvLab.Text;
+
+/// <summary>
+/// BPE over characters with byte fallback (Llama-2, Mistral, any SentencePiece BPE): a character outside the vocabulary
+/// becomes its UTF-8 bytes' tokens &lt;0x00&gt;..&lt;0xFF&gt;, or the unknown token where those are missing. Our own loop: the
+/// package's BPE has no byte fallback. When no token has a blank mark '▁' after another character, no merge can cross
+/// such a place, so a text is cut there (same ids, a cache instead of one long word).
+/// </summary>
+internal sealed class PieceBpe : IWordEncoder
+{
+    private const char Blank = '▁';
+    private const int LongestRemembered = 24;
+    private const int MostRemembered = 1 << 16;
+
+    private readonly Vocabulary _vocabulary;
+    private readonly MergeTable _merges;
+    private readonly PieceBpeOptions _options;
+    private readonly int[]? _byteTokens;
+    private readonly bool _cutsAtBlanks;
+    private readonly ConcurrentDictionary<string, int[]> _remembered = new(StringComparer.Ordinal);
+
+    public PieceBpe(Vocabulary vocabulary, MergeTable merges, PieceBpeOptions options)
+    {
+        _vocabulary = vocabulary;
+        _merges = merges;
+        _options = options;
+        if (options.ByteFallback) _byteTokens = ByteTokens(vocabulary);
+        _cutsAtBlanks = vocabulary.TryId(Blank.ToString(), out _) && !vocabulary.Tokens.Any(token => HasInnerBlank(token.Key));
+    }
+
+    public void Encode(ReadOnlySpan<char> word, List<int> ids)
+    {
+        if (_options.IgnoreMerges && _vocabulary.TryId(word, out int whole))
+        {
+            ids.Add(whole);
+            return;
+        }
+        while (_cutsAtBlanks && InnerBlank(word) is int cut and > 0)
+        {
+            EncodePart(word[..cut], ids);
+            word = word[cut..];
+        }
+        EncodePart(word, ids);
+    }
+
+    private void EncodePart(ReadOnlySpan<char> part, List<int> ids)
+    {
+        if (part.Length > LongestRemembered)
+        {
+            int[] symbols = Symbols(part);
+            Emit(symbols.AsSpan(0, _merges.Apply(symbols)), ids);
+            return;
+        }
+        if (!_remembered.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(part, out int[]? known))
+        {
+            int[] symbols = Symbols(part);
+            var own = new List<int>();
+            Emit(symbols.AsSpan(0, _merges.Apply(symbols)), own);
+            known = own.ToArray();
+            if (_remembered.Count >= MostRemembered) _remembered.Clear();
+            _remembered[part.ToString()] = known;
+        }
+        ids.AddRange(known);
+    }
+
+    // Symbols are token ids; a character that only occurs inside tokens has a stand-in beyond them, an unknown one its bytes.
+    private int[] Symbols(ReadOnlySpan<char> part)
+    {
+        var symbols = new List<int>(part.Length);
+        Span<byte> utf8 = stackalloc byte[4];
+        bool unknown = false;
+        foreach (Rune rune in part.EnumerateRunes())
+        {
+            if (Symbol(rune) is int symbol)
+            {
+                symbols.Add(symbol);
+                unknown = false;
+                continue;
+            }
+            ReadOnlySpan<byte> bytes = utf8[..rune.EncodeToUtf8(utf8)];
+            if (_byteTokens is not null)
+                foreach (byte b in bytes) symbols.Add(_byteTokens[b]);
+            else if (_options.UnknownId is int id && !(unknown && _options.FusesUnknown)) symbols.Add(id);
+            unknown = _byteTokens is null;
+        }
+        return symbols.ToArray();
+    }
+
+    private int? Symbol(Rune rune)
+    {
+        Span<char> chars = stackalloc char[2];
+        ReadOnlySpan<char> text = chars[..rune.EncodeToUtf16(chars)];
+        if (_vocabulary.TryId(text, out int id)) return id;
+        return _options.StandIns is not null && _options.StandIns.TryGetValue(rune, out int standIn) ? standIn : null;
+    }
+
+    private void Emit(ReadOnlySpan<int> symbols, List<int> ids)
+    {
+        if (_options.StandIns is null)
+        {
+            ids.AddRange(symbols);
+            return;
+        }
+        Span<byte> utf8 = stackalloc byte[4];
+        bool unknown = false;
+        foreach (int symbol in symbols)
+        {
+            bool known = symbol < _vocabulary.Size;
+            if (known) ids.Add(symbol);
+            else if (_byteTokens is not null)
+                foreach (byte b in utf8[.._options.StandInRunes![symbol].EncodeToUtf8(utf8)]) ids.Add(_byteTokens[b]);
+            else if (_options.UnknownId is int id && !(unknown && _options.FusesUnknown)) ids.Add(id);
+            unknown = !known && _byteTokens is null;
+        }
+    }
+
+    private static bool HasInnerBlank(string token) => InnerBlank(token) > 0;
+
+    private static int InnerBlank(ReadOnlySpan<char> text)
+    {
+        for (int i = 1, hit; (hit = text[i..].IndexOf(Blank)) >= 0; i += hit + 1)
+        {
+            if (text[i + hit - 1] != Blank) return i + hit;
+            if (i + hit + 1 >= text.Length) break;
+        }
+        return 0;
+    }
+
+    private static int[]? ByteTokens(Vocabulary vocabulary)
+    {
+        int[] tokens = new int[256];
+        for (int b = 0; b < 256; b++)
+            if (!vocabulary.TryId($"<0x{b:X2}>", out tokens[b])) return null;
+        return tokens;
+    }
+}
+
+/// <summary>How a <see cref="PieceBpe"/> treats what its vocabulary lacks.</summary>
+internal sealed record PieceBpeOptions
+{
+    /// <summary>Whether unknown characters become byte tokens.</summary>
+    public bool ByteFallback { get; init; }
+
+    /// <summary>Whether a word that is a token is taken whole.</summary>
+    public bool IgnoreMerges { get; init; }
+
+    /// <summary>The id of what has no other token; null drops it.</summary>
+    public int? UnknownId { get; init; }
+
+    /// <summary>Whether neighbouring unknown characters share one id.</summary>
+    public bool FusesUnknown { get; init; }
+
+    /// <summary>Symbols, beyond all ids, of characters that occur in tokens but are none themselves.</summary>
+    public IReadOnlyDictionary<Rune, int>? StandIns { get; init; }
+
+    /// <summary>The characters of those symbols.</summary>
+    public IReadOnlyDictionary<int, Rune>? StandInRunes { get; init; }
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace HeadKvLab.Text;
+
+/// <summary>
+/// Reads Hugging Face's <c>tokenizer.json</c> with a BPE model: byte-level (GPT-2, Llama-3, Qwen) or over characters with
+/// byte fallback (Llama-2, Mistral). Every part that changes ids is either done exactly or refused by name.
+/// </summary>
+internal static class TokenizerJson
+{
+    public static TextTokenizer Read(string file)
+    {
+        JsonPlace root = JsonPlace.Read(file);
+        JsonPlace model = root["model"];
+        if (!model.Exists) throw root.Bad("has no 'model': it is not a tokenizer.json");
+        string type = model["type"].TextOr(model["merges"].Exists ? "BPE" : "without a type");
+        if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported");
+        RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.GetDouble() == 0);
+        RefuseUnless(model, "continuing_subword_prefix", v => v.ValueEquals(""));
+        RefuseUnless(model, "end_of_word_suffix", v => v.ValueEquals(""));
+
+        var (preTokenizer, byteLevel) = TokenizerJsonParts.PreTokenizer(root["pre_tokenizer"]);
+        INormalizer? normalizer = TokenizerJsonParts.Normalizer(root["normalizer"]);
+        if (!root["decoder"].Exists) throw root["decoder"].Bad("is missing: without it tokens cannot be joined to text");
+        var decoding = TokenizerJsonParts.Decoder(root["decoder"]);
+        if (byteLevel && !decoding.ByteLevel)
+            throw root["decoder"].Bad("should be ByteLevel: the pre-tokenizer is, and nothing else can read its tokens");
+
+        var own = new Vocabulary(file);
+        foreach ((string token, JsonPlace id) in model["vocab"].Members())
+            AddToken(own, id.Integer(), token, decoding, special: false);
+        if (own.Size == 0) throw model["vocab"].Bad("holds no tokens");
+        List<AddedToken> added = ReadAdded(root, own, out int firstFree);
+
+        IWordEncoder encoder = byteLevel ? ByteLevel(model, own) : Pieces(model, own);
+        var all = new Vocabulary(file) { DropsLeadingBlank = decoding.DropsLeadingBlank };
+        foreach ((string token, int id) in own.Tokens) AddToken(all, id, token, decoding, special: false);
+        foreach (AddedToken token in added)
+        {
+            if (token.Id > firstFree + 1_000_000)
+                throw root["added_tokens"].Bad($"gives '{token.Content}' the id {token.Id}, far beyond the vocabulary of {firstFree:N0}: the file is damaged");
+            AddToken(all, token.Id, token.Content, decoding, token.Special);
+        }
+
+        JsonPlace config = TokenizerFiles.Config(file);
+        var (before, after) = TokenizerJsonParts.PostProcessor(root["post_processor"], all);
+        var pipeline = new TextPipeline
+        {
+            Literal = new AddedTokens(added.FindAll(t => !t.Normalized)),
+            Normalizer = normalizer,
+            Normalized = new AddedTokens(added.FindAll(t => t.Normalized)
+                .ConvertAll(t => normalizer is null ? t : t with { Content = normalizer.Normalize(t.Content) })),
+            PreTokenizer = preTokenizer,
+            Encoder = encoder,
+            Before = before,
+            After = after,
+        };
+        return new TextTokenizer(file, all, pipeline,
+            before.Length > 0 ? before[0] : TokenizerFiles.ConfiguredId(config, "bos_token", all),
+            TokenizerFiles.ConfiguredId(config, "eos_token", all));
+    }
+
+    private static void AddToken(Vocabulary vocabulary, int id, string text, TokenizerJsonParts.Decoding decoding, bool special)
+    {
+        bool rawByte = decoding.ByteFallback && text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
+            && byte.TryParse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _);
+        byte[] bytes = rawByte ? [byte.Parse(text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture)]
+            : decoding.ByteLevel ? ByteAlphabet.Read(text)
+            : Encoding.UTF8.GetBytes(decoding.Replaced is string mark ? text.Replace(mark, " ", StringComparison.Ordinal) : text);
+        vocabulary.Add(id, text, bytes, special, rawByte);
+    }
+
+    private static List<AddedToken> ReadAdded(JsonPlace root, Vocabulary own, out int firstFree)
+    {
+        firstFree = own.Size;
+        var added = new List<AddedToken>();
+        foreach (JsonPlace token in root["added_tokens"].Items())
+        {
+            var read = new AddedToken(token["id"].Integer(), token["content"].Text(), token["special"].FlagOr(false),
+                token["single_word"].FlagOr(false), token["lstrip"].FlagOr(false), token["rstrip"].FlagOr(false), token["normalized"].FlagOr(true));
+            if (own.TryId(read.Content, out int known) && known != read.Id)
+                throw token.Bad($"gives '{read.Content}' the id {read.Id}, the vocabulary gives it {known}: the file contradicts itself");
+            added.Add(read);
+        }
+        return added;
+    }
+
+    private static ByteLevelBpe ByteLevel(JsonPlace model, Vocabulary vocabulary)
+    {
+        for (int b = 0; b < 256 && model["unk_token"].Exists; b++)
+            if (!vocabulary.TryId(ByteAlphabet.CharOf((byte)b).ToString(), out _))
+                throw model["vocab"].Bad($"lacks the byte 0x{b:X2} while 'unk_token' is set: a byte-level vocabulary holds all 256 bytes");
+        var merges = new List<string>();
+        foreach ((string left, string right, _) in Merges(model, vocabulary)) merges.Add($"{left} {right}");
+        return new ByteLevelBpe(vocabulary, merges, model["ignore_merges"].FlagOr(false));
+    }
+
+    private static PieceBpe Pieces(JsonPlace model, Vocabulary vocabulary)
+    {
+        var table = new MergeTable();
+        int rank = 0;
+        foreach ((string left, string right, int result) in Merges(model, vocabulary))
+        {
+            vocabulary.TryId(left, out int leftId);
+            vocabulary.TryId(right, out int rightId);
+            table.Add(leftId, rightId, rank++, result);
+        }
+        int? unknown = null;
+        if (model["unk_token"].Exists)
+            unknown = vocabulary.TryId(model["unk_token"].Text(), out int id) ? id
+                : throw model["unk_token"].Bad($"names '{model["unk_token"].Text()}', which is not in the vocabulary");
+        return new PieceBpe(vocabulary, table, new PieceBpeOptions
+        {
+            ByteFallback = model["byte_fallback"].FlagOr(false),
+            IgnoreMerges = model["ignore_merges"].FlagOr(false),
+            UnknownId = unknown,
+            FusesUnknown = model["fuse_unk"].FlagOr(false),
+        });
+    }
+
+    /// <summary>The merge rules in either notation, "left right" or ["left", "right"], checked against the vocabulary.</summary>
+    private static IEnumerable<(string Left, string Right, int Result)> Merges(JsonPlace model, Vocabulary vocabulary)
+    {
+        foreach (JsonPlace merge in model["merges"].Items())
+        {
+            string left, right;
+            if (merge.Value.ValueKind == JsonValueKind.Array)
+            {
+                if (merge.Value.GetArrayLength() != 2) throw merge.Bad("should be a pair");
+                left = new JsonPlace(merge.File, merge.Path, merge.Value[0]).Text();
+                right = new JsonPlace(merge.File, merge.Path, merge.Value[1]).Text();
+            }
+            else
+            {
+                string text = merge.Text();
+                int blank = text.IndexOf(' ');
+                if (blank <= 0 || blank == text.Length - 1 || text.IndexOf(' ', blank + 1) >= 0)
+                    throw merge.Bad($"is '{text}', not two tokens with one blank between them");
+                (left, right) = (text[..blank], text[(blank + 1)..]);
+            }
+            foreach (string token in (string[])[left, right, left + right])
+                if (!vocabulary.TryId(token, out _)) throw merge.Bad($"names the token '{token}', which is not in the vocabulary: the file is damaged");
+            vocabulary.TryId(left + right, out int result);
+            yield return (left, right, result);
+        }
+    }
+
+    private static void RefuseUnless(JsonPlace model, string name, Func<JsonElement, bool> harmless)
+    {
+        JsonPlace value = model[name];
+        if (value.Exists && !harmless(value.Value)) throw value.Bad($"is {value.Value.GetRawText()}, which is not supported");
+    }
+}

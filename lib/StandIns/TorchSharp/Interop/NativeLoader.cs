@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace TorchSharp.Interop;
+
+/// <summary>
+/// Loads the bridge once, after preparing the process for libtorch. Settings the user made are kept.
+/// <list type="bullet">
+/// <item>OMP_WAIT_POLICY=passive: spinning thread pools collapse on a busy machine.</item>
+/// <item>ATEN_CPU_CAPABILITY=avx512 where the processor has it: ATen picks slower kernels on some machines.</item>
+/// <item>mallopt: glibc gives blocks over 32 MB back to the kernel after every operator, and each large temporary is page-faulted again.</item>
+/// <item>One intra-op thread per core: Debian's libtorch starts with one thread.</item>
+/// </list>
+/// All of it must happen before libtorch is loaded, by libc's own setenv: .NET's environment does not reach native code.
+/// </summary>
+internal static unsafe partial class NativeLoader
+{
+    [LibraryImport("libc", EntryPoint = "setenv")] private static partial int SetEnv(byte* name, byte* value, int overwrite);
+
+    internal static void Load(string bridge)
+    {
+        Prefer("OMP_WAIT_POLICY"u8, "passive"u8);
+        if (Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && Fma.IsSupported) Prefer("ATEN_CPU_CAPABILITY"u8, "avx512"u8);
+        IntPtr library = Open(bridge);
+        NativeLibrary.SetDllImportResolver(typeof(NativeLoader).Assembly, (name, _, _) => name == bridge ? library : IntPtr.Zero);
+        var keepFreedMemory = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, nameof(Native.lab_keep_freed_memory));
+        var setThreads = (delegate* unmanaged<int, int>)NativeLibrary.GetExport(library, nameof(Native.lab_set_threads));
+        if (Environment.GetEnvironmentVariable("MALLOC_MMAP_MAX_") is null) keepFreedMemory();
+        if (Environment.GetEnvironmentVariable("OMP_NUM_THREADS") is null) setThreads(Environment.ProcessorCount);
+    }
+
+    private static IntPtr Open(string bridge)
+    {
+        string file = Path.Combine(AppContext.BaseDirectory, $"lib{bridge}.so");
+        string beside = Path.Combine(Path.GetDirectoryName(typeof(NativeLoader).Assembly.Location) ?? "", $"lib{bridge}.so");
+        if (File.Exists(beside)) file = beside;
+        const string cure = "On Debian: apt-get install g++ libtorch-dev libopenblas0-pthread, then build again; or set LIBTORCH to an unpacked libtorch folder.";
+        if (!File.Exists(file)) throw new DllNotFoundException($"{file}: the bridge to libtorch is missing: it is built where g++ and libtorch's headers are found. {cure}");
+        try { return NativeLibrary.Load(file); }
+        catch (DllNotFoundException e) { throw new DllNotFoundException($"{file}: libtorch cannot be loaded ({e.Message}). {cure}", e); }
+    }
+
+    private static void Prefer(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* n = name, v = value) _ = SetEnv(n, v, 0);
+    }
+}

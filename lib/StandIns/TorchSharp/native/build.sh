@@ -1,0 +1,15 @@
+#!/bin/sh
+# Builds the bridge to libtorch: build.sh OUTPUT.so. LIBTORCH names an unpacked libtorch folder; without it the system's (Debian: libtorch-dev) is used.
+set -e
+here=$(dirname "$0")
+out=$1
+flags="-std=c++17 -O2 -shared -fPIC -fvisibility=hidden -w"
+libs="-Wl,--no-as-needed -ltorch -ltorch_cpu -lc10"
+if [ -n "$LIBTORCH" ]; then
+    flags="$flags -I$LIBTORCH/include -I$LIBTORCH/include/torch/csrc/api/include -L$LIBTORCH/lib -Wl,-rpath,$LIBTORCH/lib"
+    grep -qs '_GLIBCXX_USE_CXX11_ABI=0' "$LIBTORCH/share/cmake/Torch/TorchConfig.cmake" && flags="$flags -D_GLIBCXX_USE_CXX11_ABI=0"
+    if [ -e "$LIBTORCH/lib/libtorch_cuda.so" ]; then libs="$libs -ltorch_cuda -lc10_cuda"; fi   # or their kernels are never registered
+fi
+mkdir -p "$(dirname "$out")"
+${CXX:-g++} $flags "$here/shim.cpp" -o "$out.new" $libs
+mv "$out.new" "$out"

@@ -22,6 +22,11 @@ internal sealed class CompiledGrammar
         (Labelled, AskLabel) = (One(Grammar.Labelled), One(Grammar.AskLabel));
         (Passage, AskPassage) = (One(Grammar.Passage), One(Grammar.AskPassage));
         (Define, AskCall) = (One(Grammar.Define), One(Grammar.AskCall));
+        (Gift, AskGifts, ThingLists) = (One(Grammar.Gift), One(Grammar.AskGifts), Compile(Grammar.ThingLists));
+        (Age, AgePhrase, AskAge) = (One(Grammar.Age), One(Grammar.AgePhrase), One(Grammar.AskAge));
+        (AskOlder, AskOfOlder) = (Compile(Grammar.AskOlder), Grammar.AskOfOlder.Select(Relations).ToArray());
+        (Visit, AskVisits, Times) = (One(Grammar.Visit), One(Grammar.AskVisits), One(Grammar.Times));
+        Numbers = WordLists.Of(WordKind.Num).Select(n => tokenizer.Id(" " + n)).ToArray();
         ShortestFiller = Filler.Min(f => f.Length);
         FillerOfLength = Enumerable.Range(0, 2 * ShortestFiller).Select(n => Filler.Where(f => f.Length == n).ToArray()).ToArray();
     }
@@ -48,6 +53,20 @@ internal sealed class CompiledGrammar
     public Template AskPassage { get; }
     public Template Define { get; }
     public Template AskCall { get; }
+    public Template Gift { get; }
+    public Template AskGifts { get; }
+    public Template[] ThingLists { get; }
+    public Template Age { get; }
+    public Template AgePhrase { get; }
+    public Template AskAge { get; }
+    public Template[] AskOlder { get; }
+    public Template[][] AskOfOlder { get; }
+    public Template Visit { get; }
+    public Template AskVisits { get; }
+    public Template Times { get; }
+
+    /// <summary>Ids of the numbers 0 to 99.</summary>
+    public int[] Numbers { get; }
 
     /// <summary>Tokens of the shortest filler sentence.</summary>
     public int ShortestFiller { get; }

@@ -110,6 +110,33 @@ internal static class Grammar
     /// <summary>What a call gives.</summary>
     public const string AskCall = "Question: call $0 $1? Answer:";
 
+    /// <summary>One gift.</summary>
+    public const string Gift = "The gift for $0 is $1.";
+    /// <summary>All gifts, in the order of the text.</summary>
+    public const string AskGifts = "Question: what are all gifts for $0? Answer:";
+    /// <summary>Several things: "kites, lamps, tents".</summary>
+    public static readonly string[] ThingLists = ["{thing}, {thing}", "{thing}, {thing}, {thing}"];
+    /// <summary>An age.</summary>
+    public const string Age = "$0 is $1 years old.";
+    /// <summary>What an age question answers.</summary>
+    public const string AgePhrase = "$0 years old";
+    /// <summary>Somebody's age.</summary>
+    public const string AskAge = "Question: how old is $0? Answer:";
+    /// <summary>Comparison of two ages.</summary>
+    public static readonly string[] AskOlder = ["Question: who is the older of $0 and $1? Answer:", "Question: who is the younger of $0 and $1? Answer:"];
+    /// <summary>The paper's own reasoning form: the answer of whoever is older.</summary>
+    public static readonly string[] AskOfOlder =
+        ["Question: what is the %R of the older of $0 and $1? Answer:", "Question: what is the %R of the younger of $0 and $1? Answer:"];
+    /// <summary>One visit.</summary>
+    public const string Visit = "$0 went to the $1 {adv}.";
+    /// <summary>Number of visits.</summary>
+    public const string AskVisits = "Question: how many times did $0 go to the $1? Answer:";
+    /// <summary>What a counting question answers.</summary>
+    public const string Times = "$0 times";
+
     private static readonly string[] MoreTemplates =
-        [AskHolds, AskRoomOf2, AskRoomOf, Labelled, AskLabel, Passage, AskPassage, Define, AskCall];
+    [
+        AskHolds, AskRoomOf2, AskRoomOf, Labelled, AskLabel, Passage, AskPassage, Define, AskCall,
+        Gift, AskGifts, .. ThingLists, Age, AgePhrase, AskAge, .. AskOlder, .. AskOfOlder, Visit, AskVisits, Times,
+    ];
 }

@@ -78,10 +78,10 @@ internal sealed class Scene(CompiledGrammar grammar, WordDecks decks)
     }
 
     /// <summary>Writes words that a sentence and an answer will share.</summary>
-    public Words Phrase(Template form)
+    public Words Phrase(Template form, params ReadOnlySpan<Words> arguments)
     {
         var start = Tokens.Count;
-        form.Write(Tokens, decks, fact: true);
+        form.Write(Tokens, decks, fact: true, arguments);
         return new Words(start, Tokens.Count - start);
     }
 

@@ -1,6 +1,6 @@
 namespace HeadKvLab.Training.World;
 
-/// <summary>Families of questions. The first six are reported; the others are single hops of them, asked in training only.</summary>
+/// <summary>Families of questions. The first six are reported; Attr to FewShot0 are single hops of them, asked in training only; the rest are harder families that training may add.</summary>
 public enum WorldFamily
 {
     /// <summary>One fact about a person.</summary>
@@ -23,6 +23,18 @@ public enum WorldFamily
     Hop2,
     /// <summary>Helper: the label of a word that is itself an example.</summary>
     FewShot0,
+    /// <summary>Two facts of different relations about the same person.</summary>
+    Pair,
+    /// <summary>Listing: all gifts for a person, in the order of the text.</summary>
+    List,
+    /// <summary>Reasoning over ages: the fact of whoever is older (or younger).</summary>
+    R2Age,
+    /// <summary>Helper: who is older (or younger).</summary>
+    Older,
+    /// <summary>Helper: how old somebody is.</summary>
+    HowOld,
+    /// <summary>Counting visits.</summary>
+    Count,
 }
 
 /// <summary>Names of families as files and options write them.</summary>

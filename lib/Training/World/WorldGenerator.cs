@@ -67,7 +67,7 @@ public sealed class WorldGenerator
                 misses++;
                 continue;
             }
-            scene.KeepGroup(scene.Random.Chance(options.Together));
+            scene.KeepGroup(scene.Random.Chance(options.Together) || FactFamilies.All[family].KeepsOrder);
             questionSize += added;
             if (scene.Questions.Count >= options.MaxQuestions) break;
         }

@@ -15,8 +15,16 @@ public sealed record WorldMix
     public double Passage { get; init; } = 1;
     /// <summary>Code definitions.</summary>
     public double Code { get; init; } = 1.2;
+    /// <summary>Two relations of one person.</summary>
+    public double Pair { get; init; }
+    /// <summary>Lists of gifts.</summary>
+    public double List { get; init; }
+    /// <summary>Reasoning over ages.</summary>
+    public double Age { get; init; }
+    /// <summary>Counting visits.</summary>
+    public double Count { get; init; }
 
-    internal double[] Weights() => [Single, R2Attr, Hop, FewShot, Passage, Code];
+    internal double[] Weights() => [Single, R2Attr, Hop, FewShot, Passage, Code, Pair, List, Age, Count];
 }
 
 /// <summary>What a training document looks like.</summary>

@@ -6,11 +6,18 @@ internal interface IFactFamily
     /// <summary>Adds one group to the scene.</summary>
     /// <returns>False, with nothing promised about the scene, when the document has no unused keys left for it.</returns>
     bool Write(Scene scene);
+
+    /// <summary>Whether the sentences of a group must keep their order, because the answer follows it.</summary>
+    bool KeepsOrder => false;
 }
 
-/// <summary>The families in the order of <see cref="WorldFamily"/>.</summary>
+/// <summary>The writers of facts, in the order of the weights of a mix.</summary>
 internal static class FactFamilies
 {
-    /// <summary>One writer for each reported family.</summary>
-    public static readonly IFactFamily[] All = [new SingleFacts(), new ReasoningFacts(), new HopFacts(), new LabelFacts(), new PassageFacts(), new CodeFacts()];
+    /// <summary>One writer for each weight of <see cref="WorldMix"/>.</summary>
+    public static readonly IFactFamily[] All =
+    [
+        new SingleFacts(), new ReasoningFacts(), new HopFacts(), new LabelFacts(), new PassageFacts(), new CodeFacts(),
+        new PairFacts(), new GiftFacts(), new AgeFacts(), new VisitFacts(),
+    ];
 }

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace HeadKvLab.Charts;
+
+/// <summary>
+/// Writes result tables as HTML. What matters without style sheets and scripts, alignment and the mark of the best, is in the
+/// elements themselves; the script only makes the headings sort.
+/// </summary>
+internal static class HtmlTable
+{
+    private const string Style = """
+        .headkvlab-table{border-collapse:collapse;font-size:13px;margin:8px 0;font-variant-numeric:tabular-nums;color:#1a1a1a;background:#fff}
+        .headkvlab-table caption{text-align:left;font-weight:600;font-size:14px;padding:0 0 6px;color:#1a1a1a;caption-side:top}
+        .headkvlab-table th{border-bottom:2px solid #9a9a9a;padding:5px 12px;font-weight:600;white-space:nowrap;vertical-align:bottom}
+        .headkvlab-table td{border-bottom:1px solid #e4e4e4;padding:4px 12px;white-space:nowrap}
+        .headkvlab-table tbody tr:nth-child(even){background:#f7f9fa}
+        .headkvlab-table tbody tr:hover{background:#e8f1f7}
+        .headkvlab-table small{color:#555;font-size:12px}
+        .headkvlab-table b{color:#0b5a8a}
+        .headkvlab-table[data-live] th{cursor:pointer}
+        .headkvlab-table[data-live] th[aria-sort="ascending"]::after{content:" \25B4"}
+        .headkvlab-table[data-live] th[aria-sort="descending"]::after{content:" \25BE"}
+        """;
+
+    private const string Script = """
+        (function () {
+          document.querySelectorAll('table[data-table="NAME"]:not([data-live])').forEach(function (table) {
+            table.setAttribute('data-live', 'yes');
+            var heads = table.tHead.rows[0].cells, body = table.tBodies[0];
+            function key(row, at) { var cell = row.cells[at]; return cell.hasAttribute('data-key') ? cell.getAttribute('data-key') : cell.textContent; }
+            function sort(at) {
+              var number = heads[at].hasAttribute('data-number'), before = heads[at].getAttribute('aria-sort');
+              var falling = before ? before === 'ascending' : number; // numbers: the largest first
+              var rows = Array.prototype.slice.call(body.rows);
+              rows.sort(function (a, b) {
+                var x = key(a, at), y = key(b, at);
+                if (x === y) return 0;
+                if (x === '') return 1;
+                if (y === '') return -1;
+                var order = number ? Number(x) - Number(y) : x < y ? -1 : 1;
+                return falling ? -order : order;
+              });
+              for (var i = 0; i < heads.length; i++) heads[i].removeAttribute('aria-sort');
+              heads[at].setAttribute('aria-sort', falling ? 'descending' : 'ascending');
+              rows.forEach(function (row) { body.appendChild(row); });
+            }
+            Array.prototype.forEach.call(heads, function (head, at) {
+              head.tabIndex = 0;
+              head.title = 'Sort by this column';
+              head.onclick = function () { sort(at); };
+              head.onkeydown = function (event) { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); sort(at); } };
+            });
+          });
+        })();
+        """;
+
+    public static string Write(ResultTable table)
+    {
+        var rows = new StringBuilder();
+        if (table.Caption.Length > 0) rows.Append("<caption>").Append(Words.Escape(table.Caption)).Append("</caption>");
+        rows.Append("<thead><tr>");
+        foreach (var column in table.Columns)
+            rows.Append("<th scope=\"col\"").Append(column.IsNumber ? " data-number" : "").Append(Aligned(column)).Append('>').Append(Words.Escape(column.Heading)).Append("</th>");
+        rows.Append("</tr></thead>\n<tbody>\n");
+        for (var row = 0L; row < table.Frame.Rows.Count; row++)
+        {
+            rows.Append("<tr>");
+            foreach (var column in table.Columns) AppendCell(rows, column, row);
+            rows.Append("</tr>\n");
+        }
+        rows.Append("</tbody>");
+        var content = rows.ToString();
+        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..16];
+        return $"""
+            <div class="headkvlab-result" style="overflow-x:auto"><style>
+            {Style}
+            </style><table class="headkvlab-table" data-table="{name}">{content}</table><script>
+            {Script.Replace("NAME", name)}
+            </script></div>
+            """;
+    }
+
+    private static void AppendCell(StringBuilder rows, TableColumn column, long row)
+    {
+        var cell = column.Cell(row);
+        rows.Append("<td");
+        if (column.IsNumber) rows.Append(" data-key=\"").Append(double.IsNaN(cell.Key) ? "" : cell.Key.ToString("R", CultureInfo.InvariantCulture)).Append('"');
+        rows.Append(Aligned(column)).Append('>');
+        var value = Words.Escape(cell.Text);
+        rows.Append(column.BestRows?.Contains(row) == true ? $"<b title=\"best\">{value}</b>" : value);
+        if (cell.Aside.Length > 0) rows.Append(" <small>").Append(Words.Escape(cell.Aside)).Append("</small>");
+        rows.Append("</td>");
+    }
+
+    private static string Aligned(TableColumn column) =>
+        column.IsNumber ? " align=\"right\" style=\"text-align:right\"" : " align=\"left\" style=\"text-align:left\"";
+}

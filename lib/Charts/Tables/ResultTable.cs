@@ -1,0 +1,127 @@
+using Microsoft.Data.Analysis;
+
+namespace HeadKvLab.Charts;
+
+/// <summary>
+/// A data frame as a table to read: numbers aligned, intervals beside their values, the best value marked. Notebooks show it as
+/// HTML whose headings sort it; without scripts it is the same table, unsorted. Methods give a new table and leave this one as it is.
+/// </summary>
+/// <example>
+/// <code>
+/// new ResultTable(frame, "Exact match at 6 % of the cache")
+///     .Interval("score", "low", "high").Best("score", leaveOut: "FullKV").Percent("budget").Hide("seed")
+/// </code>
+/// </example>
+[TypeFormatterSource(typeof(ResultTableFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
+public sealed class ResultTable
+{
+    private readonly IReadOnlyList<TableColumn> columns;
+
+    /// <summary>Shows every column of a frame.</summary>
+    /// <param name="frame">The results.</param>
+    /// <param name="caption">What the table shows; empty for none.</param>
+    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(TableColumn.Of)]) { }
+
+    private ResultTable(DataFrame frame, string caption, IReadOnlyList<TableColumn> columns) => (Frame, Caption, this.columns) = (frame, caption, columns);
+
+    /// <summary>The results.</summary>
+    public DataFrame Frame { get; }
+
+    /// <summary>What the table shows.</summary>
+    public string Caption { get; }
+
+    internal IReadOnlyList<TableColumn> Columns => columns;
+
+    /// <summary>Spells a column's numbers with a fixed count of decimals.</summary>
+    /// <param name="column">Name of the column in the frame.</param>
+    /// <param name="decimals">Digits after the point.</param>
+    /// <param name="heading">Its heading, with the unit; the name by default.</param>
+    /// <exception cref="ArgumentException">The table shows no such column.</exception>
+    public ResultTable Number(string column, int decimals, string? heading = null) =>
+        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, value => Words.Fixed(value, decimals)));
+
+    /// <summary>Spells a column of shares as percentages: 0.03 as <c>3 %</c>.</summary>
+    /// <exception cref="ArgumentException">The table shows no such column.</exception>
+    public ResultTable Percent(string column, string? heading = null) =>
+        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, Words.Percent));
+
+    /// <summary>Puts the interval that two other columns hold beside a column's values, <c>0.62 [0.55, 0.69]</c>, and hides those two.</summary>
+    /// <param name="column">Name of the column of values.</param>
+    /// <param name="low">Name of the column of lower ends.</param>
+    /// <param name="high">Name of the column of upper ends.</param>
+    /// <param name="decimals">Digits after the point.</param>
+    /// <param name="heading">Its heading; the name by default.</param>
+    /// <exception cref="ArgumentException">The table shows no such columns.</exception>
+    public ResultTable Interval(string column, string low, string high, int decimals = 2, string? heading = null) =>
+        Replace(column, old => TableColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
+
+    /// <summary>Gives a column another heading.</summary>
+    /// <exception cref="ArgumentException">The table shows no such column.</exception>
+    public ResultTable Heading(string column, string heading) => Replace(column, old => old with { Heading = heading });
+
+    /// <summary>Leaves columns out; they stay in the frame.</summary>
+    /// <exception cref="ArgumentException">The table shows no such column.</exception>
+    public ResultTable Hide(params string[] hidden)
+    {
+        foreach (var name in hidden) IndexOf(name);
+        return new ResultTable(Frame, Caption, [.. columns.Where(column => !hidden.Contains(column.Source))]);
+    }
+
+    /// <summary>Marks the best value of a column, all of them where several are equal.</summary>
+    /// <param name="column">Name of the column.</param>
+    /// <param name="highest">Whether the highest is the best, else the lowest.</param>
+    /// <param name="within">A column whose equal values form groups, each with a best of its own; null for the whole table.</param>
+    /// <param name="leaveOut">Rows that have this text in one of their columns take no part, such as the uncompressed reference.</param>
+    /// <exception cref="ArgumentException">The table shows no such column, or it holds no numbers.</exception>
+    public ResultTable Best(string column, bool highest = true, string? within = null, string? leaveOut = null)
+    {
+        var rows = Enumerable.Range(0, (int)Frame.Rows.Count).Select(row => (long)row)
+            .Where(row => !double.IsNaN(TableColumn.Value(Frame[column], row)))
+            .Where(row => leaveOut is null || !Frame.Rows[row].Contains(leaveOut));
+        var best = new HashSet<long>();
+        foreach (var group in rows.GroupBy(row => within is null ? "" : Frame[within][row] ?? ""))
+        {
+            var values = group.Select(row => TableColumn.Value(Frame[column], row)).ToArray();
+            var bound = highest ? values.Max() : values.Min();
+            best.UnionWith(group.Where(row => TableColumn.Value(Frame[column], row) == bound));
+        }
+        return Replace(column, old => old with { BestRows = best });
+    }
+
+    /// <summary>The table as a piece of HTML; equal tables give equal HTML.</summary>
+    public string ToHtml() => HtmlTable.Write(this);
+
+    /// <summary>The table in Markdown, the best values in bold.</summary>
+    public string ToMarkdown() => TextTable.Markdown(this);
+
+    /// <summary>The table in plain text, the best values marked with an asterisk.</summary>
+    public override string ToString() => TextTable.Plain(this);
+
+    private ResultTable Replace(string column, Func<TableColumn, TableColumn> change)
+    {
+        var index = IndexOf(column);
+        var changed = columns.ToArray();
+        var made = change(columns[index]);
+        changed[index] = made with { BestRows = made.BestRows ?? columns[index].BestRows };
+        return new ResultTable(Frame, Caption, changed);
+    }
+
+    private int IndexOf(string column)
+    {
+        for (var index = 0; index < columns.Count; index++)
+            if (columns[index].Source == column) return index;
+        throw new ArgumentException($"The table shows no column '{column}'; it shows {string.Join(", ", columns.Select(known => $"'{known.Source}'"))}.");
+    }
+
+    /// <summary>Makes the formatters by which notebooks show tables.</summary>
+    internal sealed class ResultTableFormatterSource
+    {
+        /// <summary>One formatter for each kind of content.</summary>
+        public IEnumerable<object> CreateTypeFormatters() =>
+        [
+            new TypeFormatter("text/html", value => (value as ResultTable)?.ToHtml()),
+            new TypeFormatter("text/markdown", value => (value as ResultTable)?.ToMarkdown()),
+            new TypeFormatter("text/plain", value => (value as ResultTable)?.ToString()),
+        ];
+    }
+}

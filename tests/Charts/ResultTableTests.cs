@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Xml.Linq;
+using HeadKvLab.Charts;
+using Microsoft.Data.Analysis;
+
+namespace HeadKvLab.Tests.Charts;
+
+public sealed class ResultTableTests
+{
+    private static readonly DataFrame Frame = new(
+        new StringDataFrameColumn("method", ["FullKV", "SnapKV", "HeadKV <R2>"]),
+        new DoubleDataFrameColumn("budget", [1, 0.03, 0.03]),
+        new DoubleDataFrameColumn("score", [0.98, 0.5, 0.617]),
+        new DoubleDataFrameColumn("low", [0.95, 0.4, 0.55]),
+        new DoubleDataFrameColumn("high", [1, 0.6, 0.69]),
+        new Int64DataFrameColumn("bytes", [1234567, 37037, null]));
+
+    private static ResultTable Table() => new ResultTable(Frame, "Scores & bytes")
+        .Percent("budget").Interval("score", "low", "high", heading: "Exact match").Best("score", leaveOut: "FullKV").Best("bytes", highest: false);
+
+    private static XElement Parse(ResultTable table)
+    {
+        var html = table.ToHtml();
+        var from = html.IndexOf("<table", StringComparison.Ordinal);
+        return XElement.Parse(html[from..(html.IndexOf("</table>", StringComparison.Ordinal) + 8)].Replace(" data-number ", " data-number=\"\" "));
+    }
+
+    [Fact]
+    public void Plain_text_aligns_numbers_and_marks_the_best() => Assert.Equal("""
+        Scores & bytes
+        method       budget         Exact match      bytes
+        -----------  ------  ------------------  ---------
+        FullKV        100 %   0.98 [0.95, 1.00]  1,234,567
+        SnapKV          3 %   0.50 [0.40, 0.60]    37,037*
+        HeadKV <R2>     3 %  0.62* [0.55, 0.69]          –
+
+        """.ReplaceLineEndings("\n"), Table().ToString());
+
+    [Fact]
+    public void Markdown_marks_the_best_in_bold_and_escapes_what_would_be_markup()
+    {
+        var lines = Table().ToMarkdown().Split('\n');
+        Assert.Equal("| method | budget | Exact match | bytes |", lines[2]);
+        Assert.Equal("|:--|--:|--:|--:|", lines[3]);
+        Assert.Equal("| HeadKV &lt;R2> | 3 % | **0.62** [0.55, 0.69] | – |", lines[6]);
+        var frame = new DataFrame(new StringDataFrameColumn("a|b", ["x|y\nz"]));
+        Assert.Contains(@"| x\|y z |", new ResultTable(frame).ToMarkdown());
+    }
+
+    [Fact]
+    public void Html_holds_sort_keys_alignment_and_the_mark_of_the_best()
+    {
+        var rows = Parse(Table()).Descendants("tr").Skip(1).Select(row => row.Elements("td").ToArray()).ToArray();
+        Assert.Equal("HeadKV <R2>", rows[2][0].Value);
+        Assert.Equal("0.617", (string?)rows[2][2].Attribute("data-key"));
+        Assert.Equal("text-align:right", (string?)rows[2][2].Attribute("style"));
+        Assert.Equal("0.62", rows[2][2].Element("b")!.Value);
+        Assert.Equal("[0.55, 0.69]", rows[2][2].Element("small")!.Value);
+        Assert.Null(rows[0][2].Element("b"));
+        Assert.Equal("37,037", rows[1][3].Element("b")!.Value);
+        Assert.Equal("", (string?)rows[2][3].Attribute("data-key"));
+    }
+
+    [Fact]
+    public void Nothing_in_a_frame_can_become_markup()
+    {
+        const string evil = "</td><script>alert(1)</script>\"'&";
+        var html = new ResultTable(new DataFrame(new StringDataFrameColumn(evil, [evil])), evil).ToHtml();
+        Assert.DoesNotContain("<script>alert", html);
+        Assert.Equal(3, html.Split("&lt;/td&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;").Length - 1);
+    }
+
+    [Fact]
+    public void The_best_is_found_in_each_group_and_ties_are_all_marked()
+    {
+        var frame = new DataFrame(new StringDataFrameColumn("task", ["a", "a", "b", "b"]), new DoubleDataFrameColumn("score", [1, 2, 5, 5]));
+        Assert.Equal([false, true, true, true], Parse(new ResultTable(frame).Best("score", within: "task")).Descendants("tr").Skip(1).Select(row => row.Descendants("b").Any()));
+    }
+
+    [Fact]
+    public void Numbers_read_the_same_in_every_culture()
+    {
+        var expected = Table().ToHtml();
+        var before = CultureInfo.CurrentCulture;
+        try
+        {
+            var commas = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+            (commas.NumberFormat.NumberDecimalSeparator, commas.NumberFormat.NumberGroupSeparator) = (",", ".");
+            CultureInfo.CurrentCulture = commas;
+            Assert.Equal(expected, Table().ToHtml());
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void An_empty_frame_and_an_unknown_column()
+    {
+        Assert.Contains("<tbody>", new ResultTable(new DataFrame(new DoubleDataFrameColumn("x"))).Best("x").ToHtml());
+        Assert.Contains("'method'", Assert.Throws<ArgumentException>(() => Table().Hide("methods")).Message);
+    }
+}

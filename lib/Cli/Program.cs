@@ -11,6 +11,7 @@ public static class Program
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
         root.Add(WorldCommand.Create());
+        root.Add(ModelCommand.Create());
         return root.Parse(args).Invoke();
     }
 }

@@ -86,14 +86,14 @@ internal sealed class JsonFields(JsonElement element, string file, string path)
     private int Id(JsonElement value, string key, int vocabulary)
     {
         var id = Whole(value, key, 0, int.MaxValue);
-        return id < vocabulary ? id : throw Error(key, $"names token {StrictJson.Text(id)}, beyond the vocabulary of {StrictJson.Text(vocabulary)}: correct the id or vocab_size");
+        return id < vocabulary ? id : throw Error(key, $"names token {StrictJson.Grouped(id)}, beyond the vocabulary of {StrictJson.Grouped(vocabulary)}: correct the id or vocab_size");
     }
 
     private int Whole(JsonElement value, string key, int least, int most)
     {
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var number)) throw Wrong(key, value, "a whole number");
         if (number < least || number > most)
-            throw Error(key, $"is {StrictJson.Text(number)}, outside {StrictJson.Text(least)} to {StrictJson.Text(most)}: correct the file");
+            throw Error(key, $"is {StrictJson.Grouped(number)}, outside {StrictJson.Grouped(least)} to {StrictJson.Grouped(most)}: correct the file");
         return (int)number;
     }
 

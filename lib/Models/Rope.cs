@@ -4,8 +4,8 @@ namespace HeadKvLab.Models;
 /// Rotary position embedding in the half-split convention of Hugging Face checkpoints: with half = dim/2, the pair
 /// (x[i], x[i+half]) is turned by the angle <c>position * frequency[i]</c>, <c>frequency[i] = theta^(-2i/dim)</c>:
 /// <c>y[i] = x[i] cos - x[i+half] sin</c>, <c>y[i+half] = x[i+half] cos + x[i] sin</c>.
-/// Su et al. 2021 (arXiv:2104.09864). Frequencies are computed in double and rounded to float32; angles are float32
-/// products, as in the implementations the checkpoints were trained with.
+/// Su et al. 2021 (arXiv:2104.09864). Frequencies are computed in double and rounded to float32.
+/// Position times frequency is the angle.
 /// </summary>
 public static class Rope
 {
@@ -16,25 +16,6 @@ public static class Rope
         for (var i = 0; i < frequencies.Length; i++)
             frequencies[i] = (float)Scale(Math.Pow(config.RopeTheta, -2.0 * i / config.HeadDim), config.RopeScaling);
         return frequencies;
-    }
-
-    /// <summary>Cosines and sines of consecutive positions.</summary>
-    /// <param name="frequencies">From <see cref="Frequencies"/>, <c>[dim / 2]</c>.</param>
-    /// <param name="first">Position of the first row.</param>
-    /// <param name="positions">Number of rows.</param>
-    /// <returns>Both <c>[position, dim / 2]</c>, row-major.</returns>
-    public static (float[] Cos, float[] Sin) Tables(ReadOnlySpan<float> frequencies, int first, int positions)
-    {
-        var half = frequencies.Length;
-        var (cos, sin) = (new float[positions * half], new float[positions * half]);
-        for (var p = 0; p < positions; p++)
-            for (var i = 0; i < half; i++)
-            {
-                var (s, c) = Math.SinCos((float)(first + p) * frequencies[i]);
-                cos[p * half + i] = (float)c;
-                sin[p * half + i] = (float)s;
-            }
-        return (cos, sin);
     }
 
     private static double Scale(double frequency, RopeScaling? scaling) => scaling switch

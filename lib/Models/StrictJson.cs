@@ -23,7 +23,7 @@ internal static class StrictJson
         if (!File.Exists(path)) throw new LabException($"{path}: no such file: {cure}");
         var length = new FileInfo(path).Length;
         if (length > LargestFile)
-            throw new LabException($"{path}: {Text(length)} bytes are too many for a JSON file of a model folder (limit {Text(LargestFile)}): this is not the file its name says");
+            throw new LabException($"{path}: {Grouped(length)} bytes are too many for a JSON file of a model folder (limit {Grouped(LargestFile)}): this is not the file its name says");
         try
         {
             return Parse(File.ReadAllBytes(path), path);
@@ -38,7 +38,7 @@ internal static class StrictJson
     internal static JsonFields Parse(byte[] utf8, string file)
     {
         var content = utf8.AsMemory(utf8.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
-        if (!Utf8.IsValid(content.Span)) throw new LabException($"{file}: not valid UTF-8 (first bad byte at {Text(FirstInvalid(content.Span))}): download the file again");
+        if (!Utf8.IsValid(content.Span)) throw new LabException($"{file}: not valid UTF-8 (first bad byte at {Grouped(FirstInvalid(content.Span))}): download the file again");
         try
         {
             using var document = JsonDocument.Parse(content, new JsonDocumentOptions { MaxDepth = Depth, AllowDuplicateProperties = false });
@@ -62,5 +62,5 @@ internal static class StrictJson
 
     internal static string Kind(JsonElement element) => element.ValueKind.ToString().ToLowerInvariant();
 
-    internal static string Text(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+    internal static string Grouped(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -30,16 +30,4 @@ public class RopeTests
         var blended = Rope.Frequencies(Config(new Llama3RopeScaling(8, 0.05, 0.15, 6283), 1e8));
         Assert.Equal(0.5f * 1e-4f + 0.5f * 1.25e-5f, blended[1], 1e-8f);
     }
-
-    [Fact]
-    public void TablesStartAtAnyPosition()
-    {
-        var frequencies = Rope.Frequencies(Config(null));
-        var (cos, sin) = Rope.Tables(frequencies, 0, 8);
-        var (tailCos, tailSin) = Rope.Tables(frequencies, 5, 3);
-        Assert.Equal(cos[10..], tailCos);
-        Assert.Equal(sin[10..], tailSin);
-        Assert.Equal((float)Math.Cos(7), cos[14]);
-        Assert.Equal((float)Math.Sin(7 * 0.01f), sin[15]);
-    }
 }

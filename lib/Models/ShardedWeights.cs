@@ -1,0 +1,81 @@
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>
+/// The weight files of a model folder as one set of tensors: a single <c>model.safetensors</c>, or the shards that
+/// <c>model.safetensors.index.json</c> names. Shards must be plain file names inside the folder, and no tensor may stand in two of them.
+/// </summary>
+internal sealed class ShardedWeights : IDisposable
+{
+    private const string Single = "model.safetensors", Index = "model.safetensors.index.json";
+    private readonly Dictionary<string, SafetensorsFile> fileOf = [];
+    private readonly Dictionary<string, SafetensorsEntry> tensors = [];
+    private readonly List<SafetensorsFile> files = [];
+
+    private ShardedWeights(string file) => File = file;
+
+    /// <summary>The file that lists the tensors.</summary>
+    internal string File { get; }
+
+    internal IReadOnlyDictionary<string, SafetensorsEntry> Tensors => tensors;
+
+    internal string FileOf(string name) => fileOf[name].File;
+
+    internal static ShardedWeights Open(string directory)
+    {
+        var single = Path.Combine(directory, Single);
+        var index = Path.Combine(directory, Index);
+        var weights = new ShardedWeights(System.IO.File.Exists(single) ? single : index);
+        try
+        {
+            if (weights.File == single) weights.Add(SafetensorsFile.Open(single));
+            else weights.AddShards(directory);
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    internal Tensor Load(string name, ScalarType? type) => fileOf.TryGetValue(name, out var file)
+        ? file.Load(name, type)
+        : throw new LabException($"{File}: has no tensor '{name}': the checkpoint belongs to another model or is incomplete");
+
+    public void Dispose()
+    {
+        foreach (var file in files) file.Dispose();
+    }
+
+    private void AddShards(string directory)
+    {
+        var index = StrictJson.ReadFile(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
+        var map = index.Object("weight_map") ?? throw index.Error("weight_map", "is missing: it says which shard holds each tensor; download the index again");
+        var wanted = map.Element.EnumerateObject().Select(item => (item.Name, Shard: map.Text(item.Name) ?? throw map.Error(item.Name, "names no shard: download the index again"))).ToArray();
+        foreach (var shard in wanted.Select(item => item.Shard).Distinct()) Add(SafetensorsFile.Open(Locate(directory, shard)));
+        foreach (var (name, shard) in wanted)
+            if (!fileOf.TryGetValue(name, out var file) || Path.GetFileName(file.File) != shard)
+                throw new LabException($"{File}: says that '{shard}' holds '{name}', but it does not: index and shards come from different downloads");
+    }
+
+    private string Locate(string directory, string shard)
+    {
+        if (shard.Length == 0 || shard is "." or ".." || shard.AsSpan().IndexOfAny('/', '\\', '\0') >= 0 || Path.IsPathRooted(shard) || Path.GetFileName(shard) != shard)
+            throw new LabException($"{File}: names the shard '{shard}', which is not a plain file name inside the folder: do not use this index");
+        var path = Path.Combine(directory, shard);
+        return System.IO.File.Exists(path) ? path : throw new LabException($"{File}: names the shard '{shard}', which is not in the folder: download it");
+    }
+
+    private void Add(SafetensorsFile file)
+    {
+        files.Add(file);
+        foreach (var (name, entry) in file.Tensors)
+        {
+            if (!fileOf.TryAdd(name, file)) throw new LabException($"{file.File}: tensor '{name}' also stands in {fileOf[name].File}: keep one of them");
+            tensors.Add(name, entry);
+        }
+    }
+}

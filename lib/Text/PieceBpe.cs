@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 
 namespace HeadKvLab.Text;
@@ -12,15 +11,13 @@ namespace HeadKvLab.Text;
 internal sealed class PieceBpe : IWordEncoder
 {
     private const char Blank = '▁';
-    private const int LongestRemembered = 24;
-    private const int MostRemembered = 1 << 16;
 
     private readonly Vocabulary _vocabulary;
     private readonly MergeTable _merges;
     private readonly PieceBpeOptions _options;
     private readonly int[]? _byteTokens;
     private readonly bool _cutsAtBlanks;
-    private readonly ConcurrentDictionary<string, int[]> _remembered = new(StringComparer.Ordinal);
+    private readonly WordCache _cache = new();
 
     public PieceBpe(Vocabulary vocabulary, MergeTable merges, PieceBpeOptions options)
     {
@@ -40,30 +37,20 @@ internal sealed class PieceBpe : IWordEncoder
         }
         while (_cutsAtBlanks && InnerBlank(word) is int cut and > 0)
         {
-            EncodePart(word[..cut], ids);
+            ids.AddRange(_cache.Get(word[..cut], EncodePart));
             word = word[cut..];
         }
-        EncodePart(word, ids);
+        ids.AddRange(_cache.Get(word, EncodePart));
     }
 
-    private void EncodePart(ReadOnlySpan<char> part, List<int> ids)
+    private int[] EncodePart(ReadOnlySpan<char> part)
     {
-        if (part.Length > LongestRemembered)
-        {
-            int[] symbols = Symbols(part);
-            Emit(symbols.AsSpan(0, _merges.Apply(symbols)), ids);
-            return;
-        }
-        if (!_remembered.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(part, out int[]? known))
-        {
-            int[] symbols = Symbols(part);
-            var own = new List<int>();
-            Emit(symbols.AsSpan(0, _merges.Apply(symbols)), own);
-            known = own.ToArray();
-            if (_remembered.Count >= MostRemembered) _remembered.Clear();
-            _remembered[part.ToString()] = known;
-        }
-        ids.AddRange(known);
+        int[] symbols = Symbols(part);
+        ReadOnlySpan<int> merged = symbols.AsSpan(0, _merges.Apply(symbols));
+        if (_options.StandIns is null) return merged.ToArray();
+        var ids = new List<int>(merged.Length);
+        Emit(merged, ids);
+        return ids.ToArray();
     }
 
     // Symbols are token ids; a character that only occurs inside tokens has a stand-in beyond them, an unknown one its bytes.
@@ -99,11 +86,6 @@ internal sealed class PieceBpe : IWordEncoder
 
     private void Emit(ReadOnlySpan<int> symbols, List<int> ids)
     {
-        if (_options.StandIns is null)
-        {
-            ids.AddRange(symbols);
-            return;
-        }
         Span<byte> utf8 = stackalloc byte[4];
         bool unknown = false;
         foreach (int symbol in symbols)

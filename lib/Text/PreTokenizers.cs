@@ -100,12 +100,15 @@ internal sealed class MetaspacePreTokenizer(char replacement, MetaspacePreTokeni
     /// <summary>When a replacement is put in front.</summary>
     public enum Prepend { Never, First, Always }
 
+    /// <summary>Whether a text that begins with a blank gets one more in front (SentencePiece does, Hugging Face does not).</summary>
+    public bool PrependsToBlanks { get; init; }
+
     private readonly SplitPreTokenizer _split = new(SplitPreTokenizer.Fixed(replacement.ToString()), SplitBehavior.MergedWithNext, false);
 
     public void Cut(ReadOnlyMemory<char> text, bool first, List<ReadOnlyMemory<char>> words)
     {
         string marked = text.ToString().Replace(' ', replacement);
-        bool prepends = (scheme == Prepend.Always || (scheme == Prepend.First && first)) && !marked.StartsWith(replacement);
+        bool prepends = (scheme == Prepend.Always || (scheme == Prepend.First && first)) && (PrependsToBlanks || !marked.StartsWith(replacement));
         if (prepends) marked = replacement + marked;
         if (split) _split.Cut(marked.AsMemory(), first, words);
         else words.Add(marked.AsMemory());

@@ -41,6 +41,15 @@ public sealed class TextTokenizer
     /// <exception cref="LabException">No such file, a damaged one, or one with a part that is not known exactly.</exception>
     public static TextTokenizer Load(string modelDirectory) => TokenizerFiles.Load(modelDirectory);
 
+    /// <summary>Reads a tiktoken rank file ("base64 rank" a line), whose pattern and special tokens stand elsewhere.</summary>
+    /// <param name="file">The rank file.</param>
+    /// <param name="pattern">The pattern that cuts a text into words.</param>
+    /// <param name="special">Special tokens and their ids.</param>
+    /// <param name="bos">The special token put before a text, or null.</param>
+    /// <exception cref="LabException">A damaged file, or a pattern that .NET would read differently.</exception>
+    public static TextTokenizer LoadRanks(string file, string pattern, IReadOnlyDictionary<string, int> special, string? bos = null) =>
+        RankFile.Read(file, TokenizerFiles.Bytes(file), pattern, special, bos, null, null);
+
     /// <summary>Encodes a text.</summary>
     /// <param name="text">Any text; an empty one gives only the special ids.</param>
     /// <param name="addSpecial">Whether the post-processor's ids (BOS, EOS) are added.</param>

@@ -16,7 +16,23 @@ internal static class TokenizerFiles
     private static TextTokenizer LoadFile(string file)
     {
         if (file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return TokenizerJson.Read(file);
-        throw new LabException($"{file}: not a tokenizer file known here: give a tokenizer.json.");
+        byte[] data = Bytes(file);
+        if (RankFile.Looks(data)) return RankFile.ReadKnown(file, data);
+        if (file.EndsWith(".model", StringComparison.OrdinalIgnoreCase)) return SentencePieceReader.Read(file, data);
+        throw new LabException($"{file}: not a tokenizer file known here: give a tokenizer.json, a SentencePiece .model or a .tiktoken rank file.");
+    }
+
+    /// <summary>The whole file.</summary>
+    public static byte[] Bytes(string file)
+    {
+        try
+        {
+            return File.ReadAllBytes(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{file}: cannot be read: {error.Message}", error);
+        }
     }
 
     /// <summary>The settings beside a tokenizer file, if there are any.</summary>

@@ -1,0 +1,151 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using HeadKvLab.Text;
+using Xunit.Abstractions;
+
+namespace HeadKvLab.Tests.Text;
+
+/// <summary>Exact ids on the published tokenizer files of the validation data.</summary>
+public sealed class RealTokenizerTests(ITestOutputHelper output)
+{
+    private static JsonElement SentencePieceIds(string model)
+    {
+        string file = Path.Combine(SharedData.Root, "tests", "reference", "sentencepiece-ids.json");
+        return JsonDocument.Parse(File.ReadAllBytes(file)).RootElement.GetProperty(model);
+    }
+
+    private static string Sha256(int[] ids) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(ids.AsSpan())));
+
+    [Theory]
+    [InlineData("llama2-sentencepiece.model")]
+    [InlineData("mistral-v0.3-sentencepiece.model")]
+    public void SentencePieceModelsGiveTheOriginalLibrarysIds(string name)
+    {
+        if (SharedData.File($"tokenizers/{name}", output) is not string file) return;
+        TextTokenizer tokenizer = TextTokenizer.Load(file);
+        JsonElement expected = SentencePieceIds(name);
+        foreach (JsonElement sample in expected.GetProperty("texts").EnumerateArray())
+        {
+            string text = sample.GetProperty("text").GetString()!;
+            int[] ids = tokenizer.Encode(text, addSpecial: false);
+            Assert.Equal(sample.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), ids);
+            Assert.Equal(sample.GetProperty("decoded").GetString(), tokenizer.Decode(ids));
+            Assert.Equal([1, .. ids], tokenizer.Encode(text));
+        }
+        foreach (JsonElement sample in expected.GetProperty("files").EnumerateArray())
+        {
+            string text = File.ReadAllText(SharedData.File(sample.GetProperty("file").GetString()!, output)!, Encoding.UTF8);
+            int[] ids = tokenizer.Encode(text, addSpecial: false);
+            Assert.Equal(sample.GetProperty("count").GetInt32(), ids.Length);
+            Assert.Equal(sample.GetProperty("sha256").GetString(), Sha256(ids));
+        }
+    }
+
+    [Fact]
+    public void MistralsJsonAndProtobufAgree()
+    {
+        if (SharedData.File("tokenizers/mistral-v0.3-tokenizer.json", output) is not string json) return;
+        TextTokenizer fromJson = TextTokenizer.Load(json);
+        TextTokenizer fromModel = TextTokenizer.Load(SharedData.File("tokenizers/mistral-v0.3-sentencepiece.model", output)!);
+        Assert.Equal(32768, fromJson.VocabSize);
+        Assert.Equal(fromModel.VocabSize, fromJson.VocabSize);
+        Assert.Equal(1, fromJson.BosId);
+        for (int id = 0; id < 32768; id++) Assert.Equal(fromModel.TokenText(id), fromJson.TokenText(id));
+        foreach (string text in TextCorpus.All)
+        {
+            if (text.StartsWith(' ') || text.StartsWith('▁')) continue;   // SentencePiece adds its blank there too, the json does not
+            Assert.Equal(fromModel.Encode(text), fromJson.Encode(text));
+            Assert.Equal(fromModel.Decode(fromModel.Encode(text)), fromJson.Decode(fromJson.Encode(text)));
+        }
+        foreach (string name in (string[])["haystack/r2-part0.txt", "longbench/passage_retrieval_zh.jsonl"])
+        {
+            string text = File.ReadAllText(SharedData.File(name, output)!);
+            Assert.Equal(fromModel.Encode(text), fromJson.Encode(text));
+        }
+        Assert.Equal([1, 3, fromJson.IdOf("▁Hi"), 4], fromJson.Encode("[INST] Hi[/INST]"));
+    }
+
+    [Fact]
+    public void Llama2FromTheLlama2cFileEqualsTheProtobuf()
+    {
+        if (SharedData.File("tokenizers/llama2-llama2c.bin", output) is not string bin) return;
+        using var folder = new TempFolder();
+        Assert.Equal(32000, Llama2cTokenizer.ToHuggingFace(bin, folder.Path));
+        TextTokenizer converted = TextTokenizer.Load(folder.Path);
+        Assert.Equal((1, 2), (converted.BosId, converted.EosId));
+        foreach (JsonElement sample in SentencePieceIds("llama2-sentencepiece.model").GetProperty("texts").EnumerateArray())
+            Assert.Equal(sample.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()),
+                converted.Encode(sample.GetProperty("text").GetString()!, addSpecial: false));
+        JsonElement file = SentencePieceIds("llama2-sentencepiece.model").GetProperty("files")[0];
+        Assert.Equal(file.GetProperty("sha256").GetString(),
+            Sha256(converted.Encode(File.ReadAllText(SharedData.File("haystack/r2-part0.txt", output)!), addSpecial: false)));
+    }
+
+    [Fact]
+    public void TinyStoriesTokenizerDecodesItsGoldenText()
+    {
+        if (SharedData.File("golden/greedy-tiny-models.json", output) is not string golden) return;
+        foreach (JsonElement model in JsonDocument.Parse(File.ReadAllBytes(golden)).RootElement.EnumerateArray())
+        {
+            using var folder = new TempFolder();
+            Llama2cTokenizer.ToHuggingFace(SharedData.File(model.GetProperty("tokenizer").GetString()!, output)!, folder.Path);
+            TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
+            int[] ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+            string text = model.GetProperty("text").GetString()!;
+            output.WriteLine($"{tokenizer.TokenText(ids[0])} -> {tokenizer.Decode(ids)}");
+            Assert.Equal(text.TrimStart(' '), tokenizer.Decode(ids));
+            Assert.Equal(ids, tokenizer.Encode(text.TrimStart(' '), addSpecial: false));
+        }
+    }
+
+    [Theory]
+    [InlineData("llama3-tiktoken.model", 128256, 3)]
+    [InlineData("qwen.tiktoken", 151851, 1)]
+    public void RankFilesGiveTheIdsOfANaiveMerger(string name, int size, int digits)
+    {
+        if (SharedData.File($"tokenizers/{name}", output) is not string file) return;
+        TextTokenizer tokenizer = TextTokenizer.Load(file);
+        Assert.Equal(size, tokenizer.VocabSize);
+        var naive = new NaiveRanks(File.ReadAllLines(file), digits);
+        IEnumerable<string> texts = TextCorpus.All.Where(t => !t.Contains("<|", StringComparison.Ordinal));
+        string chinese = File.ReadAllText(SharedData.File("longbench/multifieldqa_zh.jsonl", output)!);
+        string english = File.ReadAllText(SharedData.File("haystack/r2-part0.txt", output)!);
+        foreach (string text in texts.Append(chinese[..100_000]).Append(english))
+        {
+            string plain = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+            int[] ids = tokenizer.Encode(text, addSpecial: false);
+            if (name.StartsWith('q') && text.Contains("combining", StringComparison.Ordinal)) plain = tokenizer.Decode(ids);   // Qwen: form C
+            Assert.Equal(naive.Encode(plain), ids);
+            Assert.Equal(plain, tokenizer.Decode(ids));
+        }
+    }
+
+    [Fact]
+    public void Llama3SpecialTokensStandWhereMetaPutThem()
+    {
+        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string file) return;
+        TextTokenizer tokenizer = TextTokenizer.Load(file);
+        Assert.Equal((128000, 128001, 128009), (tokenizer.BosId, tokenizer.EosId, tokenizer.IdOf("<|eot_id|>")));
+        Assert.Equal([128000, 128006, 9125, 128007, 271, 6151, 128009],
+            tokenizer.Encode("<|start_header_id|>system<|end_header_id|>\n\nhi<|eot_id|>"));
+        Assert.Equal("system\n\nhi", tokenizer.Decode([128000, 128006, 9125, 128007, 271, 6151, 128009]));
+    }
+
+    [Fact]
+    public void AMegabyteWordIsNotQuadraticInAnyForm()
+    {
+        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string ranks) return;
+        string word = string.Concat(Enumerable.Range(0, 1 << 18).Select(i => $"{(char)('a' + i * 7 % 26)}{(char)('a' + i * i % 26)}{(char)('a' + i % 5)}x"));
+        foreach (string file in (string[])[ranks, SharedData.File("tokenizers/mistral-v0.3-tokenizer.json", output)!])
+        {
+            TextTokenizer tokenizer = TextTokenizer.Load(file);
+            var watch = System.Diagnostics.Stopwatch.StartNew();
+            int[] ids = tokenizer.Encode(word);
+            output.WriteLine($"{Path.GetFileName(file)}: {word.Length:N0} letters, {ids.Length:N0} tokens in {watch.Elapsed.TotalSeconds:F2} s");
+            Assert.True(watch.Elapsed.TotalSeconds < 120);
+            Assert.Equal(word, tokenizer.Decode(ids));
+        }
+    }
+}

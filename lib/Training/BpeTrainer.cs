@@ -1,4 +1,5 @@
 using System.Text;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Training;
 
@@ -22,7 +23,7 @@ public static class BpeTrainer
         var weights = new List<long>();
         foreach (var (word, weight) in weightedWords.OrderBy(w => w.Key, StringComparer.Ordinal))
         {
-            words.Add(Encoding.UTF8.GetBytes(word).Select(b => vocabulary.Ids[ByteAlphabet.Letter(b).ToString()]).ToList());
+            words.Add(Encoding.UTF8.GetBytes(word).Select(b => vocabulary.Ids[ByteAlphabet.CharOf(b).ToString()]).ToList());
             weights.Add(weight);
         }
 
@@ -88,7 +89,7 @@ public sealed class BpeVocabulary
     /// <summary>A vocabulary of the 256 bytes and no merge.</summary>
     public BpeVocabulary()
     {
-        for (var b = 0; b < 256; b++) Append(ByteAlphabet.Letter((byte)b).ToString());
+        for (var b = 0; b < 256; b++) Append(ByteAlphabet.CharOf((byte)b).ToString());
     }
 
     /// <summary>Token texts by id, in the printable byte alphabet ("Ġ" stands for a blank).</summary>
@@ -112,32 +113,5 @@ public sealed class BpeVocabulary
         ids[text] = texts.Count;
         texts.Add(text);
         return texts.Count - 1;
-    }
-}
-
-/// <summary>GPT-2's printable alphabet of bytes: printable Latin-1 letters stand for themselves, the other 68 bytes for U+0100 onwards.</summary>
-public static class ByteAlphabet
-{
-    private static readonly char[] Letters = MakeLetters();
-    private static readonly Dictionary<char, byte> Bytes = Enumerable.Range(0, 256).ToDictionary(b => Letters[b], b => (byte)b);
-
-    /// <summary>The letter that stands for a byte; a blank gives "Ġ".</summary>
-    public static char Letter(byte value) => Letters[value];
-
-    /// <summary>Writes text in the alphabet, byte for byte of its UTF-8 form.</summary>
-    public static string Write(string text) => string.Concat(Encoding.UTF8.GetBytes(text).Select(b => Letters[b]));
-
-    /// <summary>The bytes behind a text in the alphabet.</summary>
-    /// <exception cref="LabException">A letter is not one of the 256.</exception>
-    public static byte[] Read(string letters) => letters
-        .Select(c => Bytes.TryGetValue(c, out var b) ? b : throw new LabException($"'{letters}': U+{(int)c:X4} is no letter of the byte alphabet")).ToArray();
-
-    private static char[] MakeLetters()
-    {
-        var letters = new char[256];
-        var next = 256;
-        for (var b = 0; b < 256; b++)
-            letters[b] = b is >= 33 and <= 126 or >= 161 and <= 172 or >= 174 ? (char)b : (char)next++;
-        return letters;
     }
 }

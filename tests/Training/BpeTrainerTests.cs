@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using HeadKvLab.Text;
 using HeadKvLab.Training;
 using HeadKvLab.Training.World;
 
@@ -41,7 +42,7 @@ public class BpeTrainerTests
     [Fact]
     public void ByteAlphabetCoversEveryByteOnce()
     {
-        Assert.Equal(256, Enumerable.Range(0, 256).Select(b => ByteAlphabet.Letter((byte)b)).Distinct().Count());
+        Assert.Equal(256, Enumerable.Range(0, 256).Select(b => ByteAlphabet.CharOf((byte)b)).Distinct().Count());
         Assert.Equal("ĠEva", ByteAlphabet.Write(" Eva"));
         Assert.Equal("é\n "u8.ToArray(), ByteAlphabet.Read(ByteAlphabet.Write("é\n ")));
     }

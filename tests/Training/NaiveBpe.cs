@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using HeadKvLab.Training;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Tests.Training;
 

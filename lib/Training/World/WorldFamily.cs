@@ -49,10 +49,4 @@ public static class WorldFamilies
 
     /// <summary>The name in lower case, e.g. "r2attr".</summary>
     public static string Name(this WorldFamily family) => family.ToString().ToLowerInvariant();
-
-    /// <summary>The family of a name.</summary>
-    /// <exception cref="LabException">There is no such family.</exception>
-    public static WorldFamily Parse(string name) => Enum.TryParse<WorldFamily>(name, ignoreCase: true, out var family) && !char.IsDigit(name[0])
-        ? family
-        : throw new LabException($"family '{name}' does not exist; there are {string.Join(", ", All.Select(Name))}");
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Training.World;
 

@@ -1,0 +1,65 @@
+using System.CommandLine;
+using HeadKvLab.Training.World;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab world make</c> and <c>lab world needles</c>: evaluation sets from the synthetic world.</summary>
+internal static class WorldMakeCommand
+{
+    /// <summary>The subcommand that writes suites.</summary>
+    public static Command Make()
+    {
+        var output = new Option<string>("--out") { Description = "Folder of the suites.", DefaultValueFactory = _ => "data/suites" };
+        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens, answer included.", DefaultValueFactory = _ => "512,1024,2048,4096,8000" };
+        var split = new Option<string>("--split") { Description = "validation or test.", DefaultValueFactory = _ => "test" };
+        var questions = new Option<int>("--questions") { Description = "Questions of each family.", DefaultValueFactory = _ => 200 };
+        var seed = new Option<int>("--seed") { Description = "Seed of the suite.", DefaultValueFactory = _ => 0 };
+        var mixed = new Option<bool>("--mixed") { Description = "One file of all families instead of one file each." };
+        var command = new Command("make",
+            "Writes suites in LongBench's JSONL shape: six families at each length, several questions to a context, seeds that no training document has.\n\n" +
+            "Example:\n  lab world make --out data/suites --lengths 2048 --questions 25 --mixed") { output, lengths, split, questions, seed, mixed };
+        command.SetAction(parse =>
+        {
+            var which = Split(parse.GetValue(split)!);
+            if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
+            foreach (var word in parse.GetValue(lengths)!.Split(','))
+            {
+                if (!int.TryParse(word, out var length)) throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048");
+                var suite = WorldSuite.Make(which, length, parse.GetValue(questions), parse.GetValue(seed));
+                foreach (var part in parse.GetValue(mixed) ? [suite] : WorldFamilies.Reported.Select(suite.Only))
+                {
+                    var path = Path.Combine(parse.GetValue(output)!, part.Name + ".jsonl");
+                    part.Save(path);
+                    Console.WriteLine($"{path}: {part.Questions.Count()} questions on {part.Contexts.Count} contexts, {new FileInfo(path).Length / 1024.0:F0} KiB");
+                }
+            }
+        });
+        return command;
+    }
+
+    /// <summary>The subcommand that writes needles and a haystack.</summary>
+    public static Command Needles()
+    {
+        var output = new Option<string>("--out") { Description = "Folder of the needles.", DefaultValueFactory = _ => "data/suites/needles" };
+        var retrieval = new Option<int>("--retrieval") { Description = "Retrieval (R) needles.", DefaultValueFactory = _ => 12 };
+        var reasoning = new Option<int>("--reasoning") { Description = "Retrieval-reasoning (R2) needles.", DefaultValueFactory = _ => 8 };
+        var tokens = new Option<int>("--tokens") { Description = "Length of the haystack in tokens.", DefaultValueFactory = _ => 16384 };
+        var seed = new Option<int>("--seed") { Description = "Seed of the set.", DefaultValueFactory = _ => 0 };
+        var command = new Command("needles",
+            "Writes needles-r.jsonl, needles-r2.jsonl and haystack.txt for scoring heads.\n\nExample:\n  lab world needles --out data/suites/needles") { output, retrieval, reasoning, tokens, seed };
+        command.SetAction(parse =>
+        {
+            var set = WorldNeedles.Make(parse.GetValue(retrieval), parse.GetValue(reasoning), parse.GetValue(tokens), parse.GetValue(seed));
+            set.Save(parse.GetValue(output)!);
+            Console.WriteLine($"{parse.GetValue(output)}: {set.Retrieval.Count} R and {set.Reasoning.Count} R2 needles, haystack of {parse.GetValue(tokens)} tokens");
+        });
+        return command;
+    }
+
+    private static WorldSplit Split(string name) => name switch
+    {
+        "validation" => WorldSplit.Validation,
+        "test" => WorldSplit.Test,
+        _ => throw new LabException($"--split {name}: choose validation or test"),
+    };
+}

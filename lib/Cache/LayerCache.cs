@@ -1,0 +1,225 @@
+using System.Runtime.InteropServices;
+using HeadKvLab.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cache;
+
+/// <summary>
+/// The entries of one layer. Two buffers, keys and values, <c>[entry, dim]</c>: head after head, each head's entries contiguous
+/// in ascending position, followed by room to grow, the same for every head. Appending writes into the room; only when it is used
+/// up the layer moves, to a quarter more.
+/// Entry 0 of a head may be a summary of what was dropped; it has position -1 and a bias on its logit.
+/// </summary>
+public sealed unsafe partial class LayerCache
+{
+    private const int SmallestRoom = 64;
+
+    private readonly RaggedCache _cache;
+    private readonly int _layer;
+    private readonly int[] _counts;    // [head]
+    private readonly long[] _offsets;  // [head], first entry of the head in the buffers
+    private readonly int[][] _positions; // [head][entry]
+    private readonly float[] _bias;    // [head], added to the logit of entry 0
+    private int _room;                 // entries every head can still take
+    private int _reserved;             // room asked for
+    private bool _summarised;
+    private Tensor? _keys, _values;    // [entry, dim]
+    private byte* _keyData, _valueData;
+
+    internal LayerCache(RaggedCache cache, int layer)
+    {
+        _cache = cache;
+        _layer = layer;
+        var heads = cache.Shape.KvHeads;
+        _counts = new int[heads];
+        _offsets = new long[heads];
+        _positions = new int[heads][];
+        _bias = new float[heads];
+        Array.Fill(_positions, []);
+    }
+
+    /// <summary>Entries of each head, <c>[kvHead]</c>.</summary>
+    public ReadOnlySpan<int> Counts => _counts;
+
+    /// <summary>Entries of all heads.</summary>
+    public long Entries
+    {
+        get
+        {
+            long entries = 0;
+            foreach (var count in _counts) entries += count;
+            return entries;
+        }
+    }
+
+    /// <summary>Whether all heads have the same number of entries and none is a summary, so that they can be viewed as one tensor.</summary>
+    public bool IsUniform => !_summarised && _counts.AsSpan().IndexOfAnyExcept(_counts[0]) < 0;
+
+    internal long AllocatedBytes =>
+        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize;
+
+    private int Heads => _counts.Length;
+
+    private int Dim => _cache.Shape.HeadDim;
+
+    private int RowBytes => _cache.Shape.EntryBytes / 2;
+
+    /// <summary>Positions of a head's entries in the text, ascending: the kept-token map. A summary has position -1.</summary>
+    public ReadOnlySpan<int> Positions(int kvHead) => _positions[kvHead].AsSpan(0, _counts[kvHead]);
+
+    /// <summary>Keys of all heads as a view <c>[kvHead, entry, dim]</c> of the storage; see <see cref="IsUniform"/>.</summary>
+    public Tensor Keys() => View(_keys);
+
+    /// <summary>Values of all heads as a view <c>[kvHead, entry, dim]</c> of the storage; see <see cref="IsUniform"/>.</summary>
+    public Tensor Values() => View(_values);
+
+    /// <summary>Appends tokens to every head.</summary>
+    /// <param name="keys">Keys after RoPE, <c>[kvHead, token, dim]</c>; fewer heads than the cache has serve groups of its heads.</param>
+    /// <param name="values">Values, same shape.</param>
+    public void Append(Tensor keys, Tensor values)
+    {
+        Check(keys, values);
+        var tokens = (int)keys.shape[1];
+        MakeRoom(tokens);
+        using var nograd = no_grad();
+        using var scope = NewDisposeScope();
+        var group = Heads / (int)keys.shape[0];
+        for (var h = 0; h < Heads; h++)
+        {
+            var end = _offsets[h] + _counts[h];
+            _keys!.narrow(0, end, tokens).copy_(keys.select(0, h / group));
+            _values!.narrow(0, end, tokens).copy_(values.select(0, h / group));
+        }
+        Grew(tokens);
+    }
+
+    /// <summary>Appends one token to every head; allocates nothing while there is room.</summary>
+    /// <param name="keys">Its keys after RoPE, <c>[kvHead * dim]</c>; fewer heads than the cache has serve groups of its heads.</param>
+    /// <param name="values">Its values, same shape.</param>
+    public void Append(ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        var given = keys.Length / Dim;
+        if (keys.Length != values.Length || given == 0 || keys.Length % Dim != 0 || Heads % given != 0)
+            throw new ArgumentException($"{keys.Length} key and {values.Length} value numbers do not make one entry of dimension {Dim} for {Heads} heads");
+        MakeRoom(1);
+        var (group, element) = (Heads / given, _cache.Shape.Element);
+        for (var h = 0; h < Heads; h++)
+        {
+            var at = (_offsets[h] + _counts[h]) * RowBytes;
+            var source = h / group * Dim;
+            element.Narrow(keys.Slice(source, Dim), _keyData + at);
+            element.Narrow(values.Slice(source, Dim), _valueData + at);
+        }
+        Grew(1);
+    }
+
+    /// <summary>Stores some positions of a prompt, replacing what the layer held.</summary>
+    /// <param name="keys">All keys, <c>[kvHead, position, dim]</c>, float32; fewer heads than the cache has serve groups of its heads.</param>
+    /// <param name="values">All values, same shape.</param>
+    /// <param name="kept">Positions to copy, ascending, <c>[head][entry]</c>.</param>
+    /// <param name="summaries">What stands for the positions not copied, or null.</param>
+    public void Store(Tensor keys, Tensor values, ReadOnlySpan<int[]> kept, Summary[]? summaries = null)
+    {
+        Check(keys, values);
+        if (kept.Length != Heads) throw new ArgumentException($"positions of {kept.Length} heads were given, the layer has {Heads}", nameof(kept));
+        for (var h = 0; h < Heads; h++) CheckPositions(h, kept[h], (int)keys.shape[1]);
+        using var scope = NewDisposeScope();
+        var keyRows = MemoryMarshal.Cast<byte, float>(keys.to_type(ScalarType.Float32).contiguous().bytes);
+        var valueRows = MemoryMarshal.Cast<byte, float>(values.to_type(ScalarType.Float32).contiguous().bytes);
+        var (group, n) = (Heads / (int)keys.shape[0], (int)keys.shape[1]);
+        Span<int> counts = new int[Heads];
+        for (var h = 0; h < Heads; h++) counts[h] = kept[h].Length + (summaries?[h].Dropped > 0 ? 1 : 0);
+        Clear();
+        Layout(counts, _reserved);
+        for (var h = 0; h < Heads; h++)
+        {
+            if (summaries?[h] is { Dropped: > 0 } summary) Summarise(h, summary);
+            foreach (var position in kept[h])
+                Write(h, position, keyRows.Slice((h / group * n + position) * Dim, Dim), valueRows.Slice((h / group * n + position) * Dim, Dim));
+        }
+    }
+
+    /// <summary>Stores some positions of one head, replacing what that head held; the other heads move along.</summary>
+    /// <param name="kvHead">The head.</param>
+    /// <param name="keys">Its keys, <c>[position, dim]</c>, float32.</param>
+    /// <param name="values">Its values, same shape.</param>
+    /// <param name="positions">Positions to copy, ascending.</param>
+    public void Store(int kvHead, Tensor keys, Tensor values, ReadOnlySpan<int> positions)
+    {
+        if (keys.ndim != 2 || keys.shape[1] != Dim || !keys.shape.AsSpan().SequenceEqual(values.shape))
+            throw new ArgumentException($"layer {_layer}: keys and values of a head must both be [position, {Dim}]");
+        CheckPositions(kvHead, positions, (int)keys.shape[0]);
+        using var scope = NewDisposeScope();
+        var keyRows = MemoryMarshal.Cast<byte, float>(keys.to_type(ScalarType.Float32).contiguous().bytes);
+        var valueRows = MemoryMarshal.Cast<byte, float>(values.to_type(ScalarType.Float32).contiguous().bytes);
+        _counts[kvHead] = 0;
+        _bias[kvHead] = 0;
+        Span<int> counts = (int[])_counts.Clone();
+        counts[kvHead] = positions.Length;
+        Layout(counts, _reserved);
+        foreach (var position in positions)
+            Write(kvHead, position, keyRows.Slice(position * Dim, Dim), valueRows.Slice(position * Dim, Dim));
+    }
+
+    /// <summary>Attention of one token's queries over the stored entries.</summary>
+    /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>.</param>
+    /// <param name="output">Attention output, same shape.</param>
+    /// <param name="scale">Factor of the logits, 1/sqrt(dim) in ordinary models.</param>
+    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale) =>
+        RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+
+    /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head.</summary>
+    public void Reserve(int tokens)
+    {
+        _reserved = Math.Max(0, tokens);
+        if (_keys is not null && _room < _reserved) Layout(_counts, _reserved);
+    }
+
+    internal void DropLast(int position)
+    {
+        for (var h = 0; h < Heads; h++)
+            if (_counts[h] == 0 || _positions[h][_counts[h] - 1] != position)
+                throw new InvalidOperationException($"layer {_layer}, head {h} did not keep position {position}, the last token: it cannot be taken back");
+        for (var h = 0; h < Heads; h++) _counts[h]--;
+        _room++;
+    }
+
+    internal LayerCache CloneFor(RaggedCache cache)
+    {
+        var copy = new LayerCache(cache, _layer) { _room = _room, _reserved = _reserved, _summarised = _summarised };
+        _counts.CopyTo(copy._counts, 0);
+        _offsets.CopyTo(copy._offsets, 0);
+        _bias.CopyTo(copy._bias, 0);
+        for (var h = 0; h < Heads; h++) copy._positions[h] = (int[])_positions[h].Clone();
+        if (_keys is not null) copy.Hold(_keys.clone(), _values!.clone());
+        return copy;
+    }
+
+    internal void Dispose()
+    {
+        _keys?.Dispose();
+        _values?.Dispose();
+        (_keys, _values) = (null, null);
+        _keyData = _valueData = null;
+    }
+
+    private void Check(Tensor keys, Tensor values)
+    {
+        if (keys.ndim != 3 || keys.shape[2] != Dim || keys.shape[0] == 0 || Heads % keys.shape[0] != 0)
+            throw new ArgumentException($"layer {_layer}: keys must be [kvHead, position, dim] = [{Heads} or a divisor, n, {Dim}], they are [{string.Join(", ", keys.shape)}]");
+        if (!keys.shape.AsSpan().SequenceEqual(values.shape))
+            throw new ArgumentException($"layer {_layer}: values [{string.Join(", ", values.shape)}] and keys [{string.Join(", ", keys.shape)}] differ in shape");
+    }
+
+    private static void CheckPositions(int head, ReadOnlySpan<int> positions, int length)
+    {
+        var last = -1;
+        foreach (var position in positions)
+        {
+            if (position <= last || position >= length)
+                throw new ArgumentException($"head {head}: position {position} follows {last} in a prompt of {length} tokens: positions must ascend and lie inside");
+            last = position;
+        }
+    }
+}

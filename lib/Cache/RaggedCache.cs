@@ -1,0 +1,98 @@
+namespace HeadKvLab.Cache;
+
+/// <summary>
+/// The KV cache of a decoder in which every head of every layer keeps its own number of entries.
+/// Positions are the true ones of the text: the cache counts the tokens it has seen apart from the entries it stores.
+/// </summary>
+public sealed class RaggedCache : IDisposable
+{
+    private readonly LayerCache[] _layers;
+
+    /// <summary>Creates an empty cache.</summary>
+    /// <param name="shape">Layers, heads, dimension and storage.</param>
+    public RaggedCache(CacheShape shape)
+    {
+        if (shape.Layers < 1 || shape.KvHeads < 1 || shape.HeadDim < 1)
+            throw new LabException($"a cache of {shape.Layers} layers, {shape.KvHeads} heads and dimension {shape.HeadDim} holds nothing: all must be 1 or more");
+        _ = shape.Element;
+        Shape = shape;
+        _layers = new LayerCache[shape.Layers];
+        for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = new LayerCache(this, layer);
+    }
+
+    private RaggedCache(RaggedCache source)
+    {
+        Shape = source.Shape;
+        LogicalLength = source.LogicalLength;
+        _layers = Array.ConvertAll(source._layers, layer => layer.CloneFor(this));
+    }
+
+    /// <summary>Layers, heads, dimension and storage.</summary>
+    public CacheShape Shape { get; }
+
+    /// <summary>Tokens seen so far: the position of the next token.</summary>
+    public int LogicalLength { get; private set; }
+
+    /// <summary>The entries of one layer.</summary>
+    public LayerCache this[int layer] => _layers[layer];
+
+    /// <summary>Stored entries of all heads of all layers.</summary>
+    public long Entries
+    {
+        get
+        {
+            long entries = 0;
+            foreach (var layer in _layers) entries += layer.Entries;
+            return entries;
+        }
+    }
+
+    /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number.</summary>
+    public long RealisedBytes => Entries * Shape.EntryBytes;
+
+    /// <summary>Bytes of the tensors that hold them, growth room included, as the tensors tell them.</summary>
+    public long AllocatedBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var layer in _layers) bytes += layer.AllocatedBytes;
+            return bytes;
+        }
+    }
+
+    /// <summary>Counts tokens whose entries have been appended to every layer.</summary>
+    /// <param name="tokens">How many.</param>
+    public void Advance(int tokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        LogicalLength += tokens;
+    }
+
+    /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head, so that appending them moves nothing.</summary>
+    public void Reserve(int tokens)
+    {
+        foreach (var layer in _layers) layer.Reserve(tokens);
+    }
+
+    /// <summary>A copy that shares nothing: one prefill serves many questions.</summary>
+    public RaggedCache Clone() => new(this);
+
+    /// <summary>
+    /// Takes the last token back: its entry leaves every head and the next token stands at its position again.
+    /// Used by the first-token rule <c>recompute-last</c>, where the last prompt token is computed again on the compressed cache.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The cache is empty, or a head did not keep the last token.</exception>
+    public void DropLast()
+    {
+        if (LogicalLength == 0) throw new InvalidOperationException("the cache is empty: there is no last token to take back");
+        foreach (var layer in _layers) layer.DropLast(LogicalLength - 1);
+        LogicalLength--;
+    }
+
+    /// <summary>Releases all tensors.</summary>
+    public void Dispose()
+    {
+        foreach (var layer in _layers) layer.Dispose();
+    }
+}

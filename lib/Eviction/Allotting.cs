@@ -1,0 +1,46 @@
+namespace HeadKvLab.Eviction;
+
+/// <summary>
+/// Asks an allocator and settles its answer under a discipline. Where the method stores a summary of what a head drops, that is an
+/// entry too: it comes out of the same total, and heads that drop nothing leave theirs to the others.
+/// </summary>
+public static class Allotting
+{
+    /// <summary>Entries of every head, window excluded, <c>[layer, head]</c>, for an allocator of model scope.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="discipline">Budget discipline.</param>
+    /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
+    public static int[] Model(Method method, BudgetDiscipline discipline, in BudgetFrame frame) =>
+        Settle(method, discipline, frame, default, frame.Layers * frame.Heads, frame.Total);
+
+    /// <summary>Entries of the heads of one layer, window excluded, for an allocator of layer scope.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="discipline">Budget discipline.</param>
+    /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="scores">Its scores, <c>[head, candidate]</c>.</param>
+    public static int[] Layer(Method method, BudgetDiscipline discipline, in BudgetFrame frame, int layer, HeadRows<float> scores)
+    {
+        var before = frame.Total * layer / frame.Layers;
+        return Settle(method, discipline, frame, scores, frame.Heads, frame.Total * (layer + 1) / frame.Layers - before);
+    }
+
+    private static int[] Settle(Method method, BudgetDiscipline discipline, in BudgetFrame frame, HeadRows<float> scores, int heads, long total)
+    {
+        var (entries, wanted, claims) = (new int[heads], new double[heads], new double[heads]);
+        method.Allocator.Allocate(frame, scores, new Allotment(wanted, claims));
+        var available = total - (long)frame.Window * heads;
+        var summaries = method.Remainder is null ? 0 : heads;
+        while (true)
+        {
+            var copy = (double[])wanted.Clone();
+            Discipline.Settle(discipline, new Allotment(copy, claims), frame.Candidates, available - summaries, entries);
+            if (summaries == 0 || discipline == BudgetDiscipline.AsPublished) return entries;
+            var dropping = 0;
+            foreach (var entry in entries)
+                if (entry < frame.Candidates) dropping++;
+            if (dropping >= summaries) return entries;
+            summaries--; // a head was filled: its summary's place is free; one at a time, since filling others may free more
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Eviction;
+
+/// <summary>
+/// What is worth keeping inside a head: gives each prompt position a number, higher is kept longer.
+/// Scorers are records of their settings: equal scorers give equal scores, so that methods that share one are scored once.
+/// </summary>
+public interface IScorer
+{
+    /// <summary>How many of the prompt's last queries it must see: 0, the window, or <see cref="int.MaxValue"/> for all.</summary>
+    int QueriesWanted(int window);
+
+    /// <summary>
+    /// Fills <paramref name="scores"/> <c>[head, position]</c>, head being KV or query heads by their number.
+    /// Positions of the window may be left as they are: they are kept anyway.
+    /// </summary>
+    void Score(in LayerPrompt layer, int window, HeadRows<float> scores);
+}
+
+/// <summary>How the scores of the query heads that share a KV head become one.</summary>
+public enum GroupReduction
+{
+    /// <summary>Mean over the group: the default of AdaKV's grouped-query code and of KVCache-Factory.</summary>
+    Mean,
+
+    /// <summary>Largest of the group: a token that matters to one query head is kept.</summary>
+    Max,
+
+    /// <summary>Sum over the group: the same order as the mean inside a head.</summary>
+    Sum,
+}

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace HeadKvLab.Kernels;
+
+/// <summary>Reads stored numbers as float32, sixteen at a time: one source of every kernel for all formats.</summary>
+internal unsafe interface ILanes
+{
+    /// <summary>Bytes of a number.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>Sixteen numbers, widened.</summary>
+    static abstract Vector512<float> Load(byte* source);
+
+    /// <summary>One number, widened.</summary>
+    static abstract float One(byte* source);
+}
+
+/// <summary>float32.</summary>
+internal readonly unsafe struct Float32Lanes : ILanes
+{
+    public static int Size => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(byte* source) => Vector512.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float One(byte* source) => *(float*)source;
+}
+
+/// <summary>bfloat16: the upper half of a float32.</summary>
+internal readonly unsafe struct BFloat16Lanes : ILanes
+{
+    public static int Size => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(byte* source)
+    {
+        var bits = Vector256.Load((ushort*)source);
+        var wide = Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
+        return (wide << 16).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float One(byte* source) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)source << 16);
+}
+
+/// <summary>IEEE half: exponent rebased by a multiplication, which also mends the small numbers.</summary>
+internal readonly unsafe struct Float16Lanes : ILanes
+{
+    public static int Size => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(byte* source)
+    {
+        var bits = Vector256.Load((ushort*)source);
+        var wide = Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
+        var sign = (wide & Vector512.Create(0x8000u)) << 16;
+        var magnitude = ((wide & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(5.192296858534828e33f); // 2^112
+        var special = Vector512.GreaterThanOrEqual(wide & Vector512.Create(0x7C00u), Vector512.Create(0x7C00u));
+        var infinite = (((wide & Vector512.Create(0x7FFFu)) << 13) | Vector512.Create(0x7F800000u)).AsSingle();
+        return (Vector512.ConditionalSelect(special.AsSingle(), infinite, magnitude).AsUInt32() | sign).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float One(byte* source) => (float)*(Half*)source;
+}

@@ -1,0 +1,203 @@
+using HeadKvLab.Kernels;
+
+namespace HeadKvLab.Tests.Kernels;
+
+public unsafe class RaggedAttentionTests
+{
+    /// <summary>The definition in double precision over the numbers as stored.</summary>
+    private static float[] Naive(float[] queries, float[] keys, float[] values, int[] counts, long[] offsets, int dim, float scale, float[]? bias = null)
+    {
+        var group = queries.Length / dim / counts.Length;
+        var output = new float[queries.Length];
+        for (var q = 0; q < queries.Length / dim; q++)
+        {
+            var head = q / group;
+            var logits = new double[counts[head]];
+            for (var j = 0; j < counts[head]; j++)
+            {
+                for (var i = 0; i < dim; i++) logits[j] += (double)queries[q * dim + i] * keys[(offsets[head] + j) * dim + i];
+                logits[j] = logits[j] * scale + (j == 0 ? bias?[head] ?? 0 : 0);
+            }
+            var max = logits.Max();
+            var sum = logits.Sum(x => Math.Exp(x - max));
+            for (var i = 0; i < dim; i++)
+            {
+                double total = 0;
+                for (var j = 0; j < counts[head]; j++) total += Math.Exp(logits[j] - max) / sum * values[(offsets[head] + j) * dim + i];
+                output[q * dim + i] = (float)total;
+            }
+        }
+        return output;
+    }
+
+    private static float[] Numbers(Random random, int count, float spread = 1)
+    {
+        var numbers = new float[count];
+        foreach (ref var x in numbers.AsSpan()) x = (random.NextSingle() - 0.5f) * 2 * spread;
+        return numbers;
+    }
+
+    /// <summary>Stores numbers in the format and reads them back, so that both sides see the same values.</summary>
+    private static (byte[] Stored, float[] Read) Store(float[] numbers, Element element)
+    {
+        var stored = new byte[numbers.Length * element.Size() + 64];
+        fixed (byte* p = stored) element.Narrow(numbers, p);
+        var read = new float[numbers.Length];
+        for (var i = 0; i < read.Length; i++)
+            read[i] = element switch
+            {
+                Element.Float32 => numbers[i],
+                Element.BFloat16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(stored, 2 * i) << 16),
+                _ => (float)BitConverter.ToHalf(stored, 2 * i),
+            };
+        return (stored, read);
+    }
+
+    private static void Compare(int dim, int group, int[] counts, Element element, int seed, float spread = 1, bool biased = false)
+    {
+        var random = new Random(seed);
+        var offsets = new long[counts.Length];
+        long total = 0;
+        for (var h = 0; h < counts.Length; h++)
+        {
+            offsets[h] = total;
+            total += counts[h] + random.Next(5); // room between heads
+        }
+        var queries = Numbers(random, counts.Length * group * dim, spread);
+        var (keys, readKeys) = Store(Numbers(random, (int)total * dim, spread), element);
+        var (values, readValues) = Store(Numbers(random, (int)total * dim), element);
+        var bias = biased ? Numbers(random, counts.Length, 5) : null;
+        var output = new float[queries.Length];
+        var scale = 1 / MathF.Sqrt(dim);
+        fixed (byte* k = keys, v = values)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, element, dim, counts, offsets, bias), output, scale);
+        var expected = Naive(queries, readKeys, readValues, counts, offsets, dim, scale, bias);
+        for (var i = 0; i < output.Length; i++)
+            Assert.True(Math.Abs(output[i] - expected[i]) <= 1e-5, $"dim {dim}, group {group}, {element}, number {i}: {output[i]} for {expected[i]}");
+    }
+
+    public static TheoryData<int, int, Element> Shapes()
+    {
+        var shapes = new TheoryData<int, int, Element>();
+        foreach (var dim in new[] { 8, 20, 32, 64, 80, 96, 128, 256 })
+            foreach (var group in new[] { 1, 2, 3, 4, 5, 8 })
+                foreach (var element in Enum.GetValues<Element>()) shapes.Add(dim, group, element);
+        return shapes;
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Equals_the_definition(int dim, int group, Element element) =>
+        Compare(dim, group, [1, 2000, 63, 64, 65, 7, 130, 3], element, dim * 100 + group);
+
+    [Theory]
+    [InlineData(64, Element.Float32), InlineData(128, Element.BFloat16), InlineData(24, Element.Float32)]
+    public void Survives_large_logits_and_biases(int dim, Element element)
+    {
+        Compare(dim, 4, [300, 5, 64], element, 7, spread: 8);
+        Compare(dim, 2, [300, 5, 64], element, 8, spread: 1, biased: true);
+    }
+
+    [Fact]
+    public void A_head_that_never_gets_a_higher_logit_and_one_that_always_does()
+    {
+        // keys grow or shrink along the entries, so that the running maximum never or always moves
+        const int dim = 32, n = 500;
+        var keys = new float[2 * n * dim];
+        for (var j = 0; j < n; j++)
+        {
+            keys.AsSpan(j * dim, dim).Fill(j / 100f);
+            keys.AsSpan((n + j) * dim, dim).Fill((n - j) / 100f);
+        }
+        var values = Numbers(new Random(4), 2 * n * dim);
+        var queries = Enumerable.Repeat(1f, 2 * dim).ToArray();
+        var output = new float[queries.Length];
+        int[] counts = [n, n];
+        long[] offsets = [0, n];
+        fixed (float* k = keys, v = values)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, counts, offsets), output, 1);
+        var expected = Naive(queries, keys, values, counts, offsets, dim, 1);
+        for (var i = 0; i < output.Length; i++) Assert.Equal(expected[i], output[i], 1e-5);
+    }
+
+    [Fact]
+    public void An_entry_with_bias_ln_N_counts_N_times()
+    {
+        // entry 0 stands for three equal ones
+        const int dim = 16;
+        var random = new Random(11);
+        var (key, value, rest) = (Numbers(random, dim), Numbers(random, dim), Numbers(random, 5 * dim));
+        var queries = Numbers(random, dim);
+        float[] once = [.. key, .. rest], onceValues = [.. value, .. rest];
+        float[] thrice = [.. key, .. key, .. key, .. rest], thriceValues = [.. value, .. value, .. value, .. rest];
+        var (a, b) = (new float[dim], new float[dim]);
+        fixed (float* k = once, v = onceValues)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [6], [0], [MathF.Log(3)]), a, 0.25f);
+        fixed (float* k = thrice, v = thriceValues)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [8], [0]), b, 0.25f);
+        for (var i = 0; i < dim; i++) Assert.Equal(b[i], a[i], 1e-6);
+    }
+
+    [Fact]
+    public void Half_precision_reads_small_infinite_and_negative_numbers()
+    {
+        ushort[] bits = [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x3C00, 0xC000, 0x7BFF, 0x7C00, 0xFC00, 0x3555, 0xB555, 0x0200, 0x1234, 0x9876, 0x7000];
+        fixed (ushort* p = bits)
+        {
+            var wide = Float16Lanes.Load((byte*)p);
+            for (var i = 0; i < 16; i++) Assert.Equal((float)BitConverter.UInt16BitsToHalf(bits[i]), wide[i]);
+        }
+    }
+
+    [Fact]
+    public void Exponentials_are_exact_to_two_parts_in_ten_million()
+    {
+        var x = new float[16];
+        for (var step = 0; step < 5500; step++)
+        {
+            for (var i = 0; i < 16; i++) x[i] = -(step * 16 + i) * 0.001f;
+            var y = FastExp.Exp(System.Runtime.Intrinsics.Vector512.LoadUnsafe(ref x[0]));
+            for (var i = 0; i < 16; i++)
+            {
+                var expected = Math.Exp(x[i]);
+                if (x[i] >= -87) Assert.InRange(y[i] / expected, 1 - 2e-7, 1 + 2e-7);
+                else Assert.Equal(0, y[i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Allocates_nothing()
+    {
+        const int dim = 64;
+        var data = new float[400 * dim];
+        var (queries, output) = (new float[4 * dim], new float[4 * dim]);
+        int[] counts = [300, 20];
+        long[] offsets = [0, 310];
+        long before = 0;
+        fixed (float* p = data)
+            for (var run = 0; run < 50; run++)
+            {
+                if (run == 10) before = GC.GetAllocatedBytesForCurrentThread();
+                RaggedAttention.Decode(queries, new RaggedHeads(p, p, Element.Float32, dim, counts, offsets), output, 1);
+            }
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Fact]
+    public void Impossible_shapes_are_refused()
+    {
+        var data = new float[64];
+        fixed (float* p = data)
+        {
+            var pointer = (nint)p;
+            void Decode(int queries, int output, int dim, int[] counts) => RaggedAttention.Decode(
+                new float[queries], new RaggedHeads((void*)pointer, (void*)pointer, Element.Float32, dim, counts, new long[counts.Length]), new float[output], 1);
+            Assert.Contains("head 1", Assert.Throws<InvalidOperationException>(() => Decode(32, 32, 16, [2, 0])).Message);
+            Assert.Throws<ArgumentException>(() => Decode(24, 24, 16, [2]));
+            Assert.Throws<ArgumentException>(() => Decode(16, 32, 16, [2]));
+            Assert.Throws<ArgumentException>(() => Decode(0, 0, 16, [2]));
+            Assert.Throws<ArgumentException>(() => Decode(16 * 65, 16 * 65, 16, [2]));
+        }
+    }
+}

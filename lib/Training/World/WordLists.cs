@@ -117,7 +117,7 @@ internal static class WordLists
         "badge bill bond card deed memo permit slip tag ticket token visa",
         "cabin cellar chamber closet den foyer gym kitchen larder lobby loft lounge parlour porch sauna shed suite vault",
         """
-        artist author banker broker butler captain chef cobbler courier dancer dentist diver driver editor gardener jockey maid mason
+        artist author banker broker butler chef coach cobbler courier dancer dentist diver driver editor gardener jockey maid mason
         mayor pilot porter potter printer ranger tutor usher weaver welder
         """,
         """

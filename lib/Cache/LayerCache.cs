@@ -166,8 +166,31 @@ public sealed unsafe partial class LayerCache
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>.</param>
     /// <param name="output">Attention output, same shape.</param>
     /// <param name="scale">Factor of the logits, 1/sqrt(dim) in ordinary models.</param>
-    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale) =>
+    /// <param name="slidingWindow">Positions the token sees, itself (the last entry of every head) included; null: all that are stored.</param>
+    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null)
+    {
+        if (slidingWindow is { } window)
+        {
+            Span<int> seen = stackalloc int[Heads];
+            Span<long> first = stackalloc long[Heads];
+            for (var h = 0; h < Heads; h++)
+            {
+                var positions = Positions(h);
+                var skipped = FirstAfter(positions, positions[^1] - window);
+                (seen[h], first[h]) = (_counts[h] - skipped, _offsets[h] + skipped);
+            }
+            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first), output, scale);
+            return;
+        }
         RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+    }
+
+    /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
+    private static int FirstAfter(ReadOnlySpan<int> positions, int position)
+    {
+        var at = positions.BinarySearch(position);
+        return at >= 0 ? at + 1 : ~at;
+    }
 
     /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head.</summary>
     public void Reserve(int tokens)

@@ -1,0 +1,45 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Models;
+
+/// <summary>Chooses the next token from its logits <c>[vocabulary]</c>.</summary>
+public delegate int TokenChoice(ReadOnlySpan<float> logits);
+
+/// <summary>The decoding loop: choose a token, hand it out, run it through the model.</summary>
+public static class Generation
+{
+    /// <summary>The most likely token; of equals the first.</summary>
+    public static int Greedy(ReadOnlySpan<float> logits)
+    {
+        var best = 0;
+        for (var i = 1; i < logits.Length; i++)
+            if (logits[i] > logits[best]) best = i;
+        return best;
+    }
+
+    /// <summary>Generates until a stop token, the limit, or a request to stop.</summary>
+    /// <param name="step">The model; it appends to <paramref name="cache"/>.</param>
+    /// <param name="cache">Holds the prompt, compressed or not.</param>
+    /// <param name="firstLogits">Logits after the last prompt token.</param>
+    /// <param name="most">Most tokens to generate; also ends where the model's context ends.</param>
+    /// <param name="stopIds">Ids that end the text; they are not part of it.</param>
+    /// <param name="choose">For example <see cref="Greedy"/>.</param>
+    /// <param name="onToken">Called with each token as soon as it is known.</param>
+    /// <param name="stop">Ends the text early.</param>
+    public static int[] Run(DecodeStep step, RaggedCache cache, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
+        TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
+    {
+        var text = new List<int>(most);
+        var logits = firstLogits;
+        while (text.Count < most && !stop.IsCancellationRequested)
+        {
+            var id = choose(logits);
+            if (stopIds.Contains(id)) break;
+            text.Add(id);
+            onToken?.Invoke(id);
+            if (text.Count == most || cache.LogicalLength >= step.MaxPositions) break;
+            logits = step.Run(id, cache);
+        }
+        return [.. text];
+    }
+}

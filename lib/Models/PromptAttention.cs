@@ -1,0 +1,62 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>
+/// Causal attention of a prompt, in blocks of query rows, so that memory grows with the prompt and not with its square.
+/// The queries of a group are stacked as rows against their one KV head: keys and values are never repeated.
+/// Autograd passes through it, so training and prefill share it.
+/// </summary>
+internal static class PromptAttention
+{
+    /// <summary>Query positions a block holds; larger blocks gain no speed and cost memory.</summary>
+    internal const int BlockRows = 256;
+
+    /// <summary>Softmax(q·kᵀ·scale, causal)·v.</summary>
+    /// <param name="q"><c>[batch, queryHead, token, dim]</c>: the last tokens of the keys' positions.</param>
+    /// <param name="k"><c>[batch, kvHead, position, dim]</c>.</param>
+    /// <param name="v">As <paramref name="k"/>.</param>
+    /// <param name="scale">Factor of the logits.</param>
+    /// <param name="slidingWindow">Positions a query sees, itself included; null: all before it.</param>
+    /// <returns><c>[batch, queryHead, token, dim]</c>.</returns>
+    internal static Tensor Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    {
+        var (batch, queryHeads, tokens, dim) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3]);
+        var (kvHeads, positions) = (k.shape[1], k.shape[2]);
+        var group = queryHeads / kvHeads;
+        var before = positions - tokens;                                              // positions already cached
+        var queries = (q * scale).reshape(batch * kvHeads, group, tokens, dim);
+        var keys = k.reshape(batch * kvHeads, positions, dim).transpose(1, 2);
+        var values = v.reshape(batch * kvHeads, positions, dim);
+
+        var blocks = new List<Tensor>();
+        for (long row = 0; row < tokens; row += BlockRows)
+        {
+            var rows = Math.Min(BlockRows, tokens - row);
+            var end = before + row + rows;                                            // first position no row of the block sees
+            var first = slidingWindow is { } w ? Math.Max(0, before + row - w + 1) : 0;
+            var block = queries.narrow(2, row, rows).reshape(batch * kvHeads, group * rows, dim);
+            var logits = block.bmm(keys.narrow(2, first, end - first)).view(batch * kvHeads, group, rows, end - first);
+            logits = Mask(logits, before + row - first, slidingWindow);
+            var weights = logits.softmax(-1).view(batch * kvHeads, group * rows, end - first);
+            blocks.Add(weights.bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim));
+        }
+        return blocks.Count == 1 ? blocks[0] : cat(blocks, 2);
+    }
+
+    /// <summary>Hides what row i (at column <paramref name="diagonal"/> + i) must not see. Only the columns that need it are touched.</summary>
+    private static Tensor Mask(Tensor logits, long diagonal, int? slidingWindow)
+    {
+        var (rows, columns) = (logits.shape[2], logits.shape[3]);
+        if (slidingWindow is { } w && columns > w)
+        {
+            var everything = ones(rows, columns, ScalarType.Bool);
+            var hidden = everything.triu(diagonal + 1).add(everything.tril(diagonal - w)).to(ScalarType.Bool);
+            return logits.masked_fill(hidden, float.NegativeInfinity);
+        }
+        if (rows == 1) return logits;
+        logits.narrow(3, diagonal, rows).masked_fill_(ones(rows, rows, ScalarType.Bool).triu(1), float.NegativeInfinity);
+        return logits;
+    }
+}

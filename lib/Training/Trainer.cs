@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using HeadKvLab.Models;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Training;
+
+/// <summary>
+/// Trains the bundled model from a recipe: synchronous data-parallel AdamW over documents that exist only while they are read.
+/// Document seeds follow from (recipe seed, step, worker, document), gradients are added in a fixed order, and every worker computes on
+/// one thread: so a run repeats its losses, and a resumed run goes on as if it had never stopped.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly TrainingRecipe recipe;
+    private readonly string recipeText;
+    private readonly BatchSource batches;
+    private readonly ModelConfig config;
+    private readonly Dictionary<string, Parameter> master = [];
+    private readonly Worker[] workers;
+    private readonly AdamW[] optimizers;
+    private readonly Checkpoint checkpoint;
+    private readonly TrainingLog log;
+
+    /// <summary>Prepares the model, fresh or from the newest checkpoint.</summary>
+    /// <param name="recipe">What to train.</param>
+    /// <param name="recipeText">Its text, stored with checkpoints so that a changed recipe does not silently continue an old run.</param>
+    /// <param name="batches">Makes documents.</param>
+    /// <param name="folder">Where checkpoints and <c>log.csv</c> go.</param>
+    public Trainer(TrainingRecipe recipe, string recipeText, BatchSource batches, string folder)
+    {
+        (this.recipe, this.recipeText, this.batches) = (recipe, recipeText, batches);
+        config = BatchSource.Configure(recipe.Model);
+        Directory.CreateDirectory(folder);
+        LogPath = Path.Combine(folder, "log.csv");
+        (checkpoint, log) = (new Checkpoint(folder), new TrainingLog(LogPath));
+        set_num_threads(1);
+
+        var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
+        if (recipe.Start == "structured") StructuredStart.Apply(config, start);
+        foreach (var (name, matrix) in start.All)
+            master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape)));
+        var compute = recipe.Compute == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute))];
+
+        var settings = recipe.Optimizer;
+        AdamW Adam(bool matrices, double decay) => optim.AdamW(
+            master.Where(w => IsLayerMatrix(w.Key) == matrices).Select(w => w.Value), lr: 1e-3, beta1: settings.Beta1, beta2: settings.Beta2, weight_decay: decay);
+        optimizers = [Adam(true, settings.WeightDecay), Adam(false, 0)];
+
+        var progress = checkpoint.Load(recipeText, master, optimizers);
+        if (progress is not null) (Step, Tokens, Seconds) = (progress.Step, progress.Tokens, progress.Seconds);
+        log.CutAfter(Step);
+    }
+
+    /// <summary>The CSV log of the run.</summary>
+    public string LogPath { get; }
+
+    /// <summary>The model's sizes.</summary>
+    public ModelConfig Config => config;
+
+    /// <summary>Steps done.</summary>
+    public int Step { get; private set; }
+
+    /// <summary>Tokens read, all workers.</summary>
+    public long Tokens { get; private set; }
+
+    /// <summary>Time spent, earlier runs included.</summary>
+    public double Seconds { get; private set; }
+
+    /// <summary>The trained weights, by Hugging Face name.</summary>
+    public IReadOnlyDictionary<string, Parameter> Weights => master;
+
+    /// <summary>Trains to the end of the recipe, or until asked to stop; either way the last state is on disk when it returns.</summary>
+    /// <param name="report">Called every <paramref name="every"/> steps with the figures since the last call.</param>
+    /// <param name="every">Steps between reports.</param>
+    /// <param name="saveEvery">Time between checkpoints.</param>
+    /// <param name="upTo">Stops after this step; null: all steps.</param>
+    /// <param name="stop">Asks for a stop at the next step.</param>
+    /// <returns>True when the recipe is finished.</returns>
+    public bool Run(Action<StepReport> report, int every, TimeSpan saveEvery, int? upTo, CancellationToken stop)
+    {
+        var end = Math.Min(upTo ?? int.MaxValue, recipe.TotalSteps);
+        var (figures, saved, clock) = (new StepFigures(), Stopwatch.StartNew(), Stopwatch.StartNew());
+        var (secondsBefore, tokensBefore) = (Seconds, Tokens);
+        while (Step < end && !stop.IsCancellationRequested)
+        {
+            var (phase, _) = recipe.At(Step);
+            var rate = recipe.RateAt(Step);
+            var norm = StepOnce(phase, rate, figures);
+            Step++;
+            Seconds = secondsBefore + clock.Elapsed.TotalSeconds;
+            if (Step % every == 0 || Step == end)
+            {
+                log.Append(Step, phase.Name, Seconds, Tokens, rate, norm, figures);
+                report(new StepReport(Step, recipe.TotalSteps, phase.Name, figures, (Tokens - tokensBefore) / clock.Elapsed.TotalSeconds, norm, rate));
+                figures = new StepFigures();
+            }
+            if (saved.Elapsed < saveEvery) continue;
+            Save();
+            saved.Restart();
+        }
+        Save();
+        return Step >= recipe.TotalSteps;
+    }
+
+    private double StepOnce(TrainingPhase phase, double rate, StepFigures figures)
+    {
+        var parts = new StepFigures[workers.Length];
+        Parallel.For(0, workers.Length, new ParallelOptions { MaxDegreeOfParallelism = workers.Length }, w =>
+        {
+            set_num_threads(1);
+            parts[w] = workers[w].Run(batches.Make(recipe, Step, w, phase), phase);
+        });
+        foreach (var part in parts) figures.Add(part);
+        Tokens += (long)phase.Tokens * phase.Documents * workers.Length;
+
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        GatherGradients();
+        var norm = nn.utils.clip_grad_norm_(master.Values, recipe.Optimizer.Clip);
+        foreach (var optimizer in optimizers)
+        {
+            foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
+            optimizer.step();
+        }
+        return norm;
+    }
+
+    /// <summary>Mean of the workers' gradients, in worker order, moved to the master.</summary>
+    private void GatherGradients()
+    {
+        foreach (var (name, weight) in master)
+        {
+            var sum = workers[0].Weights[name].grad!.clone();
+            for (var w = 1; w < workers.Length; w++) sum = sum.add(workers[w].Weights[name].grad!);
+            weight.grad = sum.div(workers.Length);
+            foreach (var worker in workers) worker.Weights[name].grad!.zero_();
+        }
+    }
+
+    private void Save() => checkpoint.Save(new Checkpoint.Progress(Step, Tokens, Seconds, recipeText), master, optimizers);
+
+    private static bool IsLayerMatrix(string name) => name.Contains("_proj", StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var weight in master.Values) weight.Dispose();
+    }
+}
+
+/// <summary>What a report of the trainer tells.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="TotalSteps">Steps of the recipe.</param>
+/// <param name="Phase">Name of the phase.</param>
+/// <param name="Figures">Losses and accuracies since the last report.</param>
+/// <param name="TokensPerSecond">Over this run.</param>
+/// <param name="GradientNorm">Before clipping, of the last step.</param>
+/// <param name="Rate">Learning rate of the last step.</param>
+public sealed record StepReport(int Step, int TotalSteps, string Phase, StepFigures Figures, double TokensPerSecond, double GradientNorm, double Rate);

@@ -1,0 +1,157 @@
+using HeadKvLab.Training.World;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace HeadKvLab.Training;
+
+/// <summary>
+/// Everything a training run depends on: <c>data/models/NAME/train.json</c>. The same recipe on the same machine kind repeats the same losses.
+/// </summary>
+public sealed record TrainingRecipe
+{
+    /// <summary>What the run is called; names the checkpoint folder.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Sizes of the model; the vocabulary comes from the tokenizer.</summary>
+    public required ModelSizes Model { get; init; }
+
+    /// <summary>Seed of the initial weights and of every document.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary><c>structured</c> (<see cref="StructuredStart"/>) or <c>ordinary</c>.</summary>
+    public string Start { get; init; } = "ordinary";
+
+    /// <summary>Data-parallel workers, one thread each. Part of the recipe because it sets the documents of a step.</summary>
+    public int Workers { get; init; } = 2;
+
+    /// <summary>Type of the matrix products: <c>bfloat16</c> or <c>float32</c>; weights and optimiser stay float32.</summary>
+    public string Compute { get; init; } = "bfloat16";
+
+    /// <summary>AdamW and clipping.</summary>
+    public OptimizerSettings Optimizer { get; init; } = new();
+
+    /// <summary>The phases, in order.</summary>
+    public required IReadOnlyList<TrainingPhase> Phases { get; init; }
+
+    /// <summary>Steps of all phases.</summary>
+    [JsonIgnore]
+    public int TotalSteps => Phases.Sum(phase => phase.Steps);
+
+    /// <summary>The phase of a global step, and the step inside it.</summary>
+    public (TrainingPhase Phase, int Step) At(int step)
+    {
+        foreach (var phase in Phases)
+        {
+            if (step < phase.Steps) return (phase, step);
+            step -= phase.Steps;
+        }
+        throw new ArgumentOutOfRangeException(nameof(step));
+    }
+
+    /// <summary>Learning rate of a global step: linear inside its phase, with a linear warm-up over the first steps of the run.</summary>
+    public double RateAt(int step)
+    {
+        var (phase, inside) = At(step);
+        var rate = phase.RateStart + (phase.RateEnd - phase.RateStart) * inside / Math.Max(1, phase.Steps);
+        return rate * Math.Min(1.0, (step + 1.0) / Math.Max(1, Optimizer.WarmUp));
+    }
+
+    /// <summary>Reads a recipe.</summary>
+    /// <exception cref="LabException">The file is missing, is no recipe, or holds a value out of range.</exception>
+    public static TrainingRecipe Load(string path)
+    {
+        if (!File.Exists(path)) throw new LabException($"{path}: not found; give the train.json of a model with --config.");
+        try
+        {
+            var recipe = JsonSerializer.Deserialize<TrainingRecipe>(File.ReadAllText(path), Json) ?? throw new LabException($"{path}: is empty.");
+            recipe.Check(path);
+            return recipe;
+        }
+        catch (JsonException e)
+        {
+            throw new LabException($"{path}: {e.Message}", e);
+        }
+    }
+
+    private void Check(string path)
+    {
+        void Demand(bool good, string what)
+        {
+            if (!good) throw new LabException($"{path}: {what}");
+        }
+        Demand(Phases.Count > 0, "phases: at least one is needed.");
+        Demand(Start is "structured" or "ordinary", $"start: '{Start}' is neither 'structured' nor 'ordinary'.");
+        Demand(Compute is "bfloat16" or "float32", $"compute: '{Compute}' is neither 'bfloat16' nor 'float32'.");
+        Demand(Workers is >= 1 and <= 64, "workers: between 1 and 64.");
+        foreach (var phase in Phases)
+        {
+            Demand(phase.Steps >= 1 && phase.Documents >= 1, $"phase '{phase.Name}': steps and documents must be at least 1.");
+            Demand(phase.Tokens <= Model.MaxPositions && phase.PositionSpan <= Model.MaxPositions, $"phase '{phase.Name}': longer than the model's {Model.MaxPositions} positions.");
+            phase.ToWorldOptions().Checked();
+        }
+    }
+
+    internal static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        WriteIndented = true,
+    };
+}
+
+/// <summary>Sizes of the model to train: a plain Llama without biases.</summary>
+public sealed record ModelSizes(int Hidden, int Intermediate, int Layers, int QueryHeads, int KvHeads, int HeadDim, double RopeTheta, int MaxPositions);
+
+/// <summary>AdamW's settings. Decay applies to the layers' matrices only.</summary>
+public sealed record OptimizerSettings(double Beta1 = 0.9, double Beta2 = 0.98, double WeightDecay = 0.05, double Clip = 1.0, int WarmUp = 40);
+
+/// <summary>One stretch of the curriculum.</summary>
+public sealed record TrainingPhase
+{
+    /// <summary>Name in the log.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Optimiser steps.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Tokens of a document.</summary>
+    public required int Tokens { get; init; }
+
+    /// <summary>Documents of a step and worker.</summary>
+    public required int Documents { get; init; }
+
+    /// <summary>Smallest share of the document that is neither fact nor question.</summary>
+    public required double FillerFrom { get; init; }
+
+    /// <summary>Largest such share; each document draws its own.</summary>
+    public required double FillerTo { get; init; }
+
+    /// <summary>Largest position that gaps between sentences may reach (skip-wise positions); 0: positions are contiguous.</summary>
+    public int PositionSpan { get; init; }
+
+    /// <summary>Learning rate of the first step.</summary>
+    public required double RateStart { get; init; }
+
+    /// <summary>Learning rate the phase runs towards.</summary>
+    public required double RateEnd { get; init; }
+
+    /// <summary>Weight of the first token of an answer in the loss; the others weigh 1.</summary>
+    public double FirstTokenWeight { get; init; } = 2;
+
+    /// <summary>Weight of the mean loss over tokens outside answers.</summary>
+    public double OtherWeight { get; init; } = 0.1;
+
+    /// <summary>Relative frequency of each family.</summary>
+    public WorldMix Mix { get; init; } = new();
+
+    /// <summary>Probability of each helper question (single hops of the harder ones).</summary>
+    public double Helpers { get; init; } = 0.5;
+
+    /// <summary>The generator's options for this phase.</summary>
+    internal WorldOptions ToWorldOptions() => new()
+    {
+        Tokens = Tokens, FillerFrom = FillerFrom, FillerTo = FillerTo, PositionSpan = PositionSpan, Mix = Mix, Helpers = Helpers,
+    };
+}

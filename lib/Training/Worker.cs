@@ -1,0 +1,45 @@
+using HeadKvLab.Models;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace HeadKvLab.Training;
+
+/// <summary>
+/// One data-parallel worker: a decoder whose weights share memory with the master's, but whose gradients are its own.
+/// It turns a batch into gradients on the calling thread.
+/// </summary>
+internal sealed class Worker
+{
+    private readonly Decoder decoder;
+    private readonly Dictionary<string, Parameter> weights = [];
+
+    /// <summary>Creates a worker over the master's weights.</summary>
+    internal Worker(ModelConfig config, IReadOnlyDictionary<string, Parameter> master, ScalarType compute)
+    {
+        decoder = new Decoder(config, (name, _) => weights[name] = new Parameter(master[name].detach()), compute);
+    }
+
+    internal IReadOnlyDictionary<string, Parameter> Weights => weights;
+
+    /// <summary>Forward and backward of one batch; gradients add up in <see cref="Weights"/>.</summary>
+    internal StepFigures Run(Batch batch, TrainingPhase phase)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = decoder.Hidden(tensor(batch.Ids, batch.Documents, batch.Length), tensor(batch.Positions, batch.Documents, batch.Length));
+        var rows = hidden.reshape(-1, hidden.shape[2]);
+
+        var answerLogits = decoder.Logits(rows.index_select(0, tensor(batch.AnswerRows)));
+        var targets = tensor(batch.AnswerTargets);
+        var each = F.cross_entropy(answerLogits, targets, reduction: nn.Reduction.None);
+        var importance = tensor(batch.AnswerWeights);
+        var answerLoss = (each * importance).sum() / importance.sum();
+        var otherLoss = F.cross_entropy(decoder.Logits(rows.index_select(0, tensor(batch.OtherRows))), tensor(batch.OtherTargets));
+        (answerLoss + otherLoss * phase.OtherWeight).backward();
+
+        using var quiet = no_grad();
+        var right = answerLogits.argmax(-1).eq(targets).data<bool>().ToArray();
+        return StepFigures.Of(batch, answerLoss.ToSingle(), otherLoss.ToSingle(), right);
+    }
+}

@@ -10,8 +10,18 @@ public static class Program
     public static int Main(string[] args)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
-        root.Add(WorldCommand.Create());
         root.Add(ModelCommand.Create());
-        return root.Parse(args).Invoke();
+        root.Add(SummaryCommand.Create());
+        root.Add(TrainCommand.Create());
+        root.Add(WorldCommand.Create());
+        try
+        {
+            return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (LabException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 2;
+        }
     }
 }

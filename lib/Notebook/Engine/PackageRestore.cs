@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace HeadKvLab.Notebook.Engine;
+
+/// <summary>
+/// Follows <c>#r "nuget: Id, version"</c> with a generated project and <c>dotnet restore</c>. All packages of a session stand in one
+/// project, so that their dependencies agree; a set that was restored before is taken from its folder without a restore.
+/// </summary>
+/// <param name="notebookFolder">Where the search for a nuget.config starts.</param>
+internal sealed class PackageRestore(string notebookFolder)
+{
+    const string Stamp = "restored";
+    readonly Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
+    readonly List<string> sources = [];
+    volatile string[] managed = [];
+    volatile string[] native = [];
+
+    /// <summary>Adds packages to the session.</summary>
+    /// <returns>The full paths of all assemblies of the session's packages.</returns>
+    /// <exception cref="PackageException">The restore failed; the session's earlier packages stay.</exception>
+    internal async Task<IReadOnlyList<string>> Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
+    {
+        sources.AddRange(moreSources.Where(source => !sources.Contains(source)));
+        if (packages.Count == 0)
+        {
+            return managed;
+        }
+        var before = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
+        foreach (var package in packages)
+        {
+            asked[package.Id] = package;
+        }
+        try
+        {
+            var folder = Path.Combine(CacheFolder(), Key());
+            if (!File.Exists(Path.Combine(folder, Stamp)))
+            {
+                await Restore(folder, interrupt).ConfigureAwait(false);
+            }
+            ReadAssets(Path.Combine(folder, "obj", "project.assets.json"));
+            return managed;
+        }
+        catch
+        {
+            // A package that failed must not stay in the set, where it would fail every later one.
+            asked.Clear();
+            foreach (var (id, package) in before)
+            {
+                asked[id] = package;
+            }
+            throw;
+        }
+    }
+
+    /// <summary>The path of an assembly of the session's packages, or null.</summary>
+    internal string? Managed(string name) =>
+        managed.FirstOrDefault(file => Path.GetFileNameWithoutExtension(file).Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The paths of native libraries of this name in the session's packages.</summary>
+    internal IEnumerable<string> Native(string name)
+    {
+        var names = DependencyFiles.NativeNames(name);
+        return native.Where(file => names.Contains(Path.GetFileName(file)));
+    }
+
+    async Task Restore(string folder, CancellationToken interrupt)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "restore.csproj"), Project());
+        // Empty, so that no file of a folder above takes part.
+        File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
+        File.WriteAllText(Path.Combine(folder, "Directory.Build.targets"), "<Project />");
+        var start = new ProcessStartInfo("dotnet", ["restore", "--nologo", "-v", "quiet"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["DOTNET_CLI_UI_LANGUAGE"] = "en" },
+        };
+        using var process = Process.Start(start) ?? throw new PackageException("dotnet restore did not start; is the .NET SDK on the PATH?");
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        try
+        {
+            await process.WaitForExitAsync(interrupt).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+        var said = await output.ConfigureAwait(false) + await error.ConfigureAwait(false);
+        if (process.ExitCode != 0)
+        {
+            throw new PackageException("the packages could not be restored:\n" + Failures(said));
+        }
+        File.WriteAllText(Path.Combine(folder, Stamp), "");
+    }
+
+    static string Failures(string said)
+    {
+        var lines = said.Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Contains("error ", StringComparison.Ordinal)).ToArray();
+        return lines.Length == 0 ? said.Trim() : string.Join('\n', lines.Select(line => line[line.IndexOf("error ", StringComparison.Ordinal)..]).Distinct());
+    }
+
+    string Project()
+    {
+        var references = asked.Values.Select(package => $"""    <PackageReference Include="{package.Id}" Version="{package.Version}" />""");
+        var added = sources.Count == 0 ? "" : $"<RestoreAdditionalProjectSources>{string.Join(';', sources)}</RestoreAdditionalProjectSources>";
+        var config = ConfigFile() is { } file ? $"<RestoreConfigFile>{file}</RestoreConfigFile>" : "";
+        return $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net{Environment.Version.Major}.0</TargetFramework>
+                <RuntimeIdentifiers>{RuntimeId}</RuntimeIdentifiers>
+                <NuGetAudit>false</NuGetAudit>{added}{config}
+              </PropertyGroup>
+              <ItemGroup>
+            {string.Join('\n', references)}
+              </ItemGroup>
+            </Project>
+            """;
+    }
+
+    static string RuntimeId { get; } = DependencyFiles.RuntimeIds.First(id => id.StartsWith("linux-", StringComparison.Ordinal)
+        || id.StartsWith("win-", StringComparison.Ordinal) || id.StartsWith("osx-", StringComparison.Ordinal));
+
+    void ReadAssets(string file)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllText(file));
+        var roots = json.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name).ToArray();
+        var libraries = json.RootElement.GetProperty("libraries");
+        var target = json.RootElement.GetProperty("targets").EnumerateObject().First(one => one.Name.EndsWith("/" + RuntimeId, StringComparison.Ordinal));
+        var files = new Dictionary<string, List<string>> { ["runtime"] = [], ["native"] = [] };
+        foreach (var library in target.Value.EnumerateObject())
+        {
+            var path = libraries.GetProperty(library.Name).TryGetProperty("path", out var relative) ? relative.GetString()! : "";
+            foreach (var (group, found) in files)
+            {
+                if (library.Value.TryGetProperty(group, out var assets))
+                {
+                    found.AddRange(assets.EnumerateObject().SelectMany(asset => roots.Select(root => Path.Combine(root, path, asset.Name)).Where(File.Exists).Take(1)));
+                }
+            }
+        }
+        managed = [.. files["runtime"].Where(path => path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)).Distinct()];
+        native = [.. files["native"].Distinct()];
+    }
+
+    string? ConfigFile()
+    {
+        for (var at = new DirectoryInfo(notebookFolder); at is not null; at = at.Parent)
+        {
+            if (at.EnumerateFiles().FirstOrDefault(file => file.Name.Equals("nuget.config", StringComparison.OrdinalIgnoreCase)) is { } found)
+            {
+                return found.FullName;
+            }
+        }
+        return null;
+    }
+
+    string Key() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Project())))[..24];
+
+    static string CacheFolder() => Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "headkvlab-notebook", "packages");
+}
+
+/// <summary>Packages that cannot be restored.</summary>
+internal sealed class PackageException(string message) : Exception(message);

@@ -1,0 +1,57 @@
+using System.Text.Json.Nodes;
+
+namespace HeadKvLab.Notebook.Files;
+
+/// <summary>One cell of a notebook file, a view of its JSON.</summary>
+/// <param name="json">The cell's object.</param>
+internal sealed class NotebookCell(JsonObject json)
+{
+    /// <summary>"code", "markdown" or "raw".</summary>
+    internal string Kind => (string)json["cell_type"]!;
+
+    internal string Id => (string)json["id"]!;
+
+    internal string Source => Text(json["source"]);
+
+    /// <summary>The outputs of a code cell; empty for others.</summary>
+    internal IEnumerable<JsonObject> Outputs => (json["outputs"] as JsonArray ?? []).Select(output => output!.AsObject());
+
+    internal int? ExecutionCount
+    {
+        get => (int?)json["execution_count"];
+        set => json["execution_count"] = value;
+    }
+
+    internal void SetOutputs(JsonArray outputs) => json["outputs"] = outputs;
+
+    internal JsonObject? Attachments => json["attachments"] as JsonObject;
+
+    internal bool HasTag(string tag) => json["metadata"]?["tags"] is JsonArray tags && tags.Any(one => (string?)one == tag);
+
+    /// <summary>The language a polyglot notebook gives the cell, or null for the notebook's own.</summary>
+    internal string? Language =>
+        (string?)json["metadata"]?["polyglot_notebook"]?["kernelName"]
+        ?? (string?)json["metadata"]?["dotnet_interactive"]?["language"]
+        ?? (string?)json["metadata"]?["vscode"]?["languageId"];
+
+    /// <summary>Text that notebooks store as a string or as an array of lines.</summary>
+    internal static string Text(JsonNode? node) => node switch
+    {
+        null => "",
+        JsonArray lines => string.Concat(lines.Select(line => (string?)line)),
+        _ => (string?)node ?? "",
+    };
+
+    /// <summary>Text as notebooks store it: an array of lines that keep their ends.</summary>
+    internal static JsonArray Lines(string text)
+    {
+        var lines = new JsonArray();
+        for (var start = 0; start < text.Length;)
+        {
+            var end = text.IndexOf('\n', start) is var at && at >= 0 ? at + 1 : text.Length;
+            lines.Add(text[start..end]);
+            start = end;
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,100 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+
+namespace Microsoft.DotNet.Interactive.Formatting;
+
+/// <summary>
+/// Formatters of types whose own assemblies declare none, found by the type's full name so that no package is referenced:
+/// Microsoft.Data.Analysis.DataFrame as a sortable table, Plotly.NET.GenericChart as an interactive chart.
+/// A formatter that the type declares, or a cell registers, comes before these.
+/// </summary>
+internal static class WellKnownTypes
+{
+    const string Plotly = "application/vnd.plotly.v1+json";
+    const int RowLimit = 100;
+
+    internal static string[]? PreferredMimeTypes(Type type) => Name(type) switch
+    {
+        "Plotly.NET.GenericChart" => [HtmlFormat.MimeType, Plotly],
+        _ => null,
+    };
+
+    internal static IEnumerable<Formatting> Formattings(Type type) => Name(type) switch
+    {
+        "Microsoft.Data.Analysis.DataFrame" =>
+        [
+            new(type, HtmlFormat.MimeType, (value, writer) => { writer.Write(DataFrameTable(value)); return true; }),
+            new(type, TextFormat.MimeType, (value, writer) => { writer.Write(value.ToString()); return true; }),
+        ],
+        "Plotly.NET.GenericChart" =>
+        [
+            new(type, HtmlFormat.MimeType, (value, writer) => { writer.Write(PlotlyDiv.Write(Figure(value))); return true; }),
+            new(type, Plotly, (value, writer) => { writer.Write(Figure(value)); return true; }),
+            new(type, TextFormat.MimeType, (value, writer) => { writer.Write("[Plotly chart]"); return true; }),
+        ],
+        _ => [],
+    };
+
+    /// <summary>The full name of the type or of the nearest base of it that is well known.</summary>
+    static string? Name(Type type)
+    {
+        for (var at = type; at is not null && at != typeof(object); at = at.BaseType)
+        {
+            if (at.FullName is "Microsoft.Data.Analysis.DataFrame" or "Plotly.NET.GenericChart")
+            {
+                return at.FullName;
+            }
+        }
+        return null;
+    }
+
+    static string Figure(object chart)
+    {
+        for (var type = chart.GetType(); type is not null; type = type.BaseType)
+        {
+            if (type.GetMethod("toFigureJson", [type]) is { IsStatic: true } toJson)
+            {
+                return (string)toJson.Invoke(null, [chart])!;
+            }
+        }
+        throw new InvalidOperationException("This version of Plotly.NET has no GenericChart.toFigureJson; version 5.1.0 has it.");
+    }
+
+    static string DataFrameTable(object frame)
+    {
+        dynamic data = frame;
+        var columns = ((IEnumerable)data.Columns).Cast<object>().ToArray();
+        long length = data.Rows.Count;
+        var rows = new List<object?[]>();
+        for (long r = 0; r < Math.Min(length, RowLimit); r++)
+        {
+            rows.Add([.. columns.Select(column => (object?)((dynamic)column)[r])]);
+        }
+        return SortableTable.Write([.. columns.Select(column => (string)((dynamic)column).Name)], rows,
+            length > RowLimit ? $"{length - RowLimit} more rows" : null);
+    }
+}
+
+/// <summary>A Plotly figure as part of a page: drawn once plotly.js is there.</summary>
+internal static class PlotlyDiv
+{
+    /// <param name="figure">JSON with data and layout.</param>
+    internal static string Write(string figure)
+    {
+        var id = "figure-" + Guid.NewGuid().ToString("N");
+        return $$"""
+            <div id="{{id}}" style="min-height:420px"><i>interactive chart: needs a page with scripts</i></div>
+            <script type="text/javascript">(function () {
+              var figure = {{figure.Replace("</", "<\\/", StringComparison.Ordinal)}}, tries = 0;
+              (function draw() {
+                var at = document.getElementById("{{id}}");
+                if (at && window.Plotly) { at.innerHTML = ""; window.Plotly.newPlot(at, figure.data, figure.layout, { responsive: true }); }
+                else if (tries++ < 100) setTimeout(draw, 100);
+              })();
+            })();</script>
+            """;
+    }
+}

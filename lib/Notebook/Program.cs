@@ -1,0 +1,83 @@
+using HeadKvLab.Notebook.Headless;
+using HeadKvLab.Notebook.Output;
+
+namespace HeadKvLab.Notebook;
+
+/// <summary>The command line: <c>run</c> and <c>html</c> need nothing else; <c>jupyter</c>, <c>install</c>, <c>uninstall</c> serve Jupyter.</summary>
+internal static class Program
+{
+    const string Help = """
+        Runs C# notebooks (Jupyter's file format, .NET Interactive's C# dialect).
+
+        usage:
+          run NB.ipynb [-o OUT.ipynb] [--html OUT.html] [-p NAME VALUE]... [--timeout SECONDS] [--allow-errors]
+              Executes all code cells in order. Progress and errors go to standard error.
+              -o              the executed notebook, saved after every cell
+              --html          one page that opens from disk, offline, with live charts
+              -p              sets a variable of the cell tagged "parameters", as papermill does
+              --timeout       the longest a cell may take
+              --allow-errors  goes on after a failed cell
+          html NB.ipynb OUT.html
+              Writes the page of a notebook as it is, without running it.
+
+        exit codes: 0 all well, 1 a cell failed (outputs so far are written), 2 bad input, 130 stopped by Ctrl-C
+
+        example:
+          run notebooks/00-quickstart.ipynb --html out/00-quickstart.html -p questions 20
+        """;
+
+    static async Task<int> Main(string[] arguments)
+    {
+        try
+        {
+            return arguments switch
+            {
+                ["run", .. var rest] when rest.Contains("--help") || rest.Contains("-h") => ShowHelp(),
+                ["run", .. var rest] => await Run(rest).ConfigureAwait(false),
+                ["html", var notebook, var page] => Html(notebook, page),
+                ["--help" or "-h" or "help"] => ShowHelp(),
+                [] => throw new NotebookException("what shall be done? See --help."),
+                _ => throw new NotebookException($"unknown command '{string.Join(' ', arguments)}'; see --help."),
+            };
+        }
+        catch (NotebookException problem)
+        {
+            Console.Error.WriteLine(problem.Message);
+            return 2;
+        }
+    }
+
+    static async Task<int> Run(string[] arguments)
+    {
+        var options = RunOptions.Parse(arguments);
+        if (Environment.GetEnvironmentVariable(Supervisor.StateVariable) is not { } state)
+        {
+            return Supervisor.Run(options, arguments);
+        }
+        Environment.SetEnvironmentVariable(Supervisor.StateVariable, null);
+        Supervisor.EndWithSupervisor();
+        var error = Console.Error;
+        var native = NativeStdout.Start();
+        var runner = new NotebookRunner(options, error, index => File.WriteAllText(state, $"{index}"), native is null ? null : native.Drain, Supervisor.PartialFile(state));
+        Console.CancelKeyPress += (_, pressed) =>
+        {
+            pressed.Cancel = true;
+            runner.Stop();
+        };
+        var code = await runner.Run().ConfigureAwait(false);
+        File.WriteAllText(state, "done");
+        return code;
+    }
+
+    static int Html(string notebook, string page)
+    {
+        NotebookRunner.WriteHtml(Files.NotebookDocument.Load(notebook), new RunOptions(notebook, null, page, [], null, false));
+        return 0;
+    }
+
+    static int ShowHelp()
+    {
+        Console.WriteLine(Help);
+        return 0;
+    }
+}

@@ -22,7 +22,7 @@ internal static class PlotlyRenderer
         layout.SetValue("margin", Map(("l", 0), ("r", 0), ("t", 0), ("b", 0)));
         layout.SetValue("font", Map(("family", Theme.Font), ("size", Theme.TickSize), ("color", Theme.SoftInk)));
         layout.SetValue("paper_bgcolor", "#FFFFFF");
-        layout.SetValue("plot_bgcolor", page.Bar is null ? "#FFFFFF" : Theme.Missing);
+        layout.SetValue("plot_bgcolor", sketch.Panels.Any(HasGaps) ? Theme.Missing : "#FFFFFF");
         layout.SetValue("hovermode", "closest");
         layout.SetValue("barmode", "overlay");
         var onPage = new PaperPlaces(sketch.Width, sketch.Height);
@@ -32,8 +32,8 @@ internal static class PlotlyRenderer
         {
             var box = page.Panels[index];
             var suffix = index == 0 ? "" : Words.Whole(index + 1);
-            layout.SetValue("xaxis" + suffix, Axis(box.Panel.X, box.XTicks, "y" + suffix, onPage.X(box.Left), onPage.X(box.Right), HasCells(box)));
-            layout.SetValue("yaxis" + suffix, Axis(box.Panel.Y, box.YTicks, "x" + suffix, onPage.Y(box.Bottom), onPage.Y(box.Top), HasCells(box)));
+            layout.SetValue("xaxis" + suffix, Axis(box.Panel.X, box.XTicks, "y" + suffix, onPage.X(box.Left), onPage.X(box.Right), box.IsFilled));
+            layout.SetValue("yaxis" + suffix, Axis(box.Panel.Y, box.YTicks, "x" + suffix, onPage.Y(box.Bottom), onPage.Y(box.Top), box.IsFilled));
             AddPanelTitles(notes, onPage, box);
             foreach (var mark in box.Panel.Marks)
             {
@@ -49,6 +49,12 @@ internal static class PlotlyRenderer
                         traces.Add(PlotlyTraces.Of(cells, suffix, scaled ? null : page.Bar, onPage));
                         scaled = true;
                         break;
+                    case SpanMark spans:
+                        traces.Add(PlotlyTraces.Of(spans, suffix, scaled ? null : page.Bar, onPage));
+                        scaled = true;
+                        break;
+                    case TextMark { Mono: true }: // a trace of them all, below
+                        break;
                     case TextMark text:
                         notes.Add(PlotlyTraces.Of(text, suffix));
                         break;
@@ -58,6 +64,7 @@ internal static class PlotlyRenderer
                         break;
                 }
             }
+            traces.AddRange(box.Panel.Marks.OfType<TextMark>().Where(text => text.Mono).GroupBy(text => (text.Colour, text.Size)).Select(texts => PlotlyTraces.Of([.. texts], suffix)));
         }
         layout.SetValue("showlegend", page.Legend.Count > 0);
         if (page.Legend.Count > 0)
@@ -95,20 +102,23 @@ internal static class PlotlyRenderer
     internal static string Escape(string text) =>
         text.Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;").Replace("\n", "<br>");
 
-    private static bool HasCells(PanelBox box) => box.Panel.Marks.Any(mark => mark is CellMark);
+    /// <summary>Whether a cell has no value: it then shows the panel's background.</summary>
+    private static bool HasGaps(Panel panel) => panel.Marks.OfType<CellMark>().Any(cells => cells.Values.Cast<double>().Any(double.IsNaN));
 
-    private static Dictionary<string, object?> Axis(Axis axis, IReadOnlyList<Tick> ticks, string partner, object? from, object? to, bool cells) => Map(
+    private static Dictionary<string, object?> Axis(Axis axis, IReadOnlyList<Tick> ticks, string partner, object? from, object? to, bool filled) => Map(
         ("anchor", partner),
         ("domain", new[] { from, to }),
         ("range", Numbers(axis.Reversed ? [axis.Max, axis.Min] : [axis.Min, axis.Max])),
         ("tickmode", "array"),
         ("tickvals", Numbers(ticks.Select(tick => tick.Value))),
         ("ticktext", ticks.Select(tick => Escape(tick.Label)).ToArray()),
-        ("ticks", ""),
-        ("showgrid", axis.Grid && !cells),
+        ("ticks", "outside"),
+        ("ticklen", 4),
+        ("tickcolor", "rgba(0,0,0,0)"), // unseen: they only keep the labels off the axis
+        ("showgrid", axis.Grid && !filled),
         ("gridcolor", Theme.Grid),
         ("zeroline", false),
-        ("showline", !cells && partner[0] == 'y' && axis.Ticks.Count > 0),
+        ("showline", !filled && partner[0] == 'y' && axis.Ticks.Count > 0),
         ("linecolor", Theme.AxisLine));
 
     private static void AddPanelTitles(List<object> notes, PaperPlaces onPage, PanelBox box)

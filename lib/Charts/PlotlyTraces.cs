@@ -43,8 +43,7 @@ internal static class PlotlyTraces
         trace.SetValue("z", Rows(cells.Values, Compact));
         trace.SetValue("zmin", cells.Scale.Min);
         trace.SetValue("zmax", cells.Scale.Max);
-        var last = Theme.Sequential.Count - 1.0;
-        trace.SetValue("colorscale", Theme.Sequential.Select((colour, index) => new object[] { index / last, colour }).ToArray());
+        trace.SetValue("colorscale", Colours());
         trace.SetValue("xgap", cells.Gaps ? 1 : 0);
         trace.SetValue("ygap", cells.Gaps ? 1 : 0);
         trace.SetValue("hoverongaps", false);
@@ -63,14 +62,42 @@ internal static class PlotlyTraces
         return trace;
     }
 
+    public static Trace Of(SpanMark spans, string suffix, ColourBar? bar, PaperPlaces onPage)
+    {
+        var trace = Start("bar", "", suffix, false);
+        trace.SetValue("orientation", "h");
+        trace.SetValue("y", Numbers(spans.Spans.Select(span => span.Row)));
+        trace.SetValue("base", Numbers(spans.Spans.Select(span => span.From)));
+        trace.SetValue("x", Numbers(spans.Spans.Select(span => span.To - span.From)));
+        trace.SetValue("width", 1.0);
+        var marker = Map(("color", Numbers(spans.Spans.Select(span => span.Value))), ("cmin", spans.Scale.Min), ("cmax", spans.Scale.Max),
+            ("colorscale", Colours()), ("showscale", bar is not null), ("line", Map(("width", 0))));
+        if (bar is not null) marker.Add("colorbar", BarOf(bar, onPage));
+        trace.SetValue("marker", marker);
+        AddHover(trace, [.. spans.Spans.Select(span => span.Hover)]);
+        return trace;
+    }
+
+    /// <summary>Texts of one colour and size whose letters all have the same width.</summary>
+    public static Trace Of(IReadOnlyList<TextMark> texts, string suffix)
+    {
+        var trace = Start("scatter", "", suffix, false);
+        trace.SetValue("mode", "text");
+        trace.SetValue("x", Numbers(texts.Select(text => text.X)));
+        trace.SetValue("y", Numbers(texts.Select(text => text.Y)));
+        trace.SetValue("text", texts.Select(text => Escape(text.Text).Replace(' ', '\u00A0')).ToArray());
+        trace.SetValue("textposition", "middle right");
+        trace.SetValue("textfont", Map(("family", Theme.MonoFont), ("size", texts[0].Size), ("color", texts[0].Colour)));
+        trace.SetValue("hoverinfo", "skip");
+        trace.SetValue("cliponaxis", false);
+        return trace;
+    }
+
     public static Dictionary<string, object?> Of(TextMark text, string suffix) => Map(
-        ("xref", "x" + suffix), ("yref", "y" + suffix), ("x", Compact(text.X)), ("y", Compact(text.Y)),
-        ("text", text.Mono ? Escape(text.Text).Replace(' ', '\u00A0') : Escape(text.Text)),
+        ("xref", "x" + suffix), ("yref", "y" + suffix), ("x", Compact(text.X)), ("y", Compact(text.Y)), ("text", Escape(text.Text)),
         ("showarrow", false), ("xshift", text.Shift), ("borderpad", 0), ("yanchor", "middle"),
         ("xanchor", text.Anchor switch { Anchor.Middle => "center", Anchor.End => "right", _ => "left" }),
-        ("font", text.Mono
-            ? Map(("family", Theme.MonoFont), ("size", text.Size), ("color", text.Colour))
-            : Map(("size", text.Size), ("color", text.Colour))));
+        ("font", Map(("size", text.Size), ("color", text.Colour))));
 
     public static Dictionary<string, object?> Line(RuleMark rule, string suffix) => Map(
         ("type", "line"), ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
@@ -80,8 +107,8 @@ internal static class PlotlyTraces
 
     public static Dictionary<string, object?> Label(RuleMark rule, string suffix) => Map(
         ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
-        ("x", rule.Upright ? Compact(rule.Value) : 0), ("y", rule.Upright ? 1 : Compact(rule.Value)),
-        ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", "left"), ("xshift", 4), ("yanchor", rule.Upright ? "top" : "bottom"),
+        ("x", rule.Upright ? Compact(rule.Value) : 1), ("y", rule.Upright ? 1 : Compact(rule.Value)),
+        ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", "left"), ("xshift", 4), ("borderpad", 0), ("yanchor", rule.Upright ? "top" : "middle"),
         ("font", Map(("size", Theme.TickSize), ("color", rule.Colour))));
 
     private static Trace Start(string kind, string name, string suffix, bool inLegend)
@@ -97,6 +124,9 @@ internal static class PlotlyTraces
         trace.SetValue("yaxis", "y" + suffix);
         return trace;
     }
+
+    private static object[] Colours() =>
+        [.. Theme.Sequential.Select((colour, index) => new object[] { index / (Theme.Sequential.Count - 1.0), colour })];
 
     private static void AddHover(Trace trace, IReadOnlyList<string>? hover)
     {

@@ -53,6 +53,19 @@ public sealed record CellMark(double[,] Values, ColourScale Scale) : Mark
     public bool Gaps { get; init; } = true;
 }
 
+/// <summary>A coloured stretch of a row.</summary>
+/// <param name="Row">The row's y.</param>
+/// <param name="From">Where it begins.</param>
+/// <param name="To">Where it ends.</param>
+/// <param name="Value">What its colour means.</param>
+/// <param name="Hover">What is shown when the pointer rests on it.</param>
+public readonly record struct Span(double Row, double From, double To, double Value, string Hover);
+
+/// <summary>Coloured stretches of rows, one unit high each.</summary>
+/// <param name="Spans">The stretches.</param>
+/// <param name="Scale">How values become colours.</param>
+public sealed record SpanMark(IReadOnlyList<Span> Spans, ColourScale Scale) : Mark;
+
 /// <summary>Text at a place.</summary>
 /// <param name="X">Horizontal place.</param>
 /// <param name="Y">Vertical place of the middle of the text.</param>
@@ -84,7 +97,7 @@ public enum Anchor
     End,
 }
 
-/// <summary>A line across the whole panel at one value of one axis, with a label at its start.</summary>
+/// <summary>A line across the whole panel at one value of one axis; its label stands outside at the right, that of an upright line inside at the top.</summary>
 /// <param name="Value">Where.</param>
 /// <param name="Label">What it stands for; empty for none.</param>
 public sealed record RuleMark(double Value, string Label) : Mark
@@ -115,8 +128,18 @@ public sealed record ColourScale(string Title, double Min, double Max)
         return Blend(stops[index], stops[index + 1], place - index);
     }
 
-    /// <summary>Whether white letters read better than black ones on the colour of a value.</summary>
-    public bool IsDark(double value) => !double.IsNaN(value) && (value - Min) / (Max - Min) > 0.55;
+    /// <summary>Whether white letters read better than black ones on the colour of a value (contrast as in WCAG 2).</summary>
+    public bool IsDark(double value)
+    {
+        var colour = Of(value);
+        return 0.2126 * Linear(colour, 1) + 0.7152 * Linear(colour, 3) + 0.0722 * Linear(colour, 5) < 0.2;
+
+        static double Linear(string colour, int at)
+        {
+            var light = Convert.ToInt32(colour.Substring(at, 2), 16) / 255.0;
+            return light <= 0.04045 ? light / 12.92 : Math.Pow((light + 0.055) / 1.055, 2.4);
+        }
+    }
 
     private static string Blend(string from, string to, double share)
     {

@@ -4,7 +4,11 @@ namespace HeadKvLab.Charts.Sketches;
 internal readonly record struct PlacedText(string Text, double X, double Y);
 
 /// <summary>An entry of the legend: a sample of the series and its name; (X, Y) is the left middle.</summary>
-internal sealed record LegendEntry(string Name, SeriesStyle? Line, string? Fill, double X, double Y);
+internal sealed record LegendEntry(string Name, SeriesStyle? Line, string? Fill, double X, double Y)
+{
+    /// <summary>Width of the sample: a piece of line with its marker, or a small square.</summary>
+    public double SampleWidth => Line is null ? 14 : 26;
+}
 
 /// <summary>A colour bar: its rectangle and its scale.</summary>
 internal sealed record ColourBar(ColourScale Scale, double Left, double Top, double Width, double Height);
@@ -15,7 +19,7 @@ internal sealed record ColourBar(ColourScale Scale, double Left, double Top, dou
 /// </summary>
 internal sealed class PageLayout
 {
-    public const double Edge = 14, SampleWidth = 26, BarWidth = 14;
+    public const double Edge = 14, BarWidth = 14;
     private const double LegendRow = 20, ColumnGap = 22, RowGap = 14;
 
     public required PlacedText Title { get; init; }
@@ -37,7 +41,7 @@ internal sealed class PageLayout
         }
         top += 4;
         var legend = PlaceLegend(sketch, ref top);
-        var scale = sketch.Panels.SelectMany(panel => panel.Marks).OfType<CellMark>().FirstOrDefault()?.Scale;
+        var scale = sketch.Panels.SelectMany(panel => panel.Marks).Select(mark => mark is CellMark cells ? cells.Scale : (mark as SpanMark)?.Scale).FirstOrDefault(known => known is not null);
         var barRoom = scale is null ? 0 : BarRoom(scale);
         var panels = PlacePanels(sketch, top, sketch.Width - Edge - barRoom);
         var bar = scale is null ? null : new ColourBar(scale, sketch.Width - Edge - barRoom + 14, panels[0].Top, BarWidth, panels[^1].Bottom - panels[0].Top);
@@ -66,7 +70,7 @@ internal sealed class PageLayout
         var middle = top + LegendRow / 2;
         for (var index = 0; index < entries.Count; index++)
         {
-            var width = SampleWidth + 6 + TextSize.Width(entries[index].Name, Theme.LabelSize) + 18;
+            var width = entries[index].SampleWidth + 6 + TextSize.Width(entries[index].Name, Theme.LabelSize) + 18;
             if (left > Edge && left + width - 18 > sketch.Width - Edge)
             {
                 left = Edge;

@@ -14,6 +14,9 @@ internal sealed record PanelBox(Panel Panel, double Left, double Top, double Rig
     public double Width => Right - Left;
     public double Height => Bottom - Top;
 
+    /// <summary>Whether coloured areas fill the panel, which then has neither grid nor axis lines.</summary>
+    public bool IsFilled => Panel.Marks.Any(mark => mark is CellMark or SpanMark);
+
     /// <summary>Baseline of the panel's heading.</summary>
     public double HeadingY => Top - 9;
 
@@ -40,23 +43,34 @@ internal sealed record PanelBox(Panel Panel, double Left, double Top, double Rig
     {
         var labels = panel.Y.Ticks.Select(tick => TextSize.Width(tick.Label, Theme.TickSize)).DefaultIfEmpty(-TickGap).Max();
         var inner = left + (panel.Y.Title.Length > 0 ? TitleLine : 0) + labels + TickGap + 2;
+        rightRoom = Math.Max(rightRoom, panel.Marks.OfType<RuleMark>().Where(rule => !rule.Upright).Select(rule => TextSize.Width(rule.Label, Theme.TickSize) + 8).DefaultIfEmpty(0).Max());
         var box = new PanelBox(panel, inner, top + (panel.Title.Length > 0 ? HeadLine : 6), right - rightRoom, 0, left);
         box = box with { Bottom = bottom - TickGap - (panel.X.Ticks.Count > 0 ? Theme.TickSize + 4 : 0) - (panel.X.Title.Length > 0 ? TitleLine : 0) };
         var overhang = box.XTicks.Select(tick => box.X(tick.Value) + TextSize.Width(tick.Label, Theme.TickSize) / 2 - right).DefaultIfEmpty(0).Max();
         return overhang > 0 ? box with { Right = box.Right - overhang } : box;
     }
 
-    /// <summary>Every k-th tick, k the smallest for which no label touches the next.</summary>
+    /// <summary>
+    /// Ticks of which no label touches the next: of evenly spaced ones every k-th, k the smallest that does; of others as many as
+    /// find room one after the other.
+    /// </summary>
     private static IReadOnlyList<Tick> Thin(IReadOnlyList<Tick> ticks, Func<Tick, double> place, Func<Tick, double> extent)
     {
-        for (var stride = 1; stride < ticks.Count; stride++)
+        if (Free(ticks)) return ticks;
+        var even = ticks.Count > 2 && Enumerable.Range(2, ticks.Count - 2).All(index =>
+            Math.Abs(ticks[index].Value - 2 * ticks[index - 1].Value + ticks[index - 2].Value) < 1e-6 * Math.Abs(ticks[1].Value - ticks[0].Value));
+        if (even)
         {
-            var kept = ticks.Where((_, index) => index % stride == 0).ToArray();
-            var free = true;
-            for (var index = 1; index < kept.Length && free; index++)
-                free = Math.Abs(place(kept[index]) - place(kept[index - 1])) >= (extent(kept[index]) + extent(kept[index - 1])) / 2;
-            if (free) return kept;
+            for (var stride = 2; stride < ticks.Count; stride++)
+                if (ticks.Where((_, index) => index % stride == 0).ToArray() is var some && Free(some)) return some;
         }
-        return ticks.Count > 0 ? [ticks[0]] : [];
+        var kept = new List<Tick>();
+        foreach (var tick in ticks)
+            if (kept.Count == 0 || Apart(kept[^1], tick)) kept.Add(tick);
+        return kept;
+
+        bool Free(IReadOnlyList<Tick> some) => Enumerable.Range(1, Math.Max(0, some.Count - 1)).All(index => Apart(some[index - 1], some[index]));
+
+        bool Apart(Tick one, Tick two) => Math.Abs(place(two) - place(one)) >= (extent(one) + extent(two)) / 2;
     }
 }

@@ -16,6 +16,7 @@ internal static class SvgMarks
             case LineMark line: DrawLine(svg, box, line); break;
             case BarMark bars: DrawBars(svg, box, bars); break;
             case CellMark cells: DrawCells(svg, box, cells); break;
+            case SpanMark spans: DrawSpans(svg, box, spans); break;
             case TextMark text: DrawText(svg, box, text); break;
             case RuleMark rule: DrawRule(svg, box, rule); break;
         }
@@ -88,21 +89,47 @@ internal static class SvgMarks
     {
         int rows = cells.Values.GetLength(0), columns = cells.Values.GetLength(1);
         double width = box.Width / (box.Panel.X.Max - box.Panel.X.Min), height = box.Height / (box.Panel.Y.Max - box.Panel.Y.Min);
-        var gap = cells.Gaps ? Math.Min(1, Math.Min(width, height) * 0.12) : 0;
-        var bleed = cells.Gaps ? 0 : 0.4; // neighbours without a gap overlap a little, else hairlines show between them
+        if (!cells.Gaps)
+        {
+            DrawRuns(svg, box, cells, width, height);
+            return;
+        }
+        var gap = Math.Min(1, Math.Min(width, height) * 0.12);
         var size = Math.Min(Theme.TickSize, height * 0.62);
         for (var row = 0; row < rows; row++)
         {
             for (var column = 0; column < columns; column++)
             {
                 var value = cells.Values[row, column];
-                if (!cells.Gaps && double.IsNaN(value)) continue;
                 double x = box.X(column), y = box.Y(row);
-                svg.Rectangle(x - width / 2 + gap / 2, y - height / 2 + gap / 2, width - gap + bleed, height - gap + bleed, cells.Scale.Of(value));
+                svg.Rectangle(x - width / 2 + gap / 2, y - height / 2 + gap / 2, width - gap, height - gap, cells.Scale.Of(value));
                 if (cells.Labels?[row, column] is { Length: > 0 } label && TextSize.Width(label, size) <= width - 3 && size >= 7)
                     svg.Text(x, y + size * 0.36, label, size, cells.Scale.IsDark(value) ? "#FFFFFF" : Theme.Ink, "middle");
             }
         }
+    }
+
+    /// <summary>Cells without gaps: neighbours of one colour in one rectangle, so that no hairlines show between them; cells without a value stay blank.</summary>
+    private static void DrawRuns(SvgWriter svg, PanelBox box, CellMark cells, double width, double height)
+    {
+        int rows = cells.Values.GetLength(0), columns = cells.Values.GetLength(1);
+        for (var row = 0; row < rows; row++)
+        {
+            for (int from = 0, to; from < columns; from = to)
+            {
+                var colour = cells.Scale.Of(cells.Values[row, from]);
+                for (to = from + 1; to < columns && cells.Scale.Of(cells.Values[row, to]) == colour && double.IsNaN(cells.Values[row, to]) == double.IsNaN(cells.Values[row, from]);) to++;
+                if (!double.IsNaN(cells.Values[row, from]))
+                    svg.Rectangle(box.X(from) - width / 2, box.Y(row) - height / 2, width * (to - from), height, colour);
+            }
+        }
+    }
+
+    private static void DrawSpans(SvgWriter svg, PanelBox box, SpanMark spans)
+    {
+        var height = box.Height / (box.Panel.Y.Max - box.Panel.Y.Min);
+        foreach (var span in spans.Spans)
+            svg.Rectangle(box.X(span.From), box.Y(span.Row) - height / 2, box.X(span.To) - box.X(span.From), height, spans.Scale.Of(span.Value));
     }
 
     private static void DrawText(SvgWriter svg, PanelBox box, TextMark text)
@@ -123,7 +150,7 @@ internal static class SvgMarks
         {
             var y = box.Y(rule.Value);
             svg.Line(box.Left, y, box.Right, y, rule.Colour, 1.5, Dashes(Dash.Dashed));
-            svg.Text(box.Left + 5, y - 5, rule.Label, Theme.TickSize, rule.Colour, halo: true);
+            svg.Text(box.Right + 6, y + Theme.TickSize * 0.36, rule.Label, Theme.TickSize, rule.Colour);
         }
     }
 }

@@ -25,13 +25,13 @@ internal static class SvgRenderer
 
     private static void DrawLegendEntry(SvgWriter svg, LegendEntry entry)
     {
-        var right = entry.X + PageLayout.SampleWidth;
+        var right = entry.X + entry.SampleWidth;
         if (entry.Line is { } style)
         {
             svg.Line(entry.X, entry.Y, right, entry.Y, style.Colour, 2, SvgMarks.Dashes(style.Dash));
             SvgMarks.DrawPoint(svg, style, (entry.X + right) / 2, entry.Y, 4);
         }
-        else svg.Rectangle(right - 14, entry.Y - 6, 14, 12, entry.Fill ?? Theme.Bar);
+        else svg.Rectangle(entry.X, entry.Y - 6, entry.SampleWidth, 12, entry.Fill ?? Theme.Bar);
         svg.Text(right + 6, entry.Y + Theme.LabelSize * 0.36, entry.Name, Theme.LabelSize, Theme.Ink);
     }
 
@@ -39,7 +39,7 @@ internal static class SvgRenderer
     {
         var panel = box.Panel;
         if (panel.Title.Length > 0) svg.Text(box.Left, box.HeadingY, panel.Title, Theme.PanelTitleSize, Theme.Ink, bold: true);
-        var grid = panel.Marks.All(mark => mark is not CellMark);
+        var grid = !box.IsFilled;
         foreach (var tick in box.YTicks)
         {
             var y = box.Y(tick.Value);

@@ -46,7 +46,7 @@ internal sealed class SvgWriter
         text.Append("\" fill=\"").Append(colour).Append('"');
         if (anchor != "start") text.Append(" text-anchor=\"").Append(anchor).Append('"');
         if (bold) text.Append(" font-weight=\"600\"");
-        if (mono) text.Append(" font-family=\"").Append(Theme.MonoFont).Append("\" xml:space=\"preserve\"");
+        if (mono) text.Append(" font-family=\"").Append(Theme.MonoFont).Append("\" xml:space=\"preserve\" textLength=\"").Append(Number(words.Length * size * Theme.MonoAdvance)).Append('"');
         if (halo) text.Append(" stroke=\"#FFFFFF\" stroke-width=\"3\" paint-order=\"stroke\" stroke-linejoin=\"round\"");
         if (turned is { } degrees) text.Append(" transform=\"rotate(").Append(Number(degrees)).Append(' ').Append(Number(x)).Append(' ').Append(Number(y)).Append(")\"");
         text.Append('>').Append(Words.Escape(words)).Append("</text>\n");

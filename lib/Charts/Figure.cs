@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Plotly.NET;
+using GenericChart = Plotly.NET.GenericChart;
 
 namespace HeadKvLab.Charts;
 

@@ -1,5 +1,8 @@
 using HeadKvLab.Charts.Sketches;
-using Plotly.NET;
+using Config = Plotly.NET.Config;
+using GenericChart = Plotly.NET.GenericChart;
+using Layout = Plotly.NET.Layout;
+using Trace = Plotly.NET.Trace;
 
 namespace HeadKvLab.Charts;
 

@@ -1,5 +1,5 @@
 using HeadKvLab.Charts.Sketches;
-using Plotly.NET;
+using Trace = Plotly.NET.Trace;
 using static HeadKvLab.Charts.PlotlyRenderer;
 
 namespace HeadKvLab.Charts;

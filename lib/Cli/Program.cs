@@ -10,6 +10,8 @@ public static class Program
     public static int Main(string[] args)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        root.Add(EvalCommand.Create());
+        root.Add(HeadsCommand.Create());
         root.Add(ModelCommand.Create());
         root.Add(SummaryCommand.Create());
         root.Add(TrainCommand.Create());

@@ -1,7 +1,5 @@
-using System.Security.Cryptography;
 using HeadKvLab.Models;
 using HeadKvLab.Training.World;
-using static TorchSharp.torch;
 
 namespace HeadKvLab.Training;
 
@@ -16,12 +14,5 @@ public static class TrainedModel
         ModelFolder.Save(folder, trainer.Config, name => trainer.Weights[name]);
         HuggingFaceTokenizerFiles.Write(folder, WorldTokenizer.Shared.Vocabulary, WorldTokenizer.Specials, WorldTokenizer.SplitPattern, trainer.Config.MaxPositions);
         if (File.Exists(trainer.LogPath)) File.Copy(trainer.LogPath, Path.Combine(folder, "train-log.csv"), overwrite: true);
-    }
-
-    /// <summary>First 16 hexadecimal digits of the SHA-256 of the weights' file: the model's name in results.</summary>
-    public static string Hash(string folder)
-    {
-        using var file = File.OpenRead(Path.Combine(folder, "model.safetensors"));
-        return Convert.ToHexStringLower(SHA256.HashData(file))[..16];
     }
 }

@@ -71,13 +71,14 @@ public sealed record WorldNeedles(IReadOnlyList<WorldNeedle> Retrieval, IReadOnl
         string Text(Sentence sentence) => tokenizer.Decode(scene.Tokens.Span(sentence.Start, sentence.Length));
     }
 
-    /// <summary>Writes <c>needles-r.jsonl</c>, <c>needles-r2.jsonl</c> and <c>haystack.txt</c>.</summary>
+    /// <summary>Writes <c>needles-r.jsonl</c>, <c>needles-r2.jsonl</c>, <c>haystack.txt</c> and <c>prompt.txt</c>.</summary>
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
         Write("needles-r.jsonl", Retrieval);
         Write("needles-r2.jsonl", Reasoning);
         File.WriteAllText(Path.Combine(folder, "haystack.txt"), Haystack + "\n");
+        File.WriteAllText(Path.Combine(folder, "prompt.txt"), "{context}" + WorldQuestion.Before + "{question}" + WorldQuestion.After + "\n");
 
         void Write(string name, IReadOnlyList<WorldNeedle> needles) =>
             File.WriteAllText(Path.Combine(folder, name), string.Concat(needles.Select(n => JsonSerializer.Serialize(n, Json) + "\n")));

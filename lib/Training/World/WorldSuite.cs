@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json;
+using HeadKvLab.Evaluation;
 
 namespace HeadKvLab.Training.World;
 
@@ -38,6 +39,10 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
         }
         return new WorldSuite(name, contexts);
     }
+
+    /// <summary>The suite as the evaluation takes it.</summary>
+    public QuestionSuite ToQuestions() => new(Name, [.. Contexts.Select(c => new QuestionContext(c.Id, c.Text,
+        [.. c.Questions.Select(q => new Evaluation.Question(q.Id, q.Family.Name(), q.Text, q.Answer))]))]);
 
     /// <summary>Only the questions of one family.</summary>
     public WorldSuite Only(WorldFamily family) => new(Name.Replace("world-", $"world_{family.Name()}-"), Contexts

@@ -1,0 +1,25 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Heads;
+
+/// <summary>Keeps the attention rows of the last decoded token: what head scores are made of. The cache must be uncompressed.</summary>
+public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
+{
+    private readonly float[][] rows = new float[config.Layers][];
+
+    /// <summary>Attention of one layer, <c>[queryHead * position]</c>; each head's row sums to 1.</summary>
+    public ReadOnlySpan<float> Row(int layer) => rows[layer];
+
+    /// <inheritdoc/>
+    public void Observe(int layer, ReadOnlySpan<float> queries, LayerCache cache)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var keys = cache.Keys().to(ScalarType.Float32);                                                     // [kvHead, position, dim]
+        var grouped = tensor(queries.ToArray()).view(config.KvHeads, config.Group, config.HeadDim) / MathF.Sqrt(config.HeadDim);
+        rows[layer] = grouped.bmm(keys.transpose(1, 2)).softmax(-1).contiguous().data<float>().ToArray();   // [kvHead, group, position]
+    }
+}

@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+using HeadKvLab.Cache;
+using HeadKvLab.Text;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>A model ready to run: decoder, single-token step and tokenizer of one Hugging Face folder.</summary>
+public sealed class LanguageModel
+{
+    private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash)
+    {
+        (DirectoryName, Decoder, Tokenizer, Hash) = (directory, decoder, tokenizer, hash);
+        Step = new DecodeStep(decoder);
+    }
+
+    /// <summary>The folder.</summary>
+    public string DirectoryName { get; }
+
+    /// <summary>Sizes and options.</summary>
+    public ModelConfig Config => Decoder.Config;
+
+    /// <summary>Prefill.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>Decoding, one token at a time.</summary>
+    public DecodeStep Step { get; }
+
+    /// <summary>Text to ids and back.</summary>
+    public TextTokenizer Tokenizer { get; }
+
+    /// <summary>First 16 hexadecimal digits of the SHA-256 of the weights: the model's name in results.</summary>
+    public string Hash { get; }
+
+    /// <summary>What a cache of this model holds.</summary>
+    /// <param name="storage">Type of the stored numbers.</param>
+    public CacheShape CacheShape(ScalarType storage = ScalarType.Float32) => new(Config.Layers, Config.KvHeads, Config.HeadDim, storage);
+
+    /// <summary>Loads a model folder.</summary>
+    /// <param name="directory">Holds config.json, the weights in safetensors, and the tokenizer's files.</param>
+    /// <param name="compute">Type of the weights and matrix products of the prefill.</param>
+    /// <exception cref="LabException">The folder is missing, incomplete or broken; the message names file, place and cure.</exception>
+    public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32)
+    {
+        if (!Directory.Exists(directory)) throw new LabException($"{directory}: no such model folder; give the path of one with config.json, model.safetensors and tokenizer.json.");
+        using var folder = ModelFolder.Open(directory);
+        var tokenizer = TextTokenizer.Load(directory);
+        var decoder = new Decoder(folder.Config, (name, _) => new Parameter(folder.Load(name, compute).DetachFromDisposeScope(), requires_grad: false), compute);
+        return new LanguageModel(directory, decoder, tokenizer, HashOf(directory));
+    }
+
+    private static string HashOf(string directory)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[1 << 20];
+        foreach (var path in Directory.EnumerateFiles(directory, "*.safetensors").Order(StringComparer.Ordinal))
+        {
+            using var file = File.OpenRead(path);
+            for (int read; (read = file.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+}

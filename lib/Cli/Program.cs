@@ -10,9 +10,12 @@ public static class Program
     public static int Main(string[] args)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        root.Add(BudgetCommand.Create());
         root.Add(EvalCommand.Create());
         root.Add(HeadsCommand.Create());
+        root.Add(MethodsCommand.Create());
         root.Add(ModelCommand.Create());
+        root.Add(SelectCommand.Create());
         root.Add(SummaryCommand.Create());
         root.Add(TokensCommand.Create());
         root.Add(TrainCommand.Create());

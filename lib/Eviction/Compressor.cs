@@ -5,9 +5,7 @@ namespace HeadKvLab.Eviction;
 
 /// <summary>
 /// Compresses a prompt's cache layer by layer during the prefill: score, allot, select, store; only one layer is ever whole.
-/// The window is always kept, kept positions ascend, of equal scores the later position is kept.
-/// A prompt that fits into the budget passes through uncompressed (<see cref="PassedThrough"/>). The published code compresses a
-/// prompt of exactly b tokens; <c>as-published</c> does so too.
+/// What is kept is <see cref="LayerSelector"/>'s to say. A prompt that fits into the budget passes through uncompressed.
 /// </summary>
 public sealed class Compressor : IPromptSink, IDisposable
 {
@@ -15,8 +13,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     private readonly CacheShape _shape; // as it is stored
     private readonly int _queryHeads;
     private RaggedCache? _cache;
-    private BudgetFrame _frame;
-    private int[]? _entries; // [layer, head] once allotted
+    private LayerSelector? _selector;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -27,11 +24,9 @@ public sealed class Compressor : IPromptSink, IDisposable
     public Compressor(Method method, Budget budget, CacheShape shape, int queryHeads)
     {
         if (shape.KvHeads < 1 || queryHeads % shape.KvHeads != 0)
-            throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads");
-        (Method, Budget, _queryHeads) = (method, budget, queryHeads);
-        var heads = budget.Granularity == Granularity.QueryHead && !method.KeepsAll ? queryHeads : shape.KvHeads;
-        _model = shape;
-        _shape = shape with { KvHeads = heads };
+            throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads: the first must be a multiple of the second");
+        (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
+        _shape = shape with { KvHeads = LayerSelector.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
         _cache = new RaggedCache(_shape);
     }
 
@@ -42,7 +37,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     public Budget Budget { get; }
 
     /// <summary>Whether the prompt fitted into the budget, or was no longer than the window, so that nothing was dropped.</summary>
-    public bool PassedThrough { get; private set; }
+    public bool PassedThrough => _selector is { KeepsAll: true };
 
     /// <summary>Heads of a layer that own entries.</summary>
     internal int Heads => _shape.KvHeads;
@@ -90,8 +85,8 @@ public sealed class Compressor : IPromptSink, IDisposable
     {
         if (_cache is null || layer.Layer != _nextLayer)
             throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
-        if (layer.Layer == 0) Begin(layer.Length);
-        return !PassedThrough;
+        _selector ??= new LayerSelector(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
+        return !_selector.KeepsAll;
     }
 
     /// <summary>Stores the whole layer.</summary>
@@ -104,38 +99,13 @@ public sealed class Compressor : IPromptSink, IDisposable
     /// <summary>Stores what the scores select.</summary>
     internal void Accept(in LayerPrompt layer, HeadRows<float> scores)
     {
-        var entries = _entries is not null
-            ? _entries.AsSpan(layer.Layer * Heads, Heads)
-            : Allotting.Layer(Method, Budget.Discipline, _frame, layer.Layer, scores.Trim(_frame.Candidates));
-        var kept = new int[Heads][];
-        for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
-        var summaries = Method.Remainder?.Summarise(layer, kept);
-        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, summaries);
+        var kept = _selector!.Select(layer.Layer, scores);
+        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Remainder?.Summarise(layer, kept));
         Finish(layer);
-    }
-
-    private void Begin(int promptLength)
-    {
-        PassedThrough = Method.KeepsAll || promptLength <= Budget.Window;
-        if (PassedThrough) return;
-        _frame = BudgetFrame.Of(Budget, _shape.Layers, _model.KvHeads, _queryHeads, promptLength);
-        var fits = _frame.Selectable - _frame.Candidates;
-        PassedThrough = Budget.Discipline == BudgetDiscipline.AsPublished ? fits > 0 : fits >= 0;
-        if (!PassedThrough && Method.Allocator.Scope == AllocationScope.Model)
-            _entries = Allotting.Model(Method, Budget.Discipline, _frame);
     }
 
     private void Finish(in LayerPrompt layer)
     {
         if (++_nextLayer == _shape.Layers) _cache!.Advance(layer.Length);
-    }
-
-    private int[] Keep(ReadOnlySpan<float> scores, int entries)
-    {
-        var candidates = scores[.._frame.Candidates];
-        var kept = new int[Math.Min(entries, candidates.Length) + _frame.Window];
-        var chosen = Selection.Best(candidates, entries, kept);
-        for (var w = 0; w < _frame.Window; w++) kept[chosen + w] = _frame.Candidates + w;
-        return kept;
     }
 }

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json;
+using HeadKvLab.Eviction;
+using HeadKvLab.Eviction.Allocators;
+using HeadKvLab.Eviction.Scorers;
+using HeadKvLab.Heads;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab budget</c>: what HeadKV gives each head.</summary>
+internal static class BudgetCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var scores = new Option<string>("--scores") { Description = "Head-score file, {\"layer-head\": [scores], ...}.", Required = true };
+        var kvSize = new Option<int>("--kv-size") { Description = "Nominal entries per head, window included.", Required = true };
+        var beta = new Option<double>("--beta") { Description = "Pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
+        var window = new Option<int>("--window") { Description = "Last tokens always kept.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var temperature = new Option<double>("--temperature") { Description = "Exponent of the normalised scores.", DefaultValueFactory = _ => 1 };
+        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "as-published" };
+        var granularity = new Option<string>("--granularity") { Description = "query-head or kv-head.", DefaultValueFactory = _ => "query-head" };
+        var kvHeads = new Option<int?>("--kv-heads") { Description = "KV heads of a layer; needed for kv-head." };
+        var length = new Option<int?>("--prompt-length") { Description = "Tokens of the prompt; without it no head is clipped." };
+        var json = new Option<bool>("--json") { Description = "Print {\"capacities\": [[one row a layer]], \"total\": n}." };
+        var command = new Command("budget", """
+            Prints how many entries HeadKV gives each head, window excluded, one row a layer.
+
+              p = floor(b' / beta), b' = KV size - window;  c = S * p * L * H + (b' - p), rounded half to even
+
+            A higher beta means a smaller pool: beta without bound is SnapKV. The defaults repeat the published code (query heads,
+            as-published). kv-head takes the mean of each group's capacities, rounded.
+
+            Example:  lab budget --scores heads.json --kv-size 128 --beta 1.005 --window 8 --json
+            """) { scores, kvSize, beta, window, temperature, discipline, granularity, kvHeads, length, json };
+        command.SetAction(parse =>
+        {
+            var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
+                Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
+            var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
+            var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));
+            Print(Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length)), parse.GetValue(json));
+        });
+        return command;
+    }
+
+    private static int[][] Allot(HeadKv allocator, HeadTable table, Budget budget, int? kvHeads, int? length)
+    {
+        if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetDiscipline.EqualBytes))
+            throw new LabException($"--granularity kv-head and equal-bytes need --kv-heads: a divisor of {table.Heads}, the file's query heads");
+        if (kvHeads is { } given && (given < 1 || table.Heads % given != 0))
+            throw new LabException($"--kv-heads {given}: {table.Heads} query heads cannot share as many; give a divisor of {table.Heads}");
+        if (length is { } tokens && tokens <= budget.Window)
+            throw new LabException($"--prompt-length {tokens}: not longer than the window {budget.Window}; such a prompt is never compressed");
+        var method = new Method("HeadKV", new SnapKv(), allocator);
+        var frame = BudgetFrame.Of(budget, table.Layers, kvHeads ?? table.Heads, table.Heads, length ?? int.MaxValue);
+        return [.. Allotting.Model(method, budget.Discipline, frame).Chunk(frame.Heads)];
+    }
+
+    private static void Print(int[][] capacities, bool json)
+    {
+        var total = capacities.Sum(row => row.Sum(c => (long)c));
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { capacities, total }));
+            return;
+        }
+        for (var layer = 0; layer < capacities.Length; layer++)
+            Console.WriteLine($"layer {layer,3}: {string.Join(' ', capacities[layer].Select(c => c.ToString().PadLeft(5)))}");
+        Console.WriteLine($"total {total}, window excluded");
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using HeadKvLab.Eviction;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab methods</c>: the catalogue.</summary>
+internal static class MethodsCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var markdown = new Option<bool>("--markdown") { Description = "Print the table as the README shows it." };
+        var command = new Command("methods", """
+            Lists the methods: what each keeps, its settings by default, the head scores it needs, its paper.
+
+            Disciplines of the budget (--discipline elsewhere):
+              as-published   the authors' arithmetic; what a head cannot use goes unspent
+              equal-entries  unspent shares go to other heads until the total is the nominal one, exactly
+              equal-bytes    every method spends the bytes of a grouped-query cache of the nominal size
+
+            Example:  lab methods
+            """) { markdown };
+        command.SetAction(parse => Run(parse.GetValue(markdown)));
+        return command;
+    }
+
+    private static int Run(bool markdown)
+    {
+        if (markdown)
+        {
+            Console.WriteLine("| method | keeps | defaults | head scores | paper |");
+            Console.WriteLine("|---|---|---|---|---|");
+            foreach (var m in Catalogue.Methods) Console.WriteLine($"| {m.Name} | {m.Keeps} | {m.Defaults} | {Catalogue.NameOf(m.Needs)} | {m.Paper} |");
+            return 0;
+        }
+        foreach (var m in Catalogue.Methods)
+        {
+            Console.WriteLine($"{m.Name,-20} {m.Keeps}");
+            Console.WriteLine($"{"",-20} defaults: {m.Defaults}; head scores: {Catalogue.NameOf(m.Needs)}; {m.Paper}");
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Text.Json;
+using HeadKvLab.Cache;
+using HeadKvLab.Eviction;
+using HeadKvLab.Eviction.Allocators;
+using HeadKvLab.Heads;
+using HeadKvLab.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab select</c>: what a method keeps of one layer's tensors.</summary>
+internal static class SelectCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var tensors = new Option<string>("--tensors") { Description = "safetensors file with query, key and value.", Required = true };
+        var method = new Option<string>("--method") { Description = "Name from `lab methods`.", Required = true };
+        var kvSize = new Option<int>("--kv-size") { Description = "Nominal entries per head, window included.", Required = true };
+        var window = new Option<int>("--window") { Description = "Last tokens always kept, whose queries vote.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var kernel = new Option<int>("--kernel") { Description = "Positions pooled together, odd.", DefaultValueFactory = _ => 7 };
+        var pooling = new Option<string>("--pooling") { Description = "max or avg.", DefaultValueFactory = _ => "max" };
+        var reduction = new Option<string>("--reduction") { Description = "How query heads of a KV head vote: mean, max or sum.", DefaultValueFactory = _ => "mean" };
+        var granularity = new Option<string>("--granularity") { Description = "query-head or kv-head.", DefaultValueFactory = _ => "query-head" };
+        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "as-published" };
+        var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention." };
+        var beta = new Option<double>("--beta") { Description = "HeadKV's pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
+        var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
+        var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
+        var json = new Option<bool>("--json") { Description = "Print {\"kept\": [[ascending positions, window included], one list a head]}." };
+        var command = new Command("select", """
+            Prints the positions a method keeps of one layer, from tensors that any program wrote:
+            query [queryHead, n, dim], key [kvHead, n, dim], value [kvHead, n, dim], after RoPE, of any float type.
+            Computed in float32. Of equal scores the later position is kept. A prompt that fits into the budget is kept whole.
+
+            Example:  lab select --tensors layer12.safetensors --method SnapKV --kv-size 128 --json
+            """) { tensors, method, kvSize, window, kernel, pooling, reduction, granularity, discipline, scores, beta, layer, layers, json };
+        command.SetAction(parse =>
+        {
+            var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
+                Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
+            var settings = new MethodSettings
+            {
+                Pooling = new Pooling(parse.GetValue(kernel), Pooling.ParseKind(parse.GetValue(pooling)!)),
+                Reduction = Reduction(parse.GetValue(reduction)!),
+                Beta = parse.GetValue(beta),
+            };
+            using var scope = NewDisposeScope();
+            var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
+            var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
+            var chosen = Catalogue.Find(parse.GetValue(method)!).Create(settings, table is null ? null : HeadImportances.Same(table));
+            Print(Kept(chosen, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
+        });
+        return command;
+    }
+
+    private static int[][] Kept(Method method, Budget budget, in LayerPrompt prompt, int layers)
+    {
+        if (prompt.Layer < 0 || prompt.Layer >= layers)
+            throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
+        var selector = new LayerSelector(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
+        var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
+        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
+        return selector.Select(prompt.Layer, scores);
+    }
+
+    private static LayerPrompt Read(string path, int layer)
+    {
+        using var file = SafetensorsFile.Open(path);
+        var (query, key, value) = (file.Load("query", ScalarType.Float32), file.Load("key", ScalarType.Float32), file.Load("value", ScalarType.Float32));
+        foreach (var (name, tensor) in new[] { ("query", query), ("key", key), ("value", value) })
+            if (tensor.ndim != 3 || tensor.shape.Contains(0))
+                throw new LabException($"{path}: '{name}' has shape {Shape(tensor)}; it must be [head, position, dim]");
+        if (!key.shape.SequenceEqual(value.shape))
+            throw new LabException($"{path}: 'key' {Shape(key)} and 'value' {Shape(value)} must have one shape");
+        if (query.shape[1] != key.shape[1] || query.shape[2] != key.shape[2] || query.shape[0] % key.shape[0] != 0)
+            throw new LabException($"{path}: 'query' {Shape(query)} does not fit 'key' {Shape(key)}: positions and dimensions must agree, query heads be a multiple of KV heads");
+        return new LayerPrompt(layer, key, value, query, 1 / MathF.Sqrt(key.shape[2]));
+    }
+
+    private static string Shape(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
+
+    private static GroupReduction Reduction(string name) => name switch
+    {
+        "mean" => GroupReduction.Mean,
+        "max" => GroupReduction.Max,
+        "sum" => GroupReduction.Sum,
+        _ => throw new LabException($"reduction '{name}' is unknown: use mean, max or sum"),
+    };
+
+    private static void Print(int[][] kept, bool json)
+    {
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(new { kept }));
+            return;
+        }
+        for (var head = 0; head < kept.Length; head++)
+            Console.WriteLine($"head {head,3}: {kept[head].Length} kept: {string.Join(' ', kept[head])}");
+    }
+}

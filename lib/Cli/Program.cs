@@ -10,7 +10,9 @@ public static class Program
     public static int Main(string[] args)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        root.Add(BenchCommand.Create());
         root.Add(BudgetCommand.Create());
+        root.Add(DoctorCommand.Create());
         root.Add(EvalCommand.Create());
         root.Add(HeadsCommand.Create());
         root.Add(MethodsCommand.Create());

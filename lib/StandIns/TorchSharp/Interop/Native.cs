@@ -21,7 +21,6 @@ internal static unsafe partial class Native
     [LibraryImport(Bridge), SuppressGCTransition] internal static partial void lab_meta(IntPtr handle, Meta* meta);
     [LibraryImport(Bridge)] internal static partial IntPtr lab_from_blob(void* data, long* sizes, int ndim, int dtype, delegate* unmanaged<void*, void> deleter, void* context);
     [LibraryImport(Bridge)] internal static partial int lab_set_requires_grad(IntPtr handle, int on);
-    [LibraryImport(Bridge)] internal static partial int lab_is_leaf(IntPtr handle);
     [LibraryImport(Bridge)] internal static partial IntPtr lab_grad(IntPtr handle);
     [LibraryImport(Bridge)] internal static partial int lab_set_grad(IntPtr handle, IntPtr grad);
     [LibraryImport(Bridge)] internal static partial int lab_backward(IntPtr* roots, int n, IntPtr* grads, int ngrads, int retain, int create, IntPtr* inputs, int ninputs);

@@ -12,10 +12,15 @@ internal sealed unsafe class Op(string name, string overload = "")
     /// <summary>The operator's schema, such as <c>aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor</c>.</summary>
     internal string Schema => Marshal.PtrToStringUTF8((IntPtr)Native.lab_schema(Find()))!;
 
+    private bool? exists;
+
     /// <summary>Whether the loaded libtorch has it.</summary>
-    internal bool Exists
+    internal bool Exists => exists ??= Found();
+
+    private bool Found()
     {
-        get { try { return Find() != null; } catch (ExternalException) { return false; } }
+        try { return Find() != null; }
+        catch (ExternalException) { return false; }
     }
 
     /// <summary>Calls it and wraps its one tensor result.</summary>

@@ -25,39 +25,28 @@ internal static class Ops
     internal static readonly Op remainder_scalar = new("aten::remainder", "Scalar");
     internal static readonly Op pow_tensor = new("aten::pow", "Tensor_Tensor");
     internal static readonly Op pow = new("aten::pow", "Tensor_Scalar");
-    internal static readonly Op pow_scalar = new("aten::pow", "Scalar");
     internal static readonly Op neg = new("aten::neg");
     internal static readonly Op reciprocal = new("aten::reciprocal");
     internal static readonly Op addcmul_ = new("aten::addcmul_");
     internal static readonly Op addcdiv_ = new("aten::addcdiv_");
-    internal static readonly Op lerp_ = new("aten::lerp_", "Scalar");
-    internal static readonly Op floor_divide = new("aten::floor_divide");
 
     // Elementwise functions
     internal static readonly Op exp = new("aten::exp");
-    internal static readonly Op exp_ = new("aten::exp_");
     internal static readonly Op log = new("aten::log");
     internal static readonly Op sqrt = new("aten::sqrt");
-    internal static readonly Op sqrt_ = new("aten::sqrt_");
     internal static readonly Op rsqrt = new("aten::rsqrt");
     internal static readonly Op sin = new("aten::sin");
     internal static readonly Op cos = new("aten::cos");
-    internal static readonly Op tanh = new("aten::tanh");
     internal static readonly Op abs = new("aten::abs");
     internal static readonly Op round = new("aten::round", "decimals");
-    internal static readonly Op floor = new("aten::floor");
-    internal static readonly Op ceil = new("aten::ceil");
     internal static readonly Op silu = new("aten::silu");
     internal static readonly Op silu_ = new("aten::silu_");
     internal static readonly Op sigmoid = new("aten::sigmoid");
     internal static readonly Op gelu = new("aten::gelu");
     internal static readonly Op relu = new("aten::relu");
     internal static readonly Op relu_ = new("aten::relu_");
-    internal static readonly Op erf = new("aten::erf");
     internal static readonly Op clamp = new("aten::clamp");
-    internal static readonly Op clamp_ = new("aten::clamp_");
     internal static readonly Op maximum = new("aten::maximum");
-    internal static readonly Op minimum = new("aten::minimum");
     internal static readonly Op isnan = new("aten::isnan");
     internal static readonly Op isinf = new("aten::isinf");
     internal static readonly Op isfinite = new("aten::isfinite");
@@ -77,8 +66,6 @@ internal static class Ops
     internal static readonly Op le = new("aten::le", "Tensor");
     internal static readonly Op le_scalar = new("aten::le", "Scalar");
     internal static readonly Op logical_not = new("aten::logical_not");
-    internal static readonly Op logical_and = new("aten::logical_and");
-    internal static readonly Op logical_or = new("aten::logical_or");
     internal static readonly Op bitwise_not = new("aten::bitwise_not");
     internal static readonly Op bitwise_and = new("aten::bitwise_and", "Tensor");
     internal static readonly Op bitwise_or = new("aten::bitwise_or", "Tensor");
@@ -87,7 +74,6 @@ internal static class Ops
     internal static readonly Op any_dim = new("aten::any", "dim");
     internal static readonly Op all_dim = new("aten::all", "dim");
     internal static readonly Op allclose = new("aten::allclose");
-    internal static readonly Op equal = new("aten::equal");
     internal static readonly Op isin = new("aten::isin", "Tensor_Tensor");
 
     // Matrix products
@@ -97,19 +83,13 @@ internal static class Ops
     internal static readonly Op outer = new("aten::outer");
     internal static readonly Op einsum = new("aten::einsum");
     internal static readonly Op linear = new("aten::linear");
-    internal static readonly Op dot = new("aten::dot");
-    internal static readonly Op mv = new("aten::mv");
-    internal static readonly Op addmm = new("aten::addmm");
-    internal static readonly Op baddbmm = new("aten::baddbmm");
 
     // Reductions
     internal static readonly Op sum = new("aten::sum");
     internal static readonly Op sum_dim = new("aten::sum", "dim_IntList");
     internal static readonly Op mean = new("aten::mean");
     internal static readonly Op mean_dim = new("aten::mean", "dim");
-    internal static readonly Op std = new("aten::std");
     internal static readonly Op std_dim = new("aten::std", "dim");
-    internal static readonly Op var = new("aten::var");
     internal static readonly Op var_dim = new("aten::var", "dim");
     internal static readonly Op amax = new("aten::amax");
     internal static readonly Op amin = new("aten::amin");
@@ -124,7 +104,6 @@ internal static class Ops
     internal static readonly Op logsumexp = new("aten::logsumexp");
     internal static readonly Op cumsum = new("aten::cumsum");
     internal static readonly Op argmax = new("aten::argmax");
-    internal static readonly Op argmin = new("aten::argmin");
     internal static readonly Op bincount = new("aten::bincount");
     internal static readonly Op nonzero = new("aten::nonzero");
     internal static readonly Op _unique2 = new("aten::_unique2");
@@ -134,7 +113,6 @@ internal static class Ops
 
     // Order
     internal static readonly Op topk = new("aten::topk");
-    internal static readonly Op sort = new("aten::sort");
     internal static readonly Op sort_stable = new("aten::sort", "stable");
     internal static readonly Op argsort = new("aten::argsort");
     internal static readonly Op kthvalue = new("aten::kthvalue");
@@ -167,10 +145,8 @@ internal static class Ops
     internal static readonly Op detach = new("aten::detach");
     internal static readonly Op clone = new("aten::clone");
     internal static readonly Op meshgrid = new("aten::meshgrid", "indexing");
-    internal static readonly Op flip = new("aten::flip");
     internal static readonly Op tril = new("aten::tril");
     internal static readonly Op triu = new("aten::triu");
-    internal static readonly Op movedim = new("aten::movedim", "int");
 
     // Indexing
     internal static readonly Op index = new("aten::index", "Tensor");
@@ -183,24 +159,19 @@ internal static class Ops
     internal static readonly Op scatter_ = new("aten::scatter_", "src");
     internal static readonly Op scatter_value_ = new("aten::scatter_", "value");
     internal static readonly Op scatter_add = new("aten::scatter_add");
-    internal static readonly Op scatter_add_ = new("aten::scatter_add_");
     internal static readonly Op masked_fill = new("aten::masked_fill", "Scalar");
     internal static readonly Op masked_fill_ = new("aten::masked_fill_", "Scalar");
     internal static readonly Op masked_select = new("aten::masked_select");
     internal static readonly Op where_self = new("aten::where", "self");
     internal static readonly Op where = new("aten::where");
-    internal static readonly Op take_along_dim = new("aten::take_along_dim");
 
     // Filling and copying
     internal static readonly Op fill_ = new("aten::fill_", "Scalar");
     internal static readonly Op zero_ = new("aten::zero_");
     internal static readonly Op copy_ = new("aten::copy_");
     internal static readonly Op to = new("aten::to", "dtype_layout");
-    internal static readonly Op _to_copy = new("aten::_to_copy");
     internal static readonly Op pin_memory = new("aten::pin_memory");
     internal static readonly Op uniform_ = new("aten::uniform_");
-    internal static readonly Op normal_ = new("aten::normal_");
-    internal static readonly Op bernoulli_ = new("aten::bernoulli_", "float");
 
     // Factories
     internal static readonly Op empty = new("aten::empty", "memory_format");
@@ -221,13 +192,11 @@ internal static class Ops
     internal static readonly Op zeros_like = new("aten::zeros_like");
     internal static readonly Op ones_like = new("aten::ones_like");
     internal static readonly Op full_like = new("aten::full_like");
-    internal static readonly Op empty_like = new("aten::empty_like");
-    internal static readonly Op rand_like = new("aten::rand_like");
-    internal static readonly Op randn_like = new("aten::randn_like");
     internal static readonly Op multinomial = new("aten::multinomial");
 
     // Neural network
     internal static readonly Op embedding = new("aten::embedding");
+    internal static readonly Op scaled_dot_product_attention = new("aten::scaled_dot_product_attention");   // absent before libtorch 2
     internal static readonly Op layer_norm = new("aten::layer_norm");
     internal static readonly Op dropout = new("aten::dropout");
     internal static readonly Op dropout_ = new("aten::dropout_");
@@ -244,13 +213,4 @@ internal static class Ops
 
     // Optimisers
     internal static readonly Op _foreach_mul_ = new("aten::_foreach_mul_", "Scalar");
-    internal static readonly Op _foreach_add_ = new("aten::_foreach_add_", "List");
-    internal static readonly Op _foreach_add_scalar_ = new("aten::_foreach_add_", "Scalar");
-    internal static readonly Op _foreach_addcmul_ = new("aten::_foreach_addcmul_", "Scalar");
-    internal static readonly Op _foreach_addcdiv_ = new("aten::_foreach_addcdiv_", "Scalar");
-    internal static readonly Op _foreach_sqrt = new("aten::_foreach_sqrt");
-    internal static readonly Op _foreach_div_ = new("aten::_foreach_div_", "Scalar");
-    internal static readonly Op _foreach_neg = new("aten::_foreach_neg");
-    internal static readonly Op _foreach_zero_ = new("aten::_foreach_zero_");
-    internal static readonly Op _foreach_maximum = new("aten::_foreach_maximum", "List");
 }

@@ -23,11 +23,26 @@ public static partial class torch
             public static Tensor scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask = null, double p = 0.0, bool is_casual = false)
             {
                 if (is_casual && attn_mask is not null) throw new ArgumentException("give attn_mask or is_casual, not both");
+                if (Ops.scaled_dot_product_attention.Exists) return Ops.scaled_dot_product_attention.Call(query, key, value, attn_mask, p, is_casual);
+                using DisposeScope scope = NewDisposeScope();
+                if (is_casual) attn_mask = ones([query.size(-2), key.size(-2)], ScalarType.Bool, query.device).tril();
+                var rows = new List<Tensor>();
+                for (long start = 0; start < query.size(-2); start += AttentionRows)   // never a queries x keys matrix: at 8192 tokens that is 7 GB
+                {
+                    long count = Math.Min(AttentionRows, query.size(-2) - start);
+                    Tensor? mask = attn_mask is null || attn_mask.size(-2) == 1 ? attn_mask : attn_mask.narrow(-2, start, count);
+                    rows.Add(Attend(query.narrow(-2, start, count), key, value, mask, p));
+                }
+                return scope.MoveToOuter(rows.Count == 1 ? rows[0] : cat(rows, -2));
+            }
+
+            private const long AttentionRows = 256;
+
+            private static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, double p)
+            {
                 using DisposeScope scope = NewDisposeScope();
                 Tensor scores = query.mul(1 / Math.Sqrt(query.size(-1))).matmul(key.transpose(-2, -1));
-                if (is_casual) attn_mask = ones([query.size(-2), key.size(-2)], ScalarType.Bool, query.device).tril();
-                if (attn_mask is not null)
-                    scores = attn_mask.dtype == ScalarType.Bool ? scores.masked_fill(attn_mask.logical_not(), double.NegativeInfinity) : scores.add(attn_mask);
+                if (mask is not null) scores = mask.dtype == ScalarType.Bool ? scores.masked_fill(mask.logical_not(), double.NegativeInfinity) : scores.add(mask);
                 return scope.MoveToOuter(dropout(scores.softmax(-1), p, p > 0).matmul(value));
             }
 
@@ -35,7 +50,7 @@ public static partial class torch
             public static Tensor log_softmax(Tensor x, long dim) => x.log_softmax(dim);
             public static Tensor silu(Tensor x, bool inplace = false) => InPlace(x, inplace, Ops.silu, Ops.silu_);
             public static Tensor relu(Tensor x, bool inplace = false) => InPlace(x, inplace, Ops.relu, Ops.relu_);
-            public static Tensor gelu(Tensor x) => x.gelu();
+            public static Tensor gelu(Tensor x) => Ops.gelu.Call(x);
 
             public static Tensor dropout(Tensor input, double p = 0.5, bool training = true, bool inplace = false)
             {
@@ -78,6 +93,8 @@ public static partial class torch
                 : Ops.pad.Call(input, pad, mode.ToString().ToLowerInvariant());
 
             public static Tensor pad(Tensor input, (long, long) pad, PaddingModes mode = PaddingModes.Constant, double value = 0) => functional.pad(input, [pad.Item1, pad.Item2], mode, value);
+
+            public static Tensor pad(Tensor input, (long, long, long, long) pad, PaddingModes mode = PaddingModes.Constant, double value = 0) => functional.pad(input, [pad.Item1, pad.Item2, pad.Item3, pad.Item4], mode, value);
 
             private static Tensor InPlace(Tensor x, bool inplace, Op fresh, Op overwriting)
             {

@@ -99,7 +99,7 @@ namespace TorchSharp.Modules
     public sealed class GELU : nn.Module<Tensor, Tensor>
     {
         internal GELU() : base(nameof(GELU)) { }
-        public override Tensor forward(Tensor input) => input.gelu();
+        public override Tensor forward(Tensor input) => Ops.gelu.Call(input);
     }
 }
 

@@ -20,7 +20,6 @@ public static partial class torch
 
             protected Module(string name) => this.name = name;
 
-            public string GetName() => name;
 
             /// <summary>Whether the module is in training mode: dropout acts only then.</summary>
             public bool training { get; private set; } = true;
@@ -87,7 +86,6 @@ public static partial class torch
                 Walk(recurse, m => m.ownBuffers.Select(b => (b.Key, b.Value.tensor)));
 
             public virtual IEnumerable<Parameter> parameters(bool recurse = true) => named_parameters(recurse).Select(p => p.parameter);
-            public virtual IEnumerable<Tensor> buffers(bool recurse = true) => named_buffers(recurse).Select(b => b.buffer);
             public virtual IEnumerable<(string name, Module module)> named_children() => children.Select(c => (c.Key, c.Value));
             public virtual IEnumerable<Module> modules() => named_modules().Select(m => m.module);
 

@@ -34,11 +34,7 @@ namespace TorchSharp.Modules
 
         internal AdamW(IEnumerable<ParamGroup> groups, double lr, double beta1, double beta2, double eps, double weight_decay, bool amsgrad, bool maximize)
         {
-            if (lr < 0) throw new ArgumentException($"Invalid learning rate: {lr}");
-            if (eps < 0) throw new ArgumentException($"Invalid eps: {eps}");
-            if (beta1 is < 0 or >= 1) throw new ArgumentException($"Invalid beta1: {beta1}");
-            if (beta2 is < 0 or >= 1) throw new ArgumentException($"Invalid beta2: {beta2}");
-            if (weight_decay < 0) throw new ArgumentException($"Invalid weight_decay value: {weight_decay}");
+            Check(lr, beta1, beta2, eps, weight_decay);
             defaults = new Options { LearningRate = lr, InitialLearningRate = lr, beta1 = beta1, beta2 = beta2, eps = eps, weight_decay = weight_decay, amsgrad = amsgrad, maximize = maximize };
             foreach (ParamGroup group in groups) add_param_group(group);
         }
@@ -46,35 +42,43 @@ namespace TorchSharp.Modules
         public override void add_param_group(Modules.ParamGroup param_group)
         {
             var options = (Options)(param_group.Options ??= new Options());
-            options.beta1 ??= defaults.beta1;
-            options.beta2 ??= defaults.beta2;
-            options.eps ??= defaults.eps;
-            options.weight_decay ??= defaults.weight_decay;
-            options.amsgrad ??= defaults.amsgrad;
-            options.maximize ??= defaults.maximize;
+            options.Complete(defaults);
             Add(param_group, defaults, p => new State(p, options.amsgrad!.Value));
         }
 
-        private protected override void Step(Modules.ParamGroup group)
+        internal static void Check(double lr, double beta1, double beta2, double eps, double weight_decay)
+        {
+            if (lr < 0) throw new ArgumentException($"Invalid learning rate: {lr}");
+            if (eps < 0) throw new ArgumentException($"Invalid eps: {eps}");
+            if (beta1 is < 0 or >= 1) throw new ArgumentException($"Invalid beta1: {beta1}");
+            if (beta2 is < 0 or >= 1) throw new ArgumentException($"Invalid beta2: {beta2}");
+            if (weight_decay < 0) throw new ArgumentException($"Invalid weight_decay value: {weight_decay}");
+        }
+
+        private protected override void Step(Modules.ParamGroup group) => Step(group, parameter => (State)States[parameter], decoupled: true);
+
+        /// <summary>One step over a group: the decay shrinks the parameter (decoupled), or else adds to the gradient (Adam).</summary>
+        internal static void Step(Modules.ParamGroup group, Func<Parameter, State> stateOf, bool decoupled)
         {
             var options = (Options)group.Options;
-            double beta1 = options.beta1!.Value, beta2 = options.beta2!.Value, eps = options.eps!.Value, lr = options.LearningRate!.Value;
+            double beta1 = options.beta1!.Value, beta2 = options.beta2!.Value, eps = options.eps!.Value, lr = options.LearningRate!.Value, weightDecay = options.weight_decay!.Value;
             foreach (Parameter parameter in group.Parameters)
             {
                 Tensor? gradient = parameter.grad;
                 if (gradient is null) continue;
-                if (options.maximize!.Value) gradient = gradient.neg();
-                var state = (State)States[parameter];
+                if (options.maximize!.Value) gradient = -gradient;
+                if (!decoupled && weightDecay != 0) gradient = gradient.add(parameter, weightDecay);
+                State state = stateOf(parameter);
                 state.step++;
-                double decay = 1 - lr * options.weight_decay!.Value;
+                double keep = decoupled ? 1 - lr * weightDecay : 1;
                 double size = lr / (1 - Math.Pow(beta1, state.step));
                 double root = Math.Sqrt(1 - Math.Pow(beta2, state.step));
                 if (state.max_exp_avg_sq is null && AdamKernel.Fits(parameter, gradient, state.exp_avg, state.exp_avg_sq))
                 {
-                    AdamKernel.Update(parameter, gradient, state.exp_avg, state.exp_avg_sq, new AdamKernel.Step(decay, beta1, beta2, size, root, eps));
+                    AdamKernel.Update(parameter, gradient, state.exp_avg, state.exp_avg_sq, new AdamKernel.Step(keep, beta1, beta2, size, root, eps));
                     continue;
                 }
-                parameter.mul_(decay);
+                if (keep != 1) parameter.mul_(keep);
                 state.exp_avg.mul_(beta1).add_(gradient, 1 - beta1);
                 state.exp_avg_sq.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
                 Tensor square = state.exp_avg_sq;
@@ -88,6 +92,16 @@ namespace TorchSharp.Modules
         {
             public double? beta1, beta2, weight_decay, eps;
             public bool? amsgrad, maximize;
+
+            internal void Complete(Options from)
+            {
+                beta1 ??= from.beta1;
+                beta2 ??= from.beta2;
+                eps ??= from.eps;
+                weight_decay ??= from.weight_decay;
+                amsgrad ??= from.amsgrad;
+                maximize ??= from.maximize;
+            }
 
             internal override void Save(BinaryWriter writer)
             {
@@ -145,9 +159,6 @@ namespace TorchSharp.Modules
         {
             public ParamGroup() { }
             public ParamGroup(IEnumerable<Parameter> parameters, Options? options = null) : base(parameters, options) { }
-
-            public ParamGroup(IEnumerable<Parameter> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weight_decay = 0, bool amsgrad = false, bool maximize = false)
-                : base(parameters, new Options { LearningRate = lr, beta1 = beta1, beta2 = beta2, eps = eps, weight_decay = weight_decay, amsgrad = amsgrad, maximize = maximize }) { }
         }
     }
 }

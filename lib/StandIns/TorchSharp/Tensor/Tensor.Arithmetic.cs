@@ -25,11 +25,8 @@ public static partial class torch
         public Tensor div(Scalar target) => Ops.div_scalar.Call(this, target);
         public Tensor div_(Tensor target) { Ops.div_.CallInPlace(this, target); return this; }
         public Tensor div_(Scalar target) { Ops.div__scalar.CallInPlace(this, target); return this; }
-        public Tensor remainder(Tensor other) => Ops.remainder.Call(this, other);
-        public Tensor remainder(Scalar scalar) => Ops.remainder_scalar.Call(this, scalar);
         public Tensor pow(Tensor exponent) => Ops.pow_tensor.Call(this, exponent);
         public Tensor pow(Scalar scalar) => Ops.pow.Call(this, scalar);
-        public Tensor neg() => Ops.neg.Call(this);
         public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) { Ops.addcmul_.CallInPlace(this, tensor1, tensor2, value); return this; }
         public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) { Ops.addcdiv_.CallInPlace(this, tensor1, tensor2, value); return this; }
 
@@ -37,21 +34,14 @@ public static partial class torch
         public Tensor log() => Ops.log.Call(this);
         public Tensor sqrt() => Ops.sqrt.Call(this);
         public Tensor rsqrt() => Ops.rsqrt.Call(this);
-        public Tensor reciprocal() => Ops.reciprocal.Call(this);
         public Tensor sin() => Ops.sin.Call(this);
         public Tensor cos() => Ops.cos.Call(this);
-        public Tensor tanh() => Ops.tanh.Call(this);
         public Tensor abs() => Ops.abs.Call(this);
-        public Tensor floor() => Ops.floor.Call(this);
-        public Tensor ceil() => Ops.ceil.Call(this);
         public Tensor round(long decimals = 0) => Ops.round.Call(this, decimals);
         public Tensor silu() => Ops.silu.Call(this);
         public Tensor sigmoid() => Ops.sigmoid.Call(this);
-        public Tensor gelu() => Ops.gelu.Call(this);
-        public Tensor relu() => Ops.relu.Call(this);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Ops.clamp.Call(this, min, max);
         public Tensor maximum(Tensor other) => Ops.maximum.Call(this, other);
-        public Tensor minimum(Tensor other) => Ops.minimum.Call(this, other);
 
         public Tensor eq(Tensor target) => Ops.eq.Call(this, target);
         public Tensor eq(Scalar target) => Ops.eq_scalar.Call(this, target);
@@ -66,8 +56,6 @@ public static partial class torch
         public Tensor le(Tensor target) => Ops.le.Call(this, target);
         public Tensor le(Scalar target) => Ops.le_scalar.Call(this, target);
         public Tensor logical_not() => Ops.logical_not.Call(this);
-        public Tensor logical_and(Tensor other) => Ops.logical_and.Call(this, other);
-        public Tensor logical_or(Tensor other) => Ops.logical_or.Call(this, other);
         public Tensor isnan() => Ops.isnan.Call(this);
         public Tensor isinf() => Ops.isinf.Call(this);
         public Tensor isfinite() => Ops.isfinite.Call(this);
@@ -81,7 +69,7 @@ public static partial class torch
         public static Tensor operator -(Tensor left, Tensor right) => left.sub(right);
         public static Tensor operator -(Tensor left, Scalar right) => left.sub(right);
         public static Tensor operator -(Scalar left, Tensor right) => Ops.rsub.Call(right, left);
-        public static Tensor operator -(Tensor tensor) => tensor.neg();
+        public static Tensor operator -(Tensor tensor) => Ops.neg.Call(tensor);
         public static Tensor operator *(Tensor left, Tensor right) => left.mul(right);
         public static Tensor operator *(Tensor left, Scalar right) => left.mul(right);
         public static Tensor operator *(Scalar left, Tensor right) => right.mul(left);
@@ -90,12 +78,12 @@ public static partial class torch
 
         public static Tensor operator /(Scalar left, Tensor right)
         {
-            using Tensor inverse = right.reciprocal();
+            using Tensor inverse = Ops.reciprocal.Call(right);
             return inverse.mul(left);
         }
 
-        public static Tensor operator %(Tensor left, Tensor right) => left.remainder(right);
-        public static Tensor operator %(Tensor left, Scalar right) => left.remainder(right);
+        public static Tensor operator %(Tensor left, Tensor right) => Ops.remainder.Call(left, right);
+        public static Tensor operator %(Tensor left, Scalar right) => Ops.remainder_scalar.Call(left, right);
         public static Tensor operator ~(Tensor left) => Ops.bitwise_not.Call(left);
         public static Tensor operator &(Tensor left, Tensor right) => Ops.bitwise_and.Call(left, right);
         public static Tensor operator |(Tensor left, Tensor right) => Ops.bitwise_or.Call(left, right);

@@ -20,8 +20,6 @@ public static partial class torch
             return this;
         }
 
-        public bool is_leaf => Native.lab_is_leaf(Handle) != 0;
-
         /// <summary>The gradient accumulated by backward, or null; each read gives a new object over the same native tensor.</summary>
         public Tensor? grad
         {

@@ -34,7 +34,6 @@ public static partial class torch
 
         public float ToSingle() => (float)ToDouble();
         public int ToInt32() => (int)ToInt64();
-        public bool ToBoolean() => ToDouble() != 0;
 
         public double ToDouble()
         {

@@ -86,7 +86,6 @@ public static partial class torch
         public Tensor scatter_(long dim, Tensor index, Tensor src) { Ops.scatter_.CallInPlace(this, dim, index, src); return this; }
         public Tensor scatter_(long dim, Tensor index, Scalar value) { Ops.scatter_value_.CallInPlace(this, dim, index, value); return this; }
         public Tensor scatter_add(long dim, Tensor index, Tensor src) => Ops.scatter_add.Call(this, dim, index, src);
-        public Tensor scatter_add_(long dim, Tensor index, Tensor src) { Ops.scatter_add_.CallInPlace(this, dim, index, src); return this; }
         public Tensor masked_fill(Tensor mask, Scalar value) => Ops.masked_fill.Call(this, mask, value);
         public Tensor masked_fill_(Tensor mask, Scalar value) { Ops.masked_fill_.CallInPlace(this, mask, value); return this; }
         public Tensor masked_select(Tensor mask) => Ops.masked_select.Call(this, mask);

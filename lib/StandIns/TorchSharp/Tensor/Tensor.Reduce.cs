@@ -11,11 +11,7 @@ public static partial class torch
         public Tensor matmul(Tensor target) => Ops.matmul.Call(this, target);
         public Tensor mm(Tensor target) => Ops.mm.Call(this, target);
         public Tensor bmm(Tensor batch2) => Ops.bmm.Call(this, batch2);
-        public Tensor mv(Tensor target) => Ops.mv.Call(this, target);
-        public Tensor dot(Tensor target) => Ops.dot.Call(this, target);
         public Tensor outer(Tensor vec2) => Ops.outer.Call(this, vec2);
-        public Tensor baddbmm(Tensor batch1, Tensor batch2, float beta = 1, float alpha = 1) => Ops.baddbmm.Call(this, batch1, batch2, beta, alpha);
-        public Tensor addmm(Tensor mat1, Tensor mat2, float beta = 1, float alpha = 1) => Ops.addmm.Call(this, mat1, mat2, beta, alpha);
 
         public Tensor softmax(long dim, ScalarType? dtype = null) => Ops.softmax.Call(this, dim, dtype);
         public Tensor log_softmax(long dim, ScalarType? dtype = null) => Ops.log_softmax.Call(this, dim, dtype);
@@ -27,10 +23,8 @@ public static partial class torch
         public Tensor sum(long[] dim, bool keepdim = false, ScalarType? type = null) => Ops.sum_dim.Call(this, dim, keepdim, type);
         public Tensor mean() => Ops.mean.Call(this);
         public Tensor mean(long[] dimensions, bool keepdim = false, ScalarType? type = null) => Ops.mean_dim.Call(this, dimensions, keepdim, type);
-        public Tensor std(bool unbiased = true) => Ops.std.Call(this, unbiased);
         public Tensor std(long dim, bool unbiased = true, bool keepdim = false, ScalarType? type = null) => Cast(Ops.std_dim.Call(this, dim, unbiased, keepdim), type);
         public Tensor std(long[] dim, bool unbiased = true, bool keepdim = false, ScalarType? type = null) => Cast(Ops.std_dim.Call(this, dim, unbiased, keepdim), type);
-        public Tensor var(bool unbiased = true) => Ops.var.Call(this, unbiased);
         public Tensor var(long dim, bool unbiased = true, bool keepdim = false, ScalarType? type = null) => Cast(Ops.var_dim.Call(this, dim, unbiased, keepdim), type);
         public Tensor var(long[] dim, bool unbiased = true, bool keepdim = false, ScalarType? type = null) => Cast(Ops.var_dim.Call(this, dim, unbiased, keepdim), type);
         public Tensor amax(long[] dims, bool keepdim = false) => Ops.amax.Call(this, dims, keepdim);
@@ -52,8 +46,6 @@ public static partial class torch
         public Tensor argsort(long dim = -1, bool descending = false) => Ops.argsort.Call(this, dim, descending);
         public Tensor argmax() => Ops.argmax.Call(this);
         public Tensor argmax(long dim, bool keepdim = false) => Ops.argmax.Call(this, dim, keepdim);
-        public Tensor argmin() => Ops.argmin.Call(this);
-        public Tensor argmin(long dim, bool keepdim = false) => Ops.argmin.Call(this, dim, keepdim);
         public (Tensor values, Tensor indices) kthvalue(long k, long? dim, bool keepdim = false) => Ops.kthvalue.CallPair(this, k, dim ?? -1, keepdim);
         public Tensor nonzero() => Ops.nonzero.Call(this);
         public Tensor bincount(Tensor? weights = null, long minlength = 0) => Ops.bincount.Call(this, weights, minlength);

@@ -17,15 +17,12 @@ public static partial class torch
         public Tensor unsqueeze(long dim) => Ops.unsqueeze.Call(this, dim);
         public Tensor flatten(long start_dim = 0, long end_dim = -1) => Ops.flatten.Call(this, start_dim, end_dim);
         public Tensor expand(params long[] sizes) => Ops.expand.Call(this, sizes);
-        public Tensor expand_as(Tensor other) => Ops.expand.Call(this, other.shape);
-        public Tensor view_as(Tensor other) => Ops.view.Call(this, other.shape);
         public Tensor repeat(params long[] sizes) => Ops.repeat.Call(this, sizes);
         public Tensor repeat_interleave(long repeats, long? dim = null, long? output_size = null) => Ops.repeat_interleave.Call(this, repeats, dim, output_size);
         public Tensor repeat_interleave(Tensor repeats, long? dim = null, long? output_size = null) => Ops.repeat_interleave_tensor.Call(this, repeats, dim, output_size);
         public Tensor narrow(long dim, long start, long length) => Ops.narrow.Call(this, dim, start, length);
         public Tensor slice(long dim, long start, long finish, long step) => Ops.slice.Call(this, dim, start, finish, step);
         public Tensor select(long dim, long index) => Ops.select.Call(this, dim, index);
-        public Tensor flip(params long[] dims) => Ops.flip.Call(this, dims);
         public Tensor tril(long diagonal = 0) => Ops.tril.Call(this, diagonal);
         public Tensor triu(long diagonal = 0) => Ops.triu.Call(this, diagonal);
 
@@ -40,8 +37,7 @@ public static partial class torch
         public Tensor fill_(Scalar value) { Ops.fill_.CallInPlace(this, value); return this; }
         public Tensor zero_() { Ops.zero_.CallInPlace(this); return this; }
         public Tensor copy_(Tensor source, bool nonBlocking = false) { Ops.copy_.CallInPlace(this, source, nonBlocking); return this; }
-        public Tensor uniform_(double from, double to, Generator? generator = null) { Ops.uniform_.CallInPlace(this, from, to, generator); return this; }
-        public Tensor normal_(double mean = 0, double stddev = 1, Generator? generator = null) { Ops.normal_.CallInPlace(this, mean, stddev, generator); return this; }
+        internal Tensor uniform_(double from, double to, Generator? generator = null) { Ops.uniform_.CallInPlace(this, from, to, generator); return this; }
 
         public Tensor to(ScalarType type, bool copy = false, bool disposeAfter = false, bool non_blocking = false) => Convert(type, null, copy, disposeAfter, non_blocking);
         public Tensor to(Device device, bool copy = false, bool disposeAfter = false, bool non_blocking = false) => Convert(null, device, copy, disposeAfter, non_blocking);

@@ -106,15 +106,14 @@ public static partial class torch
         public ScalarType dtype => (ScalarType)Meta.Dtype;
         public Device device { get { Meta m = Meta; return new Device((DeviceType)m.DeviceType, m.DeviceIndex); } }
         public DeviceType device_type => (DeviceType)Meta.DeviceType;
-        public int device_index => Meta.DeviceIndex;
         public bool is_cuda => device_type == DeviceType.CUDA;
-        public bool is_cpu() => device_type == DeviceType.CPU;
+        internal bool is_cpu() => device_type == DeviceType.CPU;
         public long NumberOfElements => Meta.Numel;
         public long numel() => Meta.Numel;
         public long ElementSize => SizeOf(dtype);
         public long element_size() => SizeOf(dtype);
         public bool is_contiguous() => Meta.Contiguous != 0;
-        public bool is_floating_point() => dtype is ScalarType.Float32 or ScalarType.Float64 or ScalarType.Float16 or ScalarType.BFloat16;
+        internal bool is_floating_point() => dtype is ScalarType.Float32 or ScalarType.Float64 or ScalarType.Float16 or ScalarType.BFloat16;
 
         /// <summary>Moves the tensor from its dispose scope to the scope around that one.</summary>
         public Tensor MoveToOuterDisposeScope()

@@ -24,34 +24,34 @@ public static partial class torch
 
     public static Tensor zeros(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, size, dtype, device, requires_grad);
     public static Tensor zeros(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, size, dtype, device, requires_grad);
-    public static Tensor zeros(long size0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [size0], dtype, device, requires_grad);
-    public static Tensor zeros(long size0, long size1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [size0, size1], dtype, device, requires_grad);
-    public static Tensor zeros(long size0, long size1, long size2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [size0, size1, size2], dtype, device, requires_grad);
-    public static Tensor zeros(long size0, long size1, long size2, long size3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [size0, size1, size2, size3], dtype, device, requires_grad);
+    public static Tensor zeros(long d0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [d0], dtype, device, requires_grad);
+    public static Tensor zeros(long d0, long d1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [d0, d1], dtype, device, requires_grad);
+    public static Tensor zeros(long d0, long d1, long d2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [d0, d1, d2], dtype, device, requires_grad);
+    public static Tensor zeros(long d0, long d1, long d2, long d3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.zeros, [d0, d1, d2, d3], dtype, device, requires_grad);
 
     public static Tensor ones(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, size, dtype, device, requires_grad);
     public static Tensor ones(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, size, dtype, device, requires_grad);
-    public static Tensor ones(long size0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [size0], dtype, device, requires_grad);
-    public static Tensor ones(long size0, long size1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [size0, size1], dtype, device, requires_grad);
-    public static Tensor ones(long size0, long size1, long size2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [size0, size1, size2], dtype, device, requires_grad);
-    public static Tensor ones(long size0, long size1, long size2, long size3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [size0, size1, size2, size3], dtype, device, requires_grad);
+    public static Tensor ones(long d0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [d0], dtype, device, requires_grad);
+    public static Tensor ones(long d0, long d1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [d0, d1], dtype, device, requires_grad);
+    public static Tensor ones(long d0, long d1, long d2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [d0, d1, d2], dtype, device, requires_grad);
+    public static Tensor ones(long d0, long d1, long d2, long d3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.ones, [d0, d1, d2, d3], dtype, device, requires_grad);
 
     public static Tensor empty(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, size, dtype, device, requires_grad);
     public static Tensor empty(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, size, dtype, device, requires_grad);
-    public static Tensor empty(long size0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [size0], dtype, device, requires_grad);
-    public static Tensor empty(long size0, long size1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [size0, size1], dtype, device, requires_grad);
-    public static Tensor empty(long size0, long size1, long size2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [size0, size1, size2], dtype, device, requires_grad);
-    public static Tensor empty(long size0, long size1, long size2, long size3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [size0, size1, size2, size3], dtype, device, requires_grad);
+    public static Tensor empty(long d0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [d0], dtype, device, requires_grad);
+    public static Tensor empty(long d0, long d1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [d0, d1], dtype, device, requires_grad);
+    public static Tensor empty(long d0, long d1, long d2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [d0, d1, d2], dtype, device, requires_grad);
+    public static Tensor empty(long d0, long d1, long d2, long d3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Make(Ops.empty, [d0, d1, d2, d3], dtype, device, requires_grad);
 
     private static Tensor Filled(ReadOnlySpan<long> size, Scalar value, ScalarType? dtype, Device? device, bool requires_grad) =>
         Recorded(Ops.full.Call(size, value, dtype ?? (value.IsFloatingPoint ? defaultType : null), Arg.None, RequireDevice(device ?? defaultDevice)), requires_grad);
 
     public static Tensor full(long[] size, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled(size, value, dtype, device, requires_grad);
     public static Tensor full(ReadOnlySpan<long> size, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled(size, value, dtype, device, requires_grad);
-    public static Tensor full(long size0, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([size0], value, dtype, device, requires_grad);
-    public static Tensor full(long size0, long size1, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([size0, size1], value, dtype, device, requires_grad);
-    public static Tensor full(long size0, long size1, long size2, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([size0, size1, size2], value, dtype, device, requires_grad);
-    public static Tensor full(long size0, long size1, long size2, long size3, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([size0, size1, size2, size3], value, dtype, device, requires_grad);
+    public static Tensor full(long d0, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([d0], value, dtype, device, requires_grad);
+    public static Tensor full(long d0, long d1, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([d0, d1], value, dtype, device, requires_grad);
+    public static Tensor full(long d0, long d1, long d2, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([d0, d1, d2], value, dtype, device, requires_grad);
+    public static Tensor full(long d0, long d1, long d2, long d3, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Filled([d0, d1, d2, d3], value, dtype, device, requires_grad);
 
     private static Tensor Random(Op plain, Op seeded, ReadOnlySpan<long> size, ScalarType? dtype, Device? device, bool requires_grad, Generator? generator) => Recorded(
         generator is null
@@ -60,17 +60,17 @@ public static partial class torch
 
     public static Tensor rand(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, size, dtype, device, requires_grad, generator);
     public static Tensor rand(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, size, dtype, device, requires_grad, generator);
-    public static Tensor rand(long size0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [size0], dtype, device, requires_grad, generator);
-    public static Tensor rand(long size0, long size1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [size0, size1], dtype, device, requires_grad, generator);
-    public static Tensor rand(long size0, long size1, long size2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [size0, size1, size2], dtype, device, requires_grad, generator);
-    public static Tensor rand(long size0, long size1, long size2, long size3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [size0, size1, size2, size3], dtype, device, requires_grad, generator);
+    public static Tensor rand(long d0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [d0], dtype, device, requires_grad, generator);
+    public static Tensor rand(long d0, long d1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [d0, d1], dtype, device, requires_grad, generator);
+    public static Tensor rand(long d0, long d1, long d2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [d0, d1, d2], dtype, device, requires_grad, generator);
+    public static Tensor rand(long d0, long d1, long d2, long d3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.rand, Ops.rand_generator, [d0, d1, d2, d3], dtype, device, requires_grad, generator);
 
     public static Tensor randn(long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, size, dtype, device, requires_grad, generator);
     public static Tensor randn(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, size, dtype, device, requires_grad, generator);
-    public static Tensor randn(long size0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [size0], dtype, device, requires_grad, generator);
-    public static Tensor randn(long size0, long size1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [size0, size1], dtype, device, requires_grad, generator);
-    public static Tensor randn(long size0, long size1, long size2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [size0, size1, size2], dtype, device, requires_grad, generator);
-    public static Tensor randn(long size0, long size1, long size2, long size3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [size0, size1, size2, size3], dtype, device, requires_grad, generator);
+    public static Tensor randn(long d0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [d0], dtype, device, requires_grad, generator);
+    public static Tensor randn(long d0, long d1, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [d0, d1], dtype, device, requires_grad, generator);
+    public static Tensor randn(long d0, long d1, long d2, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [d0, d1, d2], dtype, device, requires_grad, generator);
+    public static Tensor randn(long d0, long d1, long d2, long d3, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Random(Ops.randn, Ops.randn_generator, [d0, d1, d2, d3], dtype, device, requires_grad, generator);
 
     public static Tensor randint(long low, long high, long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) => Recorded(
         generator is null
@@ -99,8 +99,5 @@ public static partial class torch
 
     public static Tensor zeros_like(Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.zeros_like.Call(input, dtype, Arg.None, RequireDevice(device)), requires_grad);
     public static Tensor ones_like(Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.ones_like.Call(input, dtype, Arg.None, RequireDevice(device)), requires_grad);
-    public static Tensor empty_like(Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.empty_like.Call(input, dtype, Arg.None, RequireDevice(device)), requires_grad);
-    public static Tensor rand_like(Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.rand_like.Call(input, dtype, Arg.None, RequireDevice(device)), requires_grad);
-    public static Tensor randn_like(Tensor input, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.randn_like.Call(input, dtype, Arg.None, RequireDevice(device)), requires_grad);
     public static Tensor full_like(Tensor input, Scalar value, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) => Recorded(Ops.full_like.Call(input, value, dtype, Arg.None, RequireDevice(device)), requires_grad);
 }

@@ -16,8 +16,6 @@ public static partial class torch
     public static Tensor bmm(Tensor input, Tensor batch2) => input.bmm(batch2);
     public static Tensor outer(Tensor input, Tensor vec2) => input.outer(vec2);
     public static Tensor einsum(string equation, params Tensor[] tensors) => Ops.einsum.Call(equation, tensors);
-    public static Tensor addmm(Tensor input, Tensor mat1, Tensor mat2, float beta = 1, float alpha = 1) => input.addmm(mat1, mat2, beta, alpha);
-    public static Tensor baddbmm(Tensor input, Tensor batch1, Tensor batch2, float beta = 1, float alpha = 1) => input.baddbmm(batch1, batch2, beta, alpha);
 
     // Elementwise
     public static Tensor add(Tensor left, Tensor right) => left.add(right);
@@ -32,12 +30,10 @@ public static partial class torch
     public static Tensor cos(Tensor input) => input.cos();
     public static Tensor abs(Tensor input) => input.abs();
     public static Tensor sigmoid(Tensor input) => input.sigmoid();
-    public static Tensor tanh(Tensor input) => input.tanh();
     public static Tensor pow(Tensor left, Tensor exponent) => left.pow(exponent);
     public static Tensor pow(Tensor left, Scalar exponent) => left.pow(exponent);
     public static Tensor clamp(Tensor input, Scalar? min = null, Scalar? max = null) => input.clamp(min, max);
     public static Tensor maximum(Tensor input, Tensor other) => input.maximum(other);
-    public static Tensor minimum(Tensor input, Tensor other) => input.minimum(other);
     public static Tensor where(Tensor condition, Tensor x, Tensor y) => Ops.where_self.Call(condition, x, y);
     public static Tensor isin(Tensor tensor, Tensor test_elements, bool assumeUnique = false, bool invert = false) => Ops.isin.Call(tensor, test_elements, assumeUnique, invert);
     public static Tensor polar(Tensor abs, Tensor angle) => Ops.polar.Call(abs, angle);

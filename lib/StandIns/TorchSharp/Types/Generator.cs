@@ -8,12 +8,10 @@ public static partial class torch
     public class Generator : IDisposable
     {
         private IntPtr native;
-        private readonly ulong seed;
 
         public Generator(ulong seed = 0, Device? device = null)
         {
             if (device is not null && device.type != DeviceType.CPU) throw new NotSupportedException($"a Generator on {device}: only CPU generators are available");
-            this.seed = seed;
             this.device = CPU;
             native = Native.Check(Native.lab_generator(seed));
         }
@@ -23,9 +21,8 @@ public static partial class torch
         ~Generator() => Free();
 
         public Device device { get; }
-        public static Generator Default => new(Native.lab_default_generator());
+        internal static Generator Default => new(Native.lab_default_generator());
         public Generator manual_seed(long seed) { Native.lab_generator_seed(Handle, (ulong)seed); return this; }
-        public long initial_seed() => (long)seed;
 
         internal IntPtr Handle => native != IntPtr.Zero ? native : throw new ObjectDisposedException(nameof(Generator));
 

@@ -1,7 +1,7 @@
 namespace TorchSharp;
 
 /// <summary>Kinds of devices; the numbers are those of c10.</summary>
-public enum DeviceType { CPU = 0, CUDA = 1, MKLDNN = 2, OPENGL = 3, OPENCL = 4, IDEEP = 5, HIP = 6, FPGA = 7, XLA = 9, VULKAN = 10, MPS = 13, META = 14 }
+public enum DeviceType { CPU = 0, CUDA = 1, MPS = 13, META = 14 }
 
 public static partial class torch
 {
@@ -21,8 +21,6 @@ public static partial class torch
     public static readonly ScalarType float32 = ScalarType.Float32;
     public static readonly ScalarType float64 = ScalarType.Float64;
     public static readonly ScalarType bfloat16 = ScalarType.BFloat16;
-    public static readonly ScalarType complex64 = ScalarType.ComplexFloat32;
-    public static readonly ScalarType complex128 = ScalarType.ComplexFloat64;
     public static readonly ScalarType @bool = ScalarType.Bool;
     public static readonly ScalarType half = ScalarType.Float16;
     public static readonly ScalarType @float = ScalarType.Float32;

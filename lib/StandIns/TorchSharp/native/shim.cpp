@@ -163,8 +163,6 @@ std::vector<at::Tensor> tensors(void* const* handles, int32_t n) {
 
 API const char* lab_error() { return lastError.c_str(); }
 
-// ---- operators ----
-
 API Op* lab_op(const char* name, const char* overload) {
   return guarded([&]() -> Op* {
     auto handle = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
@@ -203,9 +201,7 @@ API int32_t lab_call(const Op* op, const Value* args, int32_t nargs, Value* outs
   return result;
 }
 
-// ---- tensors ----
-
-struct Meta {  // mirrored by Meta in Interop/Value.cs; the size and stride pointers live as long as the tensor
+struct Meta {  // mirrored in Interop/Value.cs; the pointers live as long as the tensor
   int32_t ndim, dtype, deviceType, deviceIndex;
   int64_t numel;
   void* data;
@@ -241,7 +237,6 @@ API void* lab_from_blob(void* data, const int64_t* sizes, int32_t ndim, int32_t 
 // ---- autograd ----
 
 API int32_t lab_set_requires_grad(void* handle, int32_t on) { return guarded([&] { borrow(handle).set_requires_grad(on != 0); return 0; }, -1); }
-API int32_t lab_is_leaf(void* handle) { return borrow(handle).is_leaf(); }
 API void* lab_grad(void* handle) { return guarded([&] { return release(borrow(handle).grad()); }, static_cast<void*>(nullptr)); }
 API int32_t lab_set_grad(void* handle, void* grad) {
   return guarded([&] { at::Tensor(borrow(handle)).mutable_grad() = grad ? at::Tensor(borrow(grad)) : at::Tensor(); return 0; }, -1);
@@ -292,10 +287,10 @@ API int32_t lab_has_cuda() { return at::hasCUDA(); }
 API int32_t lab_cuda_count() { return guarded([] { return static_cast<int32_t>(at::detail::getCUDAHooks().getNumGPUs()); }, -1); }
 API int32_t lab_has_cudnn() { return at::detail::getCUDAHooks().compiledWithCuDNN(); }
 API int32_t lab_cuda_synchronize(int32_t device) { return guarded([&] { at::detail::getCUDAHooks().deviceSynchronize(static_cast<c10::DeviceIndex>(device)); return 0; }, -1); }
-API int32_t lab_flag(int32_t which, int32_t set) {  // 0: TF32 in cuBLAS; set < 0 only reads
-  auto& context = at::globalContext();
-  if (which == 0) { if (set >= 0) context.setAllowTF32CuBLAS(set != 0); return context.allowTF32CuBLAS(); }
-  return -1;
+API int32_t lab_flag(int32_t which, int32_t set) {  // 0: TF32 in cuBLAS, 1: flash attention, 2: plain attention; set < 0 only reads
+  auto& c = at::globalContext();
+  if (set >= 0) which == 0 ? c.setAllowTF32CuBLAS(set != 0) : which == 1 ? c.setSDPUseFlash(set != 0) : c.setSDPUseMath(set != 0);
+  return which == 0 ? c.allowTF32CuBLAS() : which == 1 ? c.userEnabledFlashSDP() : c.userEnabledMathSDP();
 }
 API const char* lab_version() { return TORCH_VERSION; }
 API const char* lab_config() { static thread_local std::string text; text = at::show_config(); return text.c_str(); }

@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace HeadKvLab.Profiling.Engine;
+
+/// <summary>Measures the tensor engine in about two seconds. Each rate is the best of several runs, so that other work on the machine disturbs least.</summary>
+public static partial class EngineProbe
+{
+    /// <summary>Environment variables of libtorch, its thread pools and glibc's allocator that decide speed.</summary>
+    public static readonly IReadOnlyList<string> Variables = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"];
+
+    /// <summary>Runs all measurements.</summary>
+    /// <exception cref="LabException">The engine cannot be loaded; the message says what to install.</exception>
+    public static EngineReport Run()
+    {
+        try
+        {
+            zeros(1).Dispose();
+        }
+        catch (Exception e) when (e.InnerException is DllNotFoundException || e is DllNotFoundException)
+        {
+            throw new LabException((e.InnerException ?? e).Message, e);
+        }
+        using var quiet = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        var assembly = typeof(torch).Assembly.GetName();
+        return new EngineReport
+        {
+#if STANDIN
+            PackageBuild = "standin",
+#else
+            PackageBuild = "nuget",
+#endif
+            Engine = $"{assembly.Name} {assembly.Version?.ToString(3)}",
+            Libtorch = __version__,
+            Processor = FirstValue("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
+            Cores = Environment.ProcessorCount,
+            Threads = get_num_threads(),
+            Vectors = Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : AdvSimd.IsSupported ? "NEON" : "none",
+            Gpu = Gpu(),
+            GigaflopsFloat32 = Gigaflops(ScalarType.Float32),
+            GigaflopsBFloat16 = Gigaflops(ScalarType.BFloat16),
+            StreamingGigabytes = Streaming(),
+            PageFaultsPerLargeOperator = PageFaults(),
+            OneRowLinearOverProduct = OneRowRatio(),
+            TensorsLeftByScope = LeftByScope(),
+            LibtorchFile = Mapped("libtorch_cpu") ?? "unknown",
+            Blas = Mapped("libopenblas") ?? Mapped("libmkl") ?? Mapped("libblis") ?? Mapped("libblas") ?? (Mapped("libtorch_cpu") is null ? "unknown" : "none"),
+            Environment = Variables.ToDictionary(name => name, NativeVariable),
+        };
+    }
+
+    private static double Gigaflops(ScalarType type)
+    {
+        const long n = 1024;
+        Tensor a = ones([n, n], type), b = ones([n, n], type);
+        return 2.0 * n * n * n / BestSeconds(6, () => a.mm(b).Dispose()) * 1e-9;
+    }
+
+    private static double Streaming()
+    {
+        Tensor data = ones(64 << 20);
+        return 4.0 * (64 << 20) / BestSeconds(5, () => data.sum().Dispose()) * 1e-9;
+    }
+
+    private static long PageFaults()
+    {
+        Tensor x = ones(4096, 3072);
+        for (int i = 0; i < 3; i++) x.add(x).Dispose();
+        long before = MinorFaults();
+        x.add(x).Dispose();
+        return MinorFaults() - before;
+    }
+
+    private static double OneRowRatio()
+    {
+        Tensor row = ones(1, 1024), column = ones(1024), weight = ones(4096, 1024);
+        return BestSeconds(20, () => F.linear(row, weight).Dispose()) / BestSeconds(20, () => weight.matmul(column).Dispose());
+    }
+
+    private static long LeftByScope()
+    {
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (NewDisposeScope())
+            for (int i = 0; i < 100; i++) zeros(4);
+        return DisposeScopeManager.Statistics.ThreadTotalLiveCount - before;
+    }
+
+    private static double BestSeconds(int runs, Action action)
+    {
+        action();
+        double best = double.MaxValue;
+        for (int i = 0; i < runs; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            action();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return best;
+    }
+
+    private static string Gpu()
+    {
+        if (cuda.is_available()) return string.Create(CultureInfo.InvariantCulture, $"CUDA, {cuda.device_count()} device(s)");
+        return File.Exists("/proc/driver/nvidia/version") ? "present, but unused by this engine" : "none";
+    }
+
+    private static string? FirstValue(string file, string key) =>
+        File.Exists(file) ? File.ReadLines(file).FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[1].Trim() : null;
+
+    private static string? Mapped(string library) =>
+        File.Exists("/proc/self/maps") ? File.ReadLines("/proc/self/maps").Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^1]).FirstOrDefault(p => Path.GetFileName(p).StartsWith(library, StringComparison.Ordinal)) : null;
+
+    private static long MinorFaults() =>
+        File.Exists("/proc/self/stat") ? long.Parse(File.ReadAllText("/proc/self/stat").Split(") ")[^1].Split(' ')[7], CultureInfo.InvariantCulture) : 0;
+
+    private static string? NativeVariable(string name) => OperatingSystem.IsWindows() ? Environment.GetEnvironmentVariable(name) : Marshal.PtrToStringUTF8(GetEnv(name));
+
+    /// <summary>.NET's own view of the environment is a copy from the start of the process and misses what was set since.</summary>
+    [LibraryImport("libc", EntryPoint = "getenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial IntPtr GetEnv(string name);
+}

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using HeadKvLab.Text;
+using HeadKvLab.Training;
+using HeadKvLab.Training.World;
 
 namespace HeadKvLab.Tests.Training;
 
@@ -11,7 +13,13 @@ internal sealed class NaiveBpe
     private readonly List<(string, string)> merges;
     private readonly Regex split;
     private readonly string[] texts;
-    private readonly Dictionary<string, int[]> words = [];
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, int[]> words = [];
+
+    private static readonly Lazy<NaiveBpe> Shared = new(() => new NaiveBpe(HuggingFaceTokenizerFiles.Tokenizer(
+        WorldTokenizer.Shared.Vocabulary, WorldTokenizer.Specials, WorldTokenizer.SplitPattern)));
+
+    /// <summary>The world's tokenizer read from its own JSON; one reader for all tests, because it is slow.</summary>
+    public static NaiveBpe World => Shared.Value;
 
     public NaiveBpe(JsonObject json)
     {

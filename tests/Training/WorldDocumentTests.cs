@@ -44,7 +44,7 @@ public class WorldDocumentTests(ITestOutputHelper output)
     [InlineData(2048)]
     public void DocumentsHaveExactlyTheLengthAskedFor(int tokens)
     {
-        foreach (var document in Documents(100, Options with { Tokens = tokens }))
+        foreach (var document in Documents(40, Options with { Tokens = tokens }))
         {
             Assert.Equal(tokens, document.Ids.Length);
             Assert.Equal(tokens, document.Positions.Length);
@@ -67,15 +67,15 @@ public class WorldDocumentTests(ITestOutputHelper output)
     [Fact]
     public void TheWrittenTokenizerReadsEveryDocumentBackAsItsIds()
     {
-        var naive = new NaiveBpe(HuggingFaceTokenizerFiles.Tokenizer(Tokenizer.Vocabulary, WorldTokenizer.Specials, WorldTokenizer.SplitPattern));
-        foreach (var document in Documents(60, Options))
+        var naive = NaiveBpe.World;
+        foreach (var document in Documents(30, Options))
             Assert.Equal(document.Ids[1..], naive.Encode(document.Text));
     }
 
     [Fact]
     public void TheForwardRuleHoldsForEveryQuestion()
     {
-        foreach (var document in Documents(400, Options))
+        foreach (var document in Documents(120, Options))
         {
             var context = document.Ids[..FirstQuestion(document)];
             foreach (var answer in document.Answers)
@@ -99,7 +99,7 @@ public class WorldDocumentTests(ITestOutputHelper output)
     [Fact]
     public void NoWordRepeatsInsideAnAnswer()
     {
-        foreach (var document in Documents(400, Options with { FillerFrom = 0.3, FillerTo = 0.7 }))
+        foreach (var document in Documents(120, Options with { FillerFrom = 0.3, FillerTo = 0.7 }))
             foreach (var answer in document.Answers)
             {
                 var words = document.Ids[answer.Start..(answer.Start + answer.Length)];
@@ -110,7 +110,7 @@ public class WorldDocumentTests(ITestOutputHelper output)
     [Fact]
     public void AKeyIsNeverUsedForTwoFacts()
     {
-        foreach (var document in Documents(100, Options with { Tokens = 2048, FillerFrom = 0, FillerTo = 0.1 }))
+        foreach (var document in Documents(40, Options with { Tokens = 2048, FillerFrom = 0, FillerTo = 0.1 }))
         {
             var facts = Sentences(document).Where(s => s.Contains(" is ") && (s.StartsWith(" The room of") || Relations.Any(r => s.StartsWith($" The {r} of"))));
             var keys = facts.Select(s => s[..s.IndexOf(" is ")].Split(' ')[^1]).ToArray();
@@ -185,11 +185,11 @@ public class WorldDocumentTests(ITestOutputHelper output)
         var seen = new Dictionary<WorldFamily, int>();
         var full = Options with { Mix = new() { Pair = 1, List = 1, Age = 1, Count = 1 } };
         var clock = Stopwatch.StartNew();
-        for (var i = 0; i < 2000; i++)
+        for (var i = 0; i < 1000; i++)
             foreach (var answer in generator.Document(full, WorldSplit.Train, 1, i).Answers)
                 seen[answer.Family] = seen.GetValueOrDefault(answer.Family) + 1;
-        output.WriteLine($"{2000 * 512 / clock.Elapsed.TotalSeconds / 1e6:F2} M tokens/s; {string.Join(", ", seen.Select(p => $"{p.Key} {p.Value}"))}");
-        Assert.All(WorldFamilies.All, family => Assert.True(seen.GetValueOrDefault(family) > 100, family.Name()));
+        output.WriteLine($"{1000 * 512 / clock.Elapsed.TotalSeconds / 1e6:F2} M tokens/s; {string.Join(", ", seen.Select(p => $"{p.Key} {p.Value}"))}");
+        Assert.All(WorldFamilies.All, family => Assert.True(seen.GetValueOrDefault(family) > 50, family.Name()));
     }
 
     [Fact]

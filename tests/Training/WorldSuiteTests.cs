@@ -49,8 +49,8 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
     [InlineData(8000)]
     public void PromptsFillTheLengthAndAnswersStandInTheContext(int length)
     {
-        var naive = new NaiveBpe(HuggingFaceTokenizerFiles.Tokenizer(WorldTokenizer.Shared.Vocabulary, WorldTokenizer.Specials, WorldTokenizer.SplitPattern));
-        var suite = WorldSuite.Make(WorldSplit.Test, length, 12);
+        var naive = NaiveBpe.World;
+        var suite = WorldSuite.Make(WorldSplit.Test, length, 6);
         foreach (var (context, question) in suite.Questions)
         {
             var prompt = 1 + naive.Encode(context.Prompt(question)).Length;
@@ -104,6 +104,33 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(texts.Length, texts.Distinct().Count());
     }
 
+    [Theory]
+    [InlineData("world-2048-test", 2048, 24, WorldSplit.Test)]
+    [InlineData("world-1024-validation", 1024, 16, WorldSplit.Validation)]
+    public void TheCommittedSuitesAreWhatTheGeneratorMakes(string name, int length, int questions, WorldSplit split)
+    {
+        var committed = Path.Combine(Root(), "data", "suites", name + ".jsonl");
+        var made = Path.Combine(folder, name + ".jsonl");
+        WorldSuite.Make(split, length, questions).Save(made);
+        Assert.True(File.ReadAllBytes(committed).AsSpan().SequenceEqual(File.ReadAllBytes(made)), $"{committed} differs: see data/suites/README.md for its command");
+        Assert.True(WorldSuite.Load(committed).Questions.Count(q => q.Question.Answer.Contains(' ')) >= 5 * questions);
+    }
+
+    [Fact]
+    public void TheCommittedNeedlesAreWhatTheGeneratorMakes()
+    {
+        WorldNeedles.Make().Save(folder);
+        foreach (var name in new[] { "needles-r.jsonl", "needles-r2.jsonl", "haystack.txt" })
+            Assert.Equal(File.ReadAllText(Path.Combine(Root(), "data", "suites", "needles", name)), File.ReadAllText(Path.Combine(folder, name)));
+    }
+
+    private static string Root()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "HeadKvLab.csproj"))) folder = folder.Parent!;
+        return folder.FullName;
+    }
+
     [Fact]
     public void UnusableFilesAreNamedWithTheirLine()
     {
@@ -129,7 +156,7 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(WorldTokenizer.Shared.EndOfText, ordinary.EosId);
         Assert.Equal(WorldTokenizer.Shared.Size, ordinary.VocabSize);
         var generator = new WorldGenerator();
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 20; i++)
         {
             var document = generator.Document(new() { Tokens = 512 }, WorldSplit.Train, 5, i);
             Assert.Equal(document.Ids, ordinary.Encode(document.Text));

@@ -41,9 +41,9 @@ public static class Curves
     /// <exception cref="ArgumentException">A series has not as many y as x, or there is none.</exception>
     public static Figure Draw(IReadOnlyList<Curve> curves, string title, string xTitle, string yTitle, string note = "",
         Spacing spacing = Spacing.Linear, bool fromZero = true, Func<double, string>? xFormat = null) =>
-        new Sketch(title, note, [PanelOf("", curves, xTitle, yTitle, spacing, fromZero, xFormat ?? Words.Short)]).ToFigure();
+        new Sketch(title, note, [PanelOf("", curves, xTitle, yTitle, spacing, fromZero, xFormat)]).ToFigure();
 
-    internal static Panel PanelOf(string heading, IReadOnlyList<Curve> curves, string xTitle, string yTitle, Spacing spacing, bool fromZero, Func<double, string> xFormat)
+    internal static Panel PanelOf(string heading, IReadOnlyList<Curve> curves, string xTitle, string yTitle, Spacing spacing, bool fromZero, Func<double, string>? xFormat)
     {
         if (curves.Count == 0) throw new ArgumentException("There is no curve to draw.", nameof(curves));
         foreach (var curve in curves)
@@ -55,10 +55,11 @@ public static class Curves
         var places = curves.SelectMany(curve => curve.X);
         var heights = curves.SelectMany(curve => curve.Y.Concat(curve.Low ?? []).Concat(curve.High ?? []));
         double[] distinct = [.. places.Distinct().Order()];
+        var spell = xFormat ?? Words.Short;
         var x = spacing switch
         {
-            Spacing.Logarithmic => Axis.Logarithmic(xTitle, distinct, xFormat),
-            Spacing.Ordinal => Axis.Categories(xTitle, [.. distinct.Select(xFormat)]) with { Grid = true },
+            Spacing.Logarithmic => Axis.Logarithmic(xTitle, distinct, spell),
+            Spacing.Ordinal => Axis.Categories(xTitle, [.. distinct.Select(spell)]) with { Grid = true },
             _ => Axis.Linear(xTitle, distinct, format: xFormat),
         };
         Func<double, double> place = spacing switch
@@ -68,7 +69,7 @@ public static class Curves
             _ => value => value,
         };
         var y = Axis.Linear(yTitle, heights, min: fromZero ? 0 : null);
-        return new Panel(heading, x, y, [.. curves.Select((curve, index) => Line(curve, styles[index], place, xTitle, yTitle, xFormat))]);
+        return new Panel(heading, x, y, [.. curves.Select((curve, index) => Line(curve, styles[index], place, xTitle, yTitle, spell))]);
     }
 
     private static LineMark Line(Curve curve, SeriesStyle style, Func<double, double> place, string xTitle, string yTitle, Func<double, string> xFormat)

@@ -36,10 +36,10 @@ public static class MethodSlopes
         // The label room at the left lies inside the axis, that at the right is kept free by the sketch.
         var share = room / (760 - 2 * room - 60) * (conditions.Count - 1);
         var x = new Axis("", -share, conditions.Count - 1 + 0.02, edges) { Grid = true };
-        var y = Axis.Linear("", methods.SelectMany(method => method.Scores)) with { Grid = false };
-        y = y with { Ticks = [] };
+        var y = Axis.Linear("", methods.SelectMany(method => method.Scores)) with { Grid = false, Ticks = [] };
         var sketch = new Sketch(title, note, [new Panel("", x, y, lines)]) { Height = Math.Clamp(140 + methods.Count * 40, 360, 620), RightRoom = room };
         var height = PageLayout.Of(sketch).Panels[0].Height;
+        y = WithRoomForLabels(y, methods, height, [0, conditions.Count - 1]);
         var marks = lines.Concat(Labels(methods, styles, y, height, 0, Anchor.End)).Concat(Labels(methods, styles, y, height, conditions.Count - 1, Anchor.Start));
         return (sketch with { Panels = [new Panel("", x, y, [.. marks])] }).ToFigure();
     }
@@ -47,9 +47,8 @@ public static class MethodSlopes
     /// <summary>Labels at one end of the lines, moved apart where they would touch: as little as possible, keeping their order.</summary>
     private static IEnumerable<TextMark> Labels(IReadOnlyList<MethodScores> methods, IReadOnlyList<SeriesStyle> styles, Axis y, double height, int place, Anchor anchor)
     {
-        var spacing = LabelHeight / height * (y.Max - y.Min);
-        var shown = Enumerable.Range(0, methods.Count).Where(index => double.IsFinite(methods[index].Scores[place])).OrderBy(index => methods[index].Scores[place]).ToArray();
-        var places = Spread([.. shown.Select(index => methods[index].Scores[place])], spacing);
+        var shown = Shown(methods, place);
+        var places = Places(y, methods, height, place);
         for (var rank = 0; rank < shown.Length; rank++)
         {
             var (method, style) = (methods[shown[rank]], styles[shown[rank]]);
@@ -57,6 +56,28 @@ public static class MethodSlopes
             yield return new TextMark(place, places[rank], words, anchor) { Colour = style.Colour, Size = Theme.LabelSize, Shift = anchor == Anchor.End ? -11 : 11 };
         }
     }
+
+    /// <summary>Widens the axis until the labels at both ends fit. Each label takes the less of it the wider it is, so this ends.</summary>
+    private static Axis WithRoomForLabels(Axis y, IReadOnlyList<MethodScores> methods, double height, int[] ends)
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var half = LabelHeight / 2 / height * (y.Max - y.Min);
+            var places = ends.SelectMany(place => Places(y, methods, height, place)).DefaultIfEmpty((y.Min + y.Max) / 2).ToArray();
+            double low = places.Min() - half, high = places.Max() + half;
+            if (low >= y.Min && high <= y.Max) break;
+            y = y with { Min = Math.Min(y.Min, low), Max = Math.Max(y.Max, high) };
+        }
+        return y;
+    }
+
+    /// <summary>Methods with a score under a condition, lowest first.</summary>
+    private static int[] Shown(IReadOnlyList<MethodScores> methods, int place) =>
+        [.. Enumerable.Range(0, methods.Count).Where(index => double.IsFinite(methods[index].Scores[place])).OrderBy(index => methods[index].Scores[place])];
+
+    /// <summary>Where their labels stand.</summary>
+    private static double[] Places(Axis y, IReadOnlyList<MethodScores> methods, double height, int place) =>
+        Spread([.. Shown(methods, place).Select(index => methods[index].Scores[place])], LabelHeight / height * (y.Max - y.Min));
 
     /// <summary>Moves ascending values apart until neighbours differ by at least <paramref name="spacing"/>; groups stay centred on their values' mean.</summary>
     internal static double[] Spread(IReadOnlyList<double> ascending, double spacing)

@@ -1,0 +1,79 @@
+using System.Globalization;
+using HeadKvLab.Charts;
+using HeadKvLab.Charts.Sketches;
+
+namespace HeadKvLab.Tests.Charts;
+
+public sealed class ThemeTests
+{
+    private static double Lightness(string colour)
+    {
+        double Part(int at) => Math.Pow(int.Parse(colour.AsSpan(at, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) / 255.0, 2.2);
+        return 0.2126 * Part(1) + 0.7152 * Part(3) + 0.0722 * Part(5);
+    }
+
+    [Fact]
+    public void Magnitudes_grow_steadily_darker_and_so_survive_grey_print()
+    {
+        var scale = new ColourScale("", 0, 1);
+        var steps = Enumerable.Range(0, 101).Select(step => Lightness(scale.Of(step / 100.0))).ToArray();
+        Assert.All(steps.Zip(steps.Skip(1)), pair => Assert.True(pair.First > pair.Second));
+    }
+
+    [Fact]
+    public void Letters_on_cells_keep_a_contrast_of_at_least_four()
+    {
+        var scale = new ColourScale("", 0, 1);
+        for (var step = 0; step <= 100; step++)
+        {
+            var cell = Lightness(scale.Of(step / 100.0));
+            var contrast = scale.IsDark(step / 100.0) ? 1.05 / (cell + 0.05) : (cell + 0.05) / (Lightness(Theme.Ink) + 0.05);
+            Assert.True(contrast >= 4, $"at {step} %: {contrast:0.0}");
+        }
+    }
+
+    [Fact]
+    public void Methods_keep_their_style_in_every_figure()
+    {
+        var few = Theme.StylesFor(["SnapKV", "HeadKV-R2"]);
+        var many = Theme.StylesFor(["FullKV", "HeadKV-R2", "mine", "SnapKV", "yours"]);
+        Assert.Equal(few[0], many[3]);
+        Assert.Equal(few[1], many[1]);
+        Assert.Equal(Theme.Reference, many[0]);
+        Assert.Equal(5, many.Distinct().Count());
+        Assert.Equal(15, Theme.StylesFor([.. Enumerable.Range(0, 15).Select(index => $"m{index}")]).Count);
+    }
+
+    [Theory]
+    [InlineData(0, 97, "0 20 40 60 80 100")]
+    [InlineData(0, 1, "0.0 0.2 0.4 0.6 0.8 1.0")]
+    [InlineData(0.31, 0.37, "0.30 0.32 0.34 0.36 0.38")]
+    [InlineData(-3, 3, "−4 −2 0 2 4")]
+    [InlineData(5, 5, "5 6 7 8 9 10")]
+    [InlineData(0, 12345, "0 2,500 5,000 7,500 10,000 12,500")]
+    public void Axes_have_round_ticks_that_cover_the_values(double low, double high, string ticks)
+    {
+        var axis = Axis.Linear("", [low, high, double.NaN]);
+        Assert.Equal(ticks, string.Join(' ', axis.Ticks.Select(tick => tick.Label)));
+        Assert.True(axis.Min <= low && axis.Max >= high);
+    }
+
+    [Fact]
+    public void Logarithmic_axes_spell_the_quantities()
+    {
+        var axis = Axis.Logarithmic("", [4096, 512, 512], Words.Tokens);
+        Assert.Equal([new Tick(9, "512"), new Tick(12, "4k")], axis.Ticks);
+        Assert.Throws<ArgumentException>(() => Axis.Logarithmic("", [0, 1], Words.Tokens));
+    }
+
+    [Fact]
+    public void Numbers_are_spelled_the_same_everywhere()
+    {
+        Assert.Equal(["1,234.50", "−0.25", "0.00", "–"], new[] { 1234.5, -0.25, -0.001, double.NaN }.Select(value => Words.Fixed(value, 2)));
+        Assert.Equal(["0", "1,230", "12.3", "0.0123", "−1.5", "∞"], new[] { 0, 1230, 12.34, 0.01234, -1.5, double.PositiveInfinity }.Select(Words.Short));
+        Assert.Equal(["3 %", "12.5 %", "100 %"], new[] { 0.03, 0.125, 1 }.Select(Words.Percent));
+        Assert.Equal(["512", "4k", "2,000", "128k"], new double[] { 512, 4096, 2000, 131072 }.Select(Words.Tokens));
+        Assert.Equal("0.62 [0.55, 0.69]", Words.Interval(0.62, 0.55, 0.69));
+        Assert.Equal("&lt;&amp;&quot;&#39;&gt;\uFFFD", Words.Escape("<&\"'>\u0001"));
+    }
+}

@@ -8,7 +8,8 @@ namespace HeadKvLab.Models;
 /// <summary>
 /// A llama2.c tokenizer file (int32 longest token, then per token float32 score, int32 byte length, bytes) and its rewriting as
 /// Hugging Face's <c>tokenizer.json</c>. It is SentencePiece BPE: ids 0 unknown, 1 BOS, 2 EOS, 3 to 258 the bytes, then pieces whose blank is a
-/// plain space. The greedy merge by score becomes a list of merges: every way to split a piece into two pieces, highest score first.
+/// plain space. The greedy merge by score becomes a list of merges: every way to split a piece into two pieces, highest score first;
+/// of equal scores longer parts first, which joins runs of blanks from the left as SentencePiece does.
 /// </summary>
 public sealed class Llama2cTokenizer
 {
@@ -84,7 +85,7 @@ public sealed class Llama2cTokenizer
                let left = piece.Key[..cut]
                let right = piece.Key[cut..]
                where ids.ContainsKey(left) && ids.ContainsKey(right)
-               orderby scores[piece.Value] descending, piece.Value, ids[left], ids[right]
+               orderby scores[piece.Value] descending, left.EnumerateRunes().Count() descending, right.EnumerateRunes().Count() descending, piece.Value
                select (left, right);
     }
 

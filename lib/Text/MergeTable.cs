@@ -3,15 +3,14 @@ namespace HeadKvLab.Text;
 /// <summary>
 /// Byte-pair merges over symbol ids: the adjacent pair of lowest rank, leftmost first, is joined until none is left.
 /// Symbols form a linked list and mergeable neighbours wait in a heap of (rank, position), so a word of n symbols costs
-/// O(n log n): a megabyte without a blank is no special case. A heap entry is stale when its pair no longer has the
-/// rank it was queued with. Pairs of equal rank must give the same symbol.
+/// O(n log n): a megabyte without a blank is no special case. Each symbol knows the rule that joins it with the next
+/// one; a heap entry is stale when that rule no longer has the rank it was queued with.
 /// </summary>
 internal sealed class MergeTable
 {
-    private readonly Dictionary<long, (int Rank, int Result)> _rules = [];
+    private const int None = -1;
 
-    /// <summary>Number of rules.</summary>
-    public int Count => _rules.Count;
+    private readonly Dictionary<long, (int Rank, int Result)> _rules = [];
 
     /// <summary>Adds a rule; a pair's first rule stands.</summary>
     public void Add(int left, int right, int rank, int result) => _rules.TryAdd(Pair(left, right), (rank, result));
@@ -23,40 +22,52 @@ internal sealed class MergeTable
     {
         int n = symbols.Length;
         if (n < 2) return n;
-        int[] links = new int[2 * n];
-        Span<int> next = links.AsSpan(0, n), previous = links.AsSpan(n);
-        var queue = new KeyHeap(n);
-        for (int i = 0; i < n; i++)
-        {
-            next[i] = i + 1 < n ? i + 1 : -1;
-            previous[i] = i - 1;
-            if (i + 1 < n) Consider(queue, symbols, next, i);
-        }
-        while (queue.TryPop(out long key))
+        var word = new Word(symbols, new int[2 * n], new (int Rank, int Result)[n], new KeyHeap(n));
+        for (int i = 0; i < n; i++) word.Link(i);
+        for (int i = 0; i + 1 < n; i++) Consider(word, i);
+        while (word.Queue.TryPop(out long key))
         {
             int at = (int)(key & uint.MaxValue);
-            int after = symbols[at] < 0 ? -1 : next[at];
-            if (after < 0) continue;
-            if (!_rules.TryGetValue(Pair(symbols[at], symbols[after]), out var rule) || rule.Rank != (int)(key >> 32)) continue;
-            symbols[at] = rule.Result;
-            symbols[after] = -1;
-            next[at] = next[after];
-            if (next[at] >= 0)
-            {
-                previous[next[at]] = at;
-                Consider(queue, symbols, next, at);
-            }
-            if (previous[at] >= 0) Consider(queue, symbols, next, previous[at]);
+            if (word.Rules[at].Rank != (int)(key >> 32)) continue;
+            symbols[at] = word.Rules[at].Result;
+            int after = word.Next[at], previous = word.Previous[at];
+            word.Rules[after].Rank = None;
+            if ((word.Next[at] = word.Next[after]) >= 0) word.Previous[word.Next[at]] = at;
+            Consider(word, at);
+            if (previous >= 0) Consider(word, previous);
         }
         int left = 0;
-        for (int i = 0; i >= 0; i = next[i]) symbols[left++] = symbols[i];
+        for (int i = 0; i >= 0; i = word.Next[i]) symbols[left++] = symbols[i];
         return left;
     }
 
-    private void Consider(KeyHeap queue, Span<int> symbols, Span<int> next, int at)
+    private void Consider(in Word word, int at)
     {
-        if (_rules.TryGetValue(Pair(symbols[at], symbols[next[at]]), out var rule))
-            queue.Push(((long)rule.Rank << 32) | (uint)at);
+        ref (int Rank, int Result) rule = ref word.Rules[at];
+        int next = word.Next[at];
+        if (next < 0 || !_rules.TryGetValue(Pair(word.Symbols[at], word.Symbols[next]), out rule)) rule.Rank = None;
+        else word.Queue.Push(((long)rule.Rank << 32) | (uint)at);
+    }
+
+    /// <summary>A word being merged: its symbols, their neighbours, and the rule of each with the one after it.</summary>
+    private readonly ref struct Word(Span<int> symbols, int[] links, (int Rank, int Result)[] rules, KeyHeap queue)
+    {
+        public Span<int> Symbols { get; } = symbols;
+
+        public Span<int> Next { get; } = links.AsSpan(0, rules.Length);
+
+        public Span<int> Previous { get; } = links.AsSpan(rules.Length);
+
+        public (int Rank, int Result)[] Rules { get; } = rules;
+
+        public KeyHeap Queue { get; } = queue;
+
+        public void Link(int at)
+        {
+            Next[at] = at + 1 < Rules.Length ? at + 1 : -1;
+            Previous[at] = at - 1;
+            Rules[at].Rank = None;
+        }
     }
 
     private static long Pair(int left, int right) => ((long)left << 32) | (uint)right;

@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using HeadKvLab.Models;
 using HeadKvLab.Text;
 using Xunit.Abstractions;
 
@@ -37,7 +40,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
         foreach (JsonElement sample in expected.GetProperty("files").EnumerateArray())
         {
             string text = File.ReadAllText(SharedData.File(sample.GetProperty("file").GetString()!, output)!, Encoding.UTF8);
-            int[] ids = tokenizer.Encode(text, addSpecial: false);
+            int[] ids = Timed(tokenizer, sample.GetProperty("file").GetString()!, text)[1..];
             Assert.Equal(sample.GetProperty("count").GetInt32(), ids.Length);
             Assert.Equal(sample.GetProperty("sha256").GetString(), Sha256(ids));
         }
@@ -72,7 +75,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     {
         if (SharedData.File("tokenizers/llama2-llama2c.bin", output) is not string bin) return;
         using var folder = new TempFolder();
-        Assert.Equal(32000, Llama2cTokenizer.ToHuggingFace(bin, folder.Path));
+        Llama2cTokenizer.Read(bin, 32000).Save(folder.Path);
         TextTokenizer converted = TextTokenizer.Load(folder.Path);
         Assert.Equal((1, 2), (converted.BosId, converted.EosId));
         foreach (JsonElement sample in SentencePieceIds("llama2-sentencepiece.model").GetProperty("texts").EnumerateArray())
@@ -90,7 +93,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
         foreach (JsonElement model in JsonDocument.Parse(File.ReadAllBytes(golden)).RootElement.EnumerateArray())
         {
             using var folder = new TempFolder();
-            Llama2cTokenizer.ToHuggingFace(SharedData.File(model.GetProperty("tokenizer").GetString()!, output)!, folder.Path);
+            Llama2cTokenizer.Read(SharedData.File(model.GetProperty("tokenizer").GetString()!, output)!, 512).Save(folder.Path);
             TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
             int[] ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
             string text = model.GetProperty("text").GetString()!;
@@ -120,6 +123,50 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
             Assert.Equal(naive.Encode(plain), ids);
             Assert.Equal(plain, tokenizer.Decode(ids));
         }
+    }
+
+    [Fact]
+    public void Llama3AsTokenizerJsonGivesTheRankFilesIds()
+    {
+        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string file) return;
+        TextTokenizer ranks = TextTokenizer.Load(file);
+        JsonObject json = TinyTokenizer.ByteLevel([], []);
+        var vocab = new JsonObject();
+        var merges = new JsonArray();
+        for (int id = 0; id < 128_000; id++)
+        {
+            string token = ranks.TokenText(id);
+            vocab[token] = id;
+            IEnumerable<(int, int)> cuts = Enumerable.Range(1, token.Length - 1)
+                .Select(cut => (ranks.TryIdOf(token[..cut]), ranks.TryIdOf(token[cut..])))
+                .Where(pair => pair.Item1 < 128_000 && pair.Item2 < 128_000).Select(pair => (pair.Item1!.Value, pair.Item2!.Value)).Order();
+            foreach ((int left, int right) in cuts) merges.Add($"{ranks.TokenText(left)} {ranks.TokenText(right)}");
+        }
+        json["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = merges, ["ignore_merges"] = true };
+        json["added_tokens"] = new JsonArray(TinyTokenizer.Added(128000, "<|begin_of_text|>"));
+        json["post_processor"] = TinyTokenizer.Template("<|begin_of_text|>", 128000);
+        string text = json.ToJsonString();
+        var watch = Stopwatch.StartNew();
+        TextTokenizer tokenizer = TinyTokenizer.LoadText(text);
+        output.WriteLine($"tokenizer.json of {text.Length / 1e6:F1} MB, {merges.Count:N0} merges: loaded in {watch.Elapsed.TotalSeconds:F2} s");
+        foreach (string sample in TextCorpus.All.Where(t => !t.Contains("<|", StringComparison.Ordinal))) Assert.Equal(ranks.Encode(sample), tokenizer.Encode(sample));
+        foreach (string name in (string[])["haystack/r2-part0.txt", "longbench/multifieldqa_zh.jsonl"])
+        {
+            string sample = File.ReadAllText(SharedData.File(name, output)!);
+            sample = sample[..Math.Min(sample.Length, 400_000)];
+            int[] ids = Timed(tokenizer, name, sample);
+            Assert.Equal(Timed(ranks, name, sample), ids);
+            Assert.Equal(sample, tokenizer.Decode(ids));
+        }
+    }
+
+    private int[] Timed(TextTokenizer tokenizer, string name, string text)
+    {
+        TimeSpan before = Environment.CpuUsage.TotalTime;
+        int[] ids = tokenizer.Encode(text);
+        double seconds = (Environment.CpuUsage.TotalTime - before).TotalSeconds;
+        output.WriteLine($"{Path.GetFileName(tokenizer.Source)}, {name}: {ids.Length:N0} tokens, {ids.Length / seconds:N0} tokens per CPU second");
+        return ids;
     }
 
     [Fact]

@@ -36,7 +36,9 @@ public static class MethodSlopes
         // The label room at the left lies inside the axis, that at the right is kept free by the sketch.
         var share = room / (760 - 2 * room - 60) * (conditions.Count - 1);
         var x = new Axis("", -share, conditions.Count - 1 + 0.02, edges) { Grid = true };
-        var y = Axis.Linear("", methods.SelectMany(method => method.Scores)) with { Grid = false, Ticks = [] };
+        double[] scores = [.. methods.SelectMany(method => method.Scores).Where(double.IsFinite).DefaultIfEmpty(0)];
+        var margin = scores.Max() > scores.Min() ? 0.04 * (scores.Max() - scores.Min()) : 0.5;
+        var y = new Axis("", scores.Min() - margin, scores.Max() + margin, []);
         var sketch = new Sketch(title, note, [new Panel("", x, y, lines)]) { Height = Math.Clamp(140 + methods.Count * 40, 360, 620), RightRoom = room };
         var height = PageLayout.Of(sketch).Panels[0].Height;
         y = WithRoomForLabels(y, methods, height, [0, conditions.Count - 1]);

@@ -96,6 +96,14 @@ public sealed class ResultTableTests
     }
 
     [Fact]
+    public void The_frame_is_saved_with_every_letter_and_digit()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("tables").FullName, "new", "β.csv");
+        new ResultTable(new DataFrame(new StringDataFrameColumn("name", ["β = 1.005"]), new DoubleDataFrameColumn("x", [1.0 / 3]))).SaveCsv(path);
+        Assert.Equal(["name,x", "β = 1.005,0.33333333333333331"], File.ReadAllLines(path));
+    }
+
+    [Fact]
     public void An_empty_frame_and_an_unknown_column()
     {
         Assert.Contains("<tbody>", new ResultTable(new DataFrame(new DoubleDataFrameColumn("x"))).Best("x").ToHtml());

@@ -94,6 +94,15 @@ public sealed class ResultTable
     /// <summary>The table in Markdown, the best values in bold.</summary>
     public string ToMarkdown() => TextTable.Markdown(this);
 
+    /// <summary>Writes the frame, all columns and all digits, as CSV in UTF-8.</summary>
+    /// <param name="path">File to write; its folder is made where it is missing.</param>
+    public void SaveCsv(string path)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder) Directory.CreateDirectory(folder);
+        // Both are given because the package's own defaults, ASCII and the current culture, lose letters and commas.
+        DataFrame.SaveCsv(Frame, path, encoding: new System.Text.UTF8Encoding(false), cultureInfo: System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     /// <summary>The table in plain text, the best values marked with an asterisk.</summary>
     public override string ToString() => TextTable.Plain(this);
 

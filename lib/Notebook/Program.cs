@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using HeadKvLab.Notebook.Headless;
+using HeadKvLab.Notebook.Jupyter;
 using HeadKvLab.Notebook.Output;
 
 namespace HeadKvLab.Notebook;
@@ -19,6 +22,11 @@ internal static class Program
               --allow-errors  goes on after a failed cell
           html NB.ipynb OUT.html
               Writes the page of a notebook as it is, without running it.
+          install | uninstall
+              Makes the kernel known to Jupyter and VS Code as .net-csharp, for this user; a kernel of that name that belongs to
+              another program is left alone, and a second name is taken.
+          jupyter CONNECTION_FILE
+              Serves as a kernel; Jupyter calls this.
 
         exit codes: 0 all well, 1 a cell failed (outputs so far are written), 2 bad input, 130 stopped by Ctrl-C
 
@@ -35,6 +43,10 @@ internal static class Program
                 ["run", .. var rest] when rest.Contains("--help") || rest.Contains("-h") => ShowHelp(),
                 ["run", .. var rest] => await Run(rest).ConfigureAwait(false),
                 ["html", var notebook, var page] => Html(notebook, page),
+                ["install"] => Say(KernelSpec.Install()),
+                ["uninstall"] => Say(KernelSpec.Uninstall()),
+                ["jupyter", var file] => await Serve(file, KernelSpec.Name).ConfigureAwait(false),
+                ["jupyter", var file, "--name", var name] => await Serve(file, name).ConfigureAwait(false),
                 ["--help" or "-h" or "help"] => ShowHelp(),
                 [] => throw new NotebookException("what shall be done? See --help."),
                 _ => throw new NotebookException($"unknown command '{string.Join(' ', arguments)}'; see --help."),
@@ -75,9 +87,34 @@ internal static class Program
         return 0;
     }
 
-    static int ShowHelp()
+    static async Task<int> Serve(string connectionFile, string kernelName)
     {
-        Console.WriteLine(Help);
+        var connection = ConnectionFile.Load(connectionFile);
+        var native = NativeStdout.Start();
+        using var console = new ConsoleCapture();
+        var kernel = new JupyterKernel(connection, kernelName, native is null ? null : native.Drain);
+        ParentWatch.Start(static () => Process.GetCurrentProcess().Kill());
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
+        {
+            signal.Cancel = true;
+            kernel.Interrupt();
+        });
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            kernel.End();
+        });
+        await kernel.Run().ConfigureAwait(false);
+        // Cells may have left threads that never end.
+        Environment.Exit(0);
+        return 0;
+    }
+
+    static int ShowHelp() => Say(Help);
+
+    static int Say(string text)
+    {
+        Console.WriteLine(text);
         return 0;
     }
 }

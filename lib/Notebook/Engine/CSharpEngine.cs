@@ -49,6 +49,9 @@ internal sealed class CSharpEngine : IDisposable
     /// <summary>The last submission that ran, which the next continues; null before the session is warm.</summary>
     internal Script<object>? Latest => state?.Script as Script<object>;
 
+    /// <summary>The value of a cell's variable as text, or null when there is none.</summary>
+    internal string? Variable(string name) => state?.GetVariable(name)?.Value.ToDisplayString();
+
     /// <summary>Options of a submission after the first.</summary>
     internal ScriptOptions OptionsFor(string cell) => ScriptOptions.Default
         .WithLanguageVersion(LanguageVersion.CSharp14)

@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace HeadKvLab.Notebook.Jupyter;
+
+/// <summary>The five sockets of a kernel: shell and control take requests, iopub tells everyone, stdin asks, heartbeat echoes.</summary>
+internal sealed class Channels : IDisposable
+{
+    readonly Wire wire;
+    readonly ZmtpServer iopub;
+    readonly ZmtpServer stdin;
+    readonly ZmtpServer[] all;
+
+    /// <param name="connection">Addresses and key.</param>
+    /// <param name="onShell">A request on the shell channel.</param>
+    /// <param name="onControl">A request on the control channel.</param>
+    /// <param name="onInput">A reader's answer.</param>
+    /// <exception cref="NotebookException">An address is taken: another kernel runs with this file.</exception>
+    internal Channels(ConnectionFile connection, Action<Message> onShell, Action<Message> onControl, Action<Message> onInput)
+    {
+        wire = new Wire(connection.Key);
+        ZmtpServer Open(string type, string channel, Action<ZmtpPeer, List<byte[]>> received)
+        {
+            try
+            {
+                return new ZmtpServer(type, connection.EndPoint(channel), received);
+            }
+            catch (SocketException problem)
+            {
+                throw new NotebookException($"The {channel} channel cannot listen at {connection.EndPoint(channel)}: {problem.Message}. Does another kernel run with this connection file?");
+            }
+        }
+        Action<ZmtpPeer, List<byte[]>> Read(Action<Message> handle) => (peer, frames) =>
+        {
+            if (wire.Read(peer, frames) is { } message)
+            {
+                handle(message);
+            }
+        };
+        iopub = Open("PUB", "iopub", static (_, _) => { });
+        stdin = Open("ROUTER", "stdin", Read(onInput));
+        all = [iopub, stdin, Open("ROUTER", "control", Read(onControl)), Open("ROUTER", "shell", Read(onShell)), Open("REP", "hb", static (peer, frames) => peer.Send(frames))];
+    }
+
+    /// <summary>Tells every front end.</summary>
+    internal void Publish(string type, JsonObject content, byte[]? parent) =>
+        iopub.Broadcast(wire.Write(type, content, parent, [Encoding.ASCII.GetBytes("kernel." + type)]));
+
+    /// <summary>Answers a request.</summary>
+    internal void Reply(Message request, string type, JsonObject content) =>
+        request.Peer.Send(wire.Write(type, content, request.HeaderBytes, request.Identities));
+
+    /// <summary>Asks the front end that sent a request for input.</summary>
+    /// <returns>Whether that front end listens.</returns>
+    internal bool AskInput(Message request, string prompt, bool password)
+    {
+        var peer = stdin.Find(request.Peer.Identity);
+        peer?.Send(wire.Write("input_request", new JsonObject { ["prompt"] = prompt, ["password"] = password }, request.HeaderBytes, request.Identities));
+        return peer is not null;
+    }
+
+    /// <summary>Waits until all that was sent is on its way.</summary>
+    internal Task Drain() => Task.WhenAll(all.Select(server => server.Drain()));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var server in all)
+        {
+            server.Dispose();
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Json.Nodes;
+using HeadKvLab.Notebook.Engine;
+using HeadKvLab.Notebook.Files;
+using HeadKvLab.Notebook.Headless;
+using Microsoft.DotNet.Interactive.Formatting;
+
+namespace HeadKvLab.Notebook.Jupyter;
+
+/// <summary>Sends what a cell puts out to the front ends while it runs, and asks the one that started it for input.</summary>
+/// <param name="channels">The way there.</param>
+/// <param name="request">The execute_request.</param>
+/// <param name="plotly">Brings plotly.js into the page where a figure is shown.</param>
+internal sealed class JupyterCell(Channels channels, Message request, PlotlyInPage plotly) : CellHost
+{
+    TaskCompletionSource<string>? asked;
+
+    internal Message Request => request;
+
+    internal override async Task<string> Ask(string prompt, bool password)
+    {
+        if (request.Content["allow_stdin"]?.GetValue<bool>() == false)
+        {
+            throw new InvalidOperationException("This front end does not permit cells to ask for input.");
+        }
+        Flush();
+        asked = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!channels.AskInput(request, prompt, password))
+        {
+            throw new InvalidOperationException("This front end has no channel for input.");
+        }
+        return await asked.Task.WaitAsync(Interrupted).ConfigureAwait(false);
+    }
+
+    /// <summary>The reader's answer.</summary>
+    internal void Answer(string value) => asked?.TrySetResult(value);
+
+    protected override void Stream(string stream, string text) =>
+        channels.Publish("stream", new JsonObject { ["name"] = stream, ["text"] = text }, request.HeaderBytes);
+
+    protected override void ShowNow(string displayId, IReadOnlyList<FormattedValue> bundle, bool update)
+    {
+        var content = Content(bundle);
+        content["transient"] = new JsonObject { ["display_id"] = displayId };
+        channels.Publish(update ? "update_display_data" : "display_data", content, request.HeaderBytes);
+    }
+
+    /// <summary>Sends the value of the cell's last expression.</summary>
+    internal void Result(IReadOnlyList<FormattedValue> bundle, int executionCount)
+    {
+        var content = Content(bundle);
+        content["execution_count"] = executionCount;
+        channels.Publish("execute_result", content, request.HeaderBytes);
+    }
+
+    JsonObject Content(IReadOnlyList<FormattedValue> bundle) =>
+        new() { ["data"] = OutputJson.Data(plotly.Prepare(bundle), lines: false), ["metadata"] = new JsonObject() };
+}

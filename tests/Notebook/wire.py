@@ -141,7 +141,7 @@ check("completion of a variable", "numbers" in content["matches"], took)
 content, took = answer(k.client.complete, "Enumerable.Range(0, 3).Where(x => x.Comp", 40)
 check("completion in a lambda", content["matches"] == ["CompareTo"], (content["matches"], took))
 content, took = answer(k.client.inspect, "numbers.Add(", 12)
-check("inspection", "void List<int>.Add(int item)" in content["data"].get("text/plain", ""), content["data"])
+check("inspection", "List<int>.Add(int item)" in content["data"].get("text/plain", ""), content["data"])
 content, _ = answer(k.client.is_complete, "for (;;) {")
 check("incomplete code", content["status"] == "incomplete")
 
@@ -173,12 +173,14 @@ check("shutdown", k.process.returncode == 0, ms(started))
 # A server that is killed leaves no kernel behind.
 server = subprocess.Popen([sys.executable, "-c", f"""
 import subprocess, sys, time
-p = subprocess.Popen({sys.argv[1:]!r} + ["jupyter", {k.file!r}])
+p = subprocess.Popen({sys.argv[1:]!r} + ["jupyter", {write_connection_file()[0]!r}], stdout=subprocess.DEVNULL)
 print(p.pid, flush=True)
 time.sleep(60)
 """], stdout=subprocess.PIPE, text=True)
 orphan = int(server.stdout.readline())
-time.sleep(3)
+time.sleep(5)
+with open(f"/proc/{orphan}/stat") as stat:
+    check("the kernel lives while its server does", stat.read().rsplit(")", 1)[1].split()[0] != "Z")
 server.send_signal(signal.SIGKILL)
 server.wait()
 started = time.time()

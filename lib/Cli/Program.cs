@@ -14,7 +14,9 @@ public static class Program
         root.Add(BudgetCommand.Create());
         root.Add(DoctorCommand.Create());
         root.Add(EvalCommand.Create());
+        root.Add(GenerateCommand.Create());
         root.Add(HeadsCommand.Create());
+        root.Add(LogitsCommand.Create());
         root.Add(MethodsCommand.Create());
         root.Add(ModelCommand.Create());
         root.Add(SelectCommand.Create());

@@ -148,7 +148,7 @@ def random_weights(config, seed):
     def matrix(out, inp, gain=1.0):
         return normal(out, inp, scale=gain / math.sqrt(inp))
 
-    w = {"model.embed_tokens.weight": normal(config["vocab_size"], hidden, scale=0.3)}
+    w = {"model.embed_tokens.weight": normal(config["vocab_size"], hidden, scale=0.1 if config["tie_word_embeddings"] else 0.3)}
     for layer in range(config["num_hidden_layers"]):
         at = f"model.layers.{layer}."
         w[at + "input_layernorm.weight"] = normal(hidden, scale=0.2, around=1)

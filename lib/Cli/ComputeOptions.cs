@@ -1,0 +1,42 @@
+using System.CommandLine;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cli;
+
+/// <summary>The options of every command that runs a model: number type of the products, and device.</summary>
+internal static class ComputeOptions
+{
+    internal static Option<string> Type()
+    {
+        var option = new Option<string>("--type")
+        {
+            Description = "Number type of the weights and matrix products: float32, bfloat16, float16 (GPU only), or stored (as in the checkpoint).",
+            DefaultValueFactory = _ => "float32",
+        };
+        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16", "stored");
+        return option;
+    }
+
+    internal static Option<string> Device()
+    {
+        var option = new Option<string>("--device") { Description = "cpu or cuda.", DefaultValueFactory = _ => "cpu" };
+        option.AcceptOnlyFromAmong("cpu", "cuda");
+        return option;
+    }
+
+    /// <summary>The chosen type; null for the stored one.</summary>
+    internal static ScalarType? Parse(string type) => type switch
+    {
+        "float32" => ScalarType.Float32,
+        "bfloat16" => ScalarType.BFloat16,
+        "float16" => ScalarType.Float16,
+        _ => null,
+    };
+
+    /// <summary>The chosen device.</summary>
+    /// <exception cref="LabException">There is no GPU.</exception>
+    internal static Device Place(string device) => device == "cpu" || cuda.is_available()
+        ? torch.device(device)
+        : throw new LabException("--device cuda: no usable NVIDIA GPU, or the libtorch in use is a CPU build: leave the option out, or see `lab doctor`");
+}

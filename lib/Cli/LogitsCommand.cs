@@ -1,0 +1,49 @@
+using System.CommandLine;
+using System.Globalization;
+using HeadKvLab.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab logits</c>: all logits of a prompt given as ids, to compare a port with another program.</summary>
+internal static class LogitsCommand
+{
+    internal static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "Model folder; it needs no tokenizer.", Required = true };
+        var ids = new Option<string>("--ids") { Description = "Token ids, separated by commas.", Required = true };
+        var file = new Option<string>("--out") { Description = "safetensors file to write.", Required = true };
+        var (type, device) = (ComputeOptions.Type(), ComputeOptions.Device());
+        var command = new Command("logits", """
+            Runs a prompt given as token ids through a model and writes the float32 tensor `logits`, [position, vocabulary].
+
+            With it two programs can be compared on the same checkpoint: in Python,
+            safetensors.torch.load_file("logits.safetensors")["logits"] against model(ids).logits[0].
+
+            Example:  lab logits --model ~/models/Qwen2.5-0.5B --ids 1,5,9 --out logits.safetensors
+            """) { model, ids, file, type, device };
+        command.SetAction(result => Run(result.GetRequiredValue(model), Parse(result.GetRequiredValue(ids)), result.GetRequiredValue(file),
+            ComputeOptions.Parse(result.GetRequiredValue(type)), ComputeOptions.Place(result.GetRequiredValue(device))));
+        return command;
+    }
+
+    private static int Run(string directory, int[] ids, string file, ScalarType? type, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = ModelFolder.Open(directory);
+        using var decoder = folder.LoadDecoder(type, device);
+        var logits = decoder.Prefill(ids, allLogits: true);
+        SafetensorsWriter.Write(file, [("logits", logits)]);
+        Console.WriteLine($"{file}: logits [{ids.Length}, {folder.Config.VocabSize}] float32");
+        return 0;
+    }
+
+    private static int[] Parse(string ids)
+    {
+        var parts = ids.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return Array.ConvertAll(parts, part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? id
+            : throw new LabException($"--ids: '{part}' is no token id: give whole numbers separated by commas, for example 1,5,9"));
+    }
+}

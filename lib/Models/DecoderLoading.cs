@@ -1,0 +1,29 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>From an open model folder to a decoder that can run.</summary>
+public static class DecoderLoading
+{
+    /// <summary>Builds the decoder with the folder's weights, frozen. Norm gains and biases are float32 whatever the matrices are.</summary>
+    /// <param name="folder">The model; it may be closed afterwards.</param>
+    /// <param name="compute">Type to hold the matrices in and multiply in; null: the stored one (float32 for float16 on the CPU, which has no float16 products).</param>
+    /// <param name="device">Where to put them; null: CPU.</param>
+    /// <exception cref="LabException">A weight is not finite, or a file can no longer be read.</exception>
+    public static Decoder LoadDecoder(this ModelFolder folder, ScalarType? compute = null, Device? device = null)
+    {
+        var onCpu = device is null || device.type == DeviceType.CPU;
+        var stored = SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
+        var type = compute ?? (stored == ScalarType.Float16 && onCpu ? ScalarType.Float32 : stored);
+        return new Decoder(folder.Config, Weight, type);
+
+        Parameter Weight(string name, long[] shape)
+        {
+            var values = folder.Load(name, shape.Length == 1 ? ScalarType.Float32 : type);
+            if (!onCpu) values = values.to(device!, disposeAfter: true);
+            return nn.Parameter(values.DetachFromDisposeScope(), requires_grad: false);
+        }
+    }
+}

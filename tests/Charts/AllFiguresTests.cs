@@ -22,6 +22,7 @@ public sealed class AllFiguresTests
         yield return ("needle, three methods", () => NeedleMap.Draw([.. Enumerable.Range(1, 32).Select(step => step * 1024)], [.. Enumerable.Range(0, 11).Select(step => step / 10.0)],
             [.. Methods.Take(3).Select(method => new NeedleScores(method, Grid(11, 32)))]));
         yield return ("slopes, all alike", () => MethodSlopes.Draw(["3 %", "12 %"], [.. Methods.Select(method => new MethodScores(method, [0.5, 0.5]))], note: "All methods score the same: their labels must still stand apart."));
+        yield return ("slopes, crowded at the bottom", () => MethodSlopes.Draw(["3 % budget", "12 % budget"], [.. Methods.Select((method, index) => new MethodScores(method, [index == 0 ? 1 : 0, index == 0 ? 1 : 0]))]));
         yield return ("slopes, three conditions", () => MethodSlopes.Draw(["Retrieval", "Reasoning", "Answers"], [.. Methods.Select((method, index) => new MethodScores(method, [index / 7.0, 1 - index / 7.0, 0.3]))]));
         yield return ("costs", () => ContextCosts.Draw([.. Methods.SelectMany(method => new[] { 512, 1024, 2048, 4096, 131072 }.Select(length => new ContextCost(method, length, 20 + length / 1000.0, 19, 170, length * 131072.0)))]));
         yield return ("tokens", () => KeptTokenMap.Draw(Tokens(300), Kept(300)));

@@ -72,7 +72,8 @@ public sealed class TextTokenizer
 
     /// <summary>A decoder that takes ids one by one and gives text as soon as its characters are complete.</summary>
     /// <param name="skipSpecial">Whether special tokens are left out.</param>
-    public TokenStream Stream(bool skipSpecial = true) => new(_vocabulary, skipSpecial);
+    /// <param name="continues">Whether the text goes on after other text, so that SentencePiece's first blank is kept.</param>
+    public TokenStream Stream(bool skipSpecial = true, bool continues = false) => new(_vocabulary, skipSpecial, continues);
 
     /// <summary>The id of a token.</summary>
     /// <param name="token">Its text as written in the tokenizer's file: <c>&lt;|eot_id|&gt;</c>, <c>Ġthe</c>, <c>▁the</c>.</param>

@@ -15,8 +15,9 @@ public sealed class TokenStream
     private readonly Decoder _utf8 = new UTF8Encoding(false).GetDecoder();
     private bool _begun;
 
-    internal TokenStream(Vocabulary vocabulary, bool skipSpecial)
+    internal TokenStream(Vocabulary vocabulary, bool skipSpecial, bool continues)
     {
+        _begun = continues;
         _vocabulary = vocabulary;
         _skipSpecial = skipSpecial;
     }

@@ -123,6 +123,7 @@ internal static class TokenizerJson
     /// <summary>The merge rules in either notation, "left right" or ["left", "right"], checked against the vocabulary.</summary>
     private static IEnumerable<(string Left, string Right, int Result)> Merges(JsonPlace model, Vocabulary vocabulary)
     {
+        var seen = new HashSet<(string, string)>();
         foreach (JsonPlace merge in model["merges"].Items())
         {
             string left, right;
@@ -142,6 +143,7 @@ internal static class TokenizerJson
             }
             foreach (string token in (string[])[left, right, left + right])
                 if (!vocabulary.TryId(token, out _)) throw merge.Bad($"names the token '{token}', which is not in the vocabulary: the file is damaged");
+            if (!seen.Add((left, right))) throw merge.Bad($"repeats the rule '{left} {right}': a rule has one rank");
             vocabulary.TryId(left + right, out int result);
             yield return (left, right, result);
         }

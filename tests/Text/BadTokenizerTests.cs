@@ -26,6 +26,7 @@ public sealed class BadTokenizerTests
         Assert.Contains("merges[3]", Refusal(f => ((JsonArray)f["model"]!["merges"]!).Add("nospace")));
         Assert.Contains("merges[3]", Refusal(f => ((JsonArray)f["model"]!["merges"]!).Add(new JsonArray("h", "e", "l"))));
         Assert.Contains("merges[3]", Refusal(f => ((JsonArray)f["model"]!["merges"]!).Add(7)));
+        Assert.Contains("repeats", Refusal(f => ((JsonArray)f["model"]!["merges"]!).Add("h e")));
     }
 
     [Fact]

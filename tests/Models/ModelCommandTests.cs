@@ -1,0 +1,40 @@
+using HeadKvLab.Cli;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Tests.Models;
+
+/// <summary>The commands around model folders, called as the program calls them: exit code 0, or 2 for input that cannot be used.</summary>
+public sealed class ModelCommandTests : IDisposable
+{
+    private readonly TestFiles files = new();
+
+    public void Dispose() => files.Dispose();
+
+    [Fact]
+    public void LogitsAreWrittenForEveryPosition()
+    {
+        Assert.Equal(0, Program.Main(["logits", "--model", TestFiles.Fixture("models", "mistral"), "--ids", "1,5, 9", "--out", files.Path("l.safetensors")]));
+        using var written = SafetensorsFile.Open(files.Path("l.safetensors"));
+        Assert.Equal(("F32", 3, 64), (written.Tensors["logits"].Type, written.Tensors["logits"].Shape[0], written.Tensors["logits"].Shape[1]));
+    }
+
+    [Fact]
+    public void ShowReadsEveryFixture()
+    {
+        foreach (var folder in Directory.EnumerateDirectories(TestFiles.Fixture("models"))) Assert.Equal(0, Program.Main(["model", "show", folder]));
+    }
+
+    [Fact]
+    public void UnusableInputEndsWithTwo()
+    {
+        var model = TestFiles.Fixture("models", "llama");
+        Assert.Equal(2, Program.Main(["model", "show", files.Path("absent")]));
+        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "1,x", "--out", files.Path("l")]));
+        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "64", "--out", files.Path("l")]));
+        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "", "--out", files.Path("l")]));
+        Assert.Equal(2, Program.Main(["generate", "--model", model]));
+        Assert.Equal(2, Program.Main(["generate", "--model", model, "--prompt", "a"])); // no tokenizer in the folder
+        Assert.Equal(2, Program.Main(["model", "import", files.Write("a.bin", new byte[8]), "--format", "llama2c", "--tokenizer", files.Path("t"), "--out", files.Path("o")]));
+        Assert.False(File.Exists(files.Path("l")));
+    }
+}

@@ -108,11 +108,9 @@ public sealed class Trainer : IDisposable
     private double StepOnce(TrainingPhase phase, double rate, StepFigures figures)
     {
         var parts = new StepFigures[workers.Length];
-        Parallel.For(0, workers.Length, new ParallelOptions { MaxDegreeOfParallelism = workers.Length }, w =>
-        {
-            set_num_threads(1);
-            parts[w] = workers[w].Run(batches.Make(recipe, Step, w, phase), phase);
-        });
+        var others = Enumerable.Range(1, workers.Length - 1).Select(w => Task.Factory.StartNew(() => Work(w), default, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+        Work(0);
+        Task.WaitAll(others);
         foreach (var part in parts) figures.Add(part);
         Tokens += (long)phase.Tokens * phase.Documents * workers.Length;
 
@@ -126,6 +124,12 @@ public sealed class Trainer : IDisposable
             optimizer.step();
         }
         return norm;
+
+        void Work(int worker)   // on a thread of its own: the thread pool would often run all workers one after another
+        {
+            set_num_threads(1);
+            parts[worker] = workers[worker].Run(batches.Make(recipe, Step, worker, phase), phase);
+        }
     }
 
     /// <summary>Mean of the workers' gradients, in worker order, moved to the master.</summary>

@@ -21,19 +21,20 @@ internal static class EvalCommand
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
         var first = new Option<string>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published).", DefaultValueFactory = _ => "recompute-last" };
         var limit = new Option<int>("--limit") { Description = "Questions of each family.", DefaultValueFactory = _ => int.MaxValue };
+        var byFamily = new Option<bool>("--by-family") { Description = "One line for each family of questions." };
         var rows = new Option<string?>("--out") { Description = "Also write every answer to this JSON lines file." };
         var command = new Command("eval", """
             Answers a suite's questions with the full cache and under every method and budget, greedily, and prints exact match
             and token accuracy with 95 % intervals (bootstrap over contexts).
 
             Example:  lab eval data/suites/world-2048-test.jsonl --methods SnapKV,HeadKV-R2 --shares 0.03,0.06
-            """) { suite, model, methods, shares, discipline, first, limit, rows };
+            """) { suite, model, methods, shares, discipline, first, limit, byFamily, rows };
         command.SetAction((parse, stop) => Task.FromResult(Run(parse.GetRequiredValue(suite), parse.GetRequiredValue(model), parse.GetRequiredValue(methods), parse.GetRequiredValue(shares),
-            parse.GetRequiredValue(discipline), parse.GetRequiredValue(first), parse.GetValue(limit), parse.GetValue(rows), stop)));
+            parse.GetRequiredValue(discipline), parse.GetRequiredValue(first), parse.GetValue(limit), parse.GetValue(byFamily), parse.GetValue(rows), stop)));
         return command;
     }
 
-    private static int Run(string suitePath, string folder, string methods, string shares, string discipline, string first, int limit, string? output, CancellationToken stop)
+    private static int Run(string suitePath, string folder, string methods, string shares, string discipline, string first, int limit, bool byFamily, string? output, CancellationToken stop)
     {
         var suite = WorldSuite.Load(suitePath).ToQuestions().Take(limit);
         var model = LanguageModel.Load(folder);
@@ -56,7 +57,7 @@ internal static class EvalCommand
             file?.WriteLine(JsonSerializer.Serialize(row));
         }
         Console.Error.WriteLine();
-        Console.WriteLine(ScoreTable.Of(results).ToString());
+        Console.WriteLine((byFamily ? ScoreTable.ByFamily(results) : ScoreTable.Of(results)).ToString());
         return 0;
     }
 

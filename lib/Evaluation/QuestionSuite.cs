@@ -31,6 +31,9 @@ public sealed record QuestionSuite(string Name, IReadOnlyList<QuestionContext> C
         return this with { Contexts = [.. Contexts.Select(c => c with { Questions = [.. c.Questions.Where(Keep)] }).Where(c => c.Questions.Count > 0)] };
     }
 
+    /// <summary>One question as a suite of its own.</summary>
+    public QuestionSuite One(QuestionContext context, Question question) => this with { Contexts = [context with { Questions = [question] }] };
+
     /// <summary>The same suite with only the first questions of each context: more contexts for the same number of questions, hence more independent ones.</summary>
     /// <param name="most">Most questions of a context.</param>
     public QuestionSuite PerContext(int most) => this with { Contexts = [.. Contexts.Select(c => c with { Questions = [.. c.Questions.Take(most)] })] };

@@ -33,6 +33,9 @@ public sealed record ResultRow
     /// <summary>Prompt tokens, n.</summary>
     public required int PromptTokens { get; init; }
 
+    /// <summary>KV heads of all layers together.</summary>
+    public required int Heads { get; init; }
+
     /// <summary>Entries really kept after the prefill, all layers and KV heads.</summary>
     public required long Entries { get; init; }
 

@@ -117,6 +117,7 @@ public static class SuiteEvaluation
         Discipline = Budget.NameOf(plan.Discipline),
         FirstToken = plan.FirstToken,
         Model = model.Hash,
+        Heads = model.Config.Layers * model.Config.KvHeads,
         Method = "", Share = 0, KvSize = 0, PromptTokens = 0, Entries = 0, Bytes = 0, Prediction = "", AnswerTokens = 0, TokenAccuracy = 0,
     };
 }

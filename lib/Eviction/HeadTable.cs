@@ -43,6 +43,14 @@ public sealed class HeadTable
     /// <summary>All importances, layer after layer.</summary>
     public ReadOnlySpan<double> Values => _values;
 
+    /// <summary>The importances as <c>[layer, head]</c>, for charts.</summary>
+    public double[,] ToMatrix()
+    {
+        var matrix = new double[Layers, Heads];
+        Buffer.BlockCopy(_values, 0, matrix, 0, sizeof(double) * _values.Length);
+        return matrix;
+    }
+
     /// <summary>Shares that sum to 1: <c>S = m / sum m</c>, then <c>S^T / sum S^T</c>.</summary>
     /// <param name="temperature">T; 1 in all published runs.</param>
     public HeadTable Normalised(double temperature = 1)

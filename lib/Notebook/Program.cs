@@ -68,6 +68,9 @@ internal static class Program
         }
         Environment.SetEnvironmentVariable(Supervisor.StateVariable, null);
         Supervisor.EndWithSupervisor();
+        // Cells run in the notebook's folder, as in Jupyter, so that "../data" means the same in both.
+        options = options with { Notebook = Path.GetFullPath(options.Notebook), Output = Full(options.Output), Html = Full(options.Html) };
+        if (Path.GetDirectoryName(options.Notebook) is { } folder && Directory.Exists(folder)) Environment.CurrentDirectory = folder;
         var error = Console.Error;
         var native = NativeStdout.Start();
         var runner = new NotebookRunner(options, error, index => File.WriteAllText(state, $"{index}"), native is null ? null : native.Drain, Supervisor.PartialFile(state));
@@ -80,6 +83,8 @@ internal static class Program
         File.WriteAllText(state, "done");
         return code;
     }
+
+    static string? Full(string? path) => path is null ? null : Path.GetFullPath(path);
 
     static int Html(string notebook, string page)
     {

@@ -9,7 +9,7 @@ internal static class TrainCommand
 {
     internal static Command Create()
     {
-        var config = new Option<FileInfo>("--config") { Description = "Recipe, for example data/models/world-3m/train.json.", Required = true };
+        var config = new Option<FileInfo>("--config") { Description = "Recipe, for example data/models/world-4m/train.json.", Required = true };
         var output = new Option<DirectoryInfo?>("--out") { Description = "Where the finished model goes, as a Hugging Face folder. Default: the recipe's folder." };
         var checkpoints = new Option<DirectoryInfo?>("--checkpoints") { Description = "Where checkpoints and log.csv go. Default: data/checkpoints/NAME." };
         var steps = new Option<int?>("--steps") { Description = "Stop after this step (the run can be resumed)." };
@@ -21,7 +21,7 @@ internal static class TrainCommand
             Trains a model of the synthetic world from a recipe. Checkpoints hold weights, optimiser and progress; the same command
             goes on after Ctrl-C, a kill or a full disk. The same recipe repeats the same losses.
 
-            Example:  lab train --config data/models/world-3m/train.json
+            Example:  lab train --config data/models/world-4m/train.json
             """) { config, output, checkpoints, steps, every, minutes, restart, export };
         command.SetAction(async (result, stop) => await Task.Run(() => Run(
             result.GetRequiredValue(config), result.GetValue(output), result.GetValue(checkpoints), result.GetValue(steps),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using TorchSharp;
 using Xunit.Abstractions;
@@ -47,7 +48,7 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
         using var folder = ModelFolder.Open(TestFiles.Fixture("models", "qwen3"));
         using var decoder = folder.LoadDecoder();
         var step = new DecodeStep(decoder);
-        var shape = new Cache.CacheShape(folder.Config.Layers, folder.Config.KvHeads, folder.Config.HeadDim);
+        var shape = new CacheShape(folder.Config.Layers, folder.Config.KvHeads, folder.Config.HeadDim);
         Run(2);
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         for (var i = 0; i < 10; i++) Run(100);
@@ -55,7 +56,7 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
 
         void Run(int tokens)
         {
-            using var cache = new Cache.RaggedCache(shape);
+            using var cache = new RaggedCache(shape);
             decoder.Prefill([1, 2, 3], cache).Dispose();
             for (var i = 0; i < tokens; i++) step.Run(i % 64, cache);
         }

@@ -7,6 +7,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace HeadKvLab.Tests.Engine;
 
 /// <summary>What is known to go wrong with libtorch and TorchSharp is either prevented by the engine or reported by the doctor.</summary>
+[Collection(Alone.Name)]
 public sealed class TenFactsTests
 {
     private static readonly Lazy<EngineReport> Probe = new(EngineProbe.Run);
@@ -27,7 +28,9 @@ public sealed class TenFactsTests
         EngineReport report = Probe.Value;
         Assert.NotNull(report.Environment["OMP_WAIT_POLICY"]);
         if (System.Runtime.Intrinsics.X86.Avx512F.IsSupported) Assert.NotNull(report.Environment["ATEN_CPU_CAPABILITY"]);
-        Assert.True(report.PageFaultsPerLargeOperator < 3000, $"{report.PageFaultsPerLargeOperator} page faults: freed memory goes back to the kernel");
+        // a test's thread may have had an allocator arena of its own before the engine came: then the doctor must say so
+        Assert.Equal(report.PageFaultsPerLargeOperator > 3000, Traps(report).Contains("memory handed back to the kernel"));
+        if (report.Environment["MALLOC_ARENA_MAX"] == "1") Assert.True(report.PageFaultsPerLargeOperator < 3000, $"{report.PageFaultsPerLargeOperator} page faults: freed memory goes back to the kernel");
         if (report.Environment["OMP_NUM_THREADS"] is null) Assert.Equal(Environment.ProcessorCount, report.Threads);
         Assert.Equal(0, report.TensorsLeftByScope);
         Assert.True(report.StreamingGigabytes > 0 && report.GigaflopsFloat32 > 0 && report.GigaflopsBFloat16 > 0 && report.OneRowLinearOverProduct > 0);

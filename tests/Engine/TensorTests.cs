@@ -165,18 +165,4 @@ public sealed class TensorTests : IDisposable
         }
         finally { File.Delete(path); }
     }
-
-    [Fact]
-    public void Random_numbers_repeat_with_their_seed()
-    {
-        manual_seed(5);
-        float[] first = Floats(randn(4));
-        manual_seed(5);
-        Assert.Equal(first, Floats(randn(4)));
-        using var generator = new Generator(5);
-        Assert.Equal(first, Floats(randn(4, generator: generator)));
-        Assert.Equal(Enumerable.Range(0, 9).Select(i => (long)i), Longs(randperm(9)).Order());
-        Assert.All(Longs(randint(2, 5, [50])), v => Assert.InRange(v, 2, 4));
-        Assert.All(Longs(multinomial(tensor(new[] { 0f, 1f, 0f }), 5, replacement: true)), v => Assert.Equal(1, v));
-    }
 }

@@ -21,7 +21,7 @@ public sealed record EngineTrap(string Name, string Finding, string Cure)
         Add(reference || r.GigaflopsFloat32 < 15, "slow BLAS", $"{r.GigaflopsFloat32:F0} GFLOP/s in float32 with {r.Blas}",
             "apt-get install libopenblas0-pthread (then update-alternatives --config libblas.so.3-x86_64-linux-gnu, if another is chosen); on a busy machine measure again");
         Add(r.PageFaultsPerLargeOperator > 3000, "memory handed back to the kernel", $"{r.PageFaultsPerLargeOperator:N0} page faults for one 48 MB result",
-            "start with MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 (the stand-in sets both itself unless MALLOC_MMAP_MAX_ is set already)");
+            "start with MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 (the stand-in sets them itself, too late only for threads that already have an arena of their own)");
         string? policy = r.Environment.GetValueOrDefault("OMP_WAIT_POLICY");
         Add(!string.Equals(policy, "passive", StringComparison.OrdinalIgnoreCase), "spinning threads", $"OMP_WAIT_POLICY is {policy ?? "unset"}: waiting threads burn the cores of a shared machine",
             "export OMP_WAIT_POLICY=passive before starting");

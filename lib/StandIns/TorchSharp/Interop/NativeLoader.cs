@@ -8,7 +8,8 @@ namespace TorchSharp.Interop;
 /// <list type="bullet">
 /// <item>OMP_WAIT_POLICY=passive: spinning thread pools collapse on a busy machine.</item>
 /// <item>ATEN_CPU_CAPABILITY=avx512 where the processor has it: ATen picks slower kernels on some machines.</item>
-/// <item>mallopt: glibc gives blocks over 32 MB back to the kernel after every operator, and each large temporary is page-faulted again.</item>
+/// <item>mallopt: glibc gives blocks over 32 MB back to the kernel after every operator, and each large temporary is page-faulted again.
+/// Threads that had an allocator arena of their own before this keep it, and its blocks go back all the same: MALLOC_ARENA_MAX=1 at the start of the process prevents that.</item>
 /// <item>One intra-op thread per core: Debian's libtorch starts with one thread.</item>
 /// </list>
 /// All of it must happen before libtorch is loaded, by libc's own setenv: .NET's environment does not reach native code.

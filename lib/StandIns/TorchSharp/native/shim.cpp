@@ -282,7 +282,7 @@ API int32_t lab_set_threads(int32_t n) {
     return 0;
   }, -1);
 }
-API int32_t lab_keep_freed_memory() { return mallopt(M_MMAP_MAX, 0) & mallopt(M_TRIM_THRESHOLD, 0x7fffffff); }
+API int32_t lab_keep_freed_memory() { return mallopt(M_MMAP_MAX, 0) & mallopt(M_TRIM_THRESHOLD, 0x7fffffff) & mallopt(M_ARENA_MAX, 1); }
 API int32_t lab_has_cuda() { return at::hasCUDA(); }
 API int32_t lab_cuda_count() { return guarded([] { return static_cast<int32_t>(at::detail::getCUDAHooks().getNumGPUs()); }, -1); }
 API int32_t lab_has_cudnn() { return at::detail::getCUDAHooks().compiledWithCuDNN(); }

@@ -22,6 +22,7 @@ public sealed class Trainer : IDisposable
     private readonly AdamW[] optimizers;
     private readonly Checkpoint checkpoint;
     private readonly TrainingLog log;
+    private readonly int threadsBefore;
 
     /// <summary>Prepares the model, fresh or from the newest checkpoint.</summary>
     /// <param name="recipe">What to train.</param>
@@ -35,6 +36,7 @@ public sealed class Trainer : IDisposable
         Directory.CreateDirectory(folder);
         LogPath = Path.Combine(folder, "log.csv");
         (checkpoint, log) = (new Checkpoint(folder), new TrainingLog(LogPath));
+        threadsBefore = get_num_threads();
         set_num_threads(1);
 
         var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
@@ -152,6 +154,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         foreach (var weight in master.Values) weight.Dispose();
+        set_num_threads(threadsBefore);
     }
 }
 

@@ -161,7 +161,7 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
         var grown = (GC.GetTotalMemory(forceFullCollection: true) - before) / 1e6;
         log.WriteLine($"{grown:0} MB for 200 cells");
         Assert.Equal("2000", await Shows("n"));
-        Assert.InRange(grown, 0, 60);
+        Assert.True(grown < 60, $"{grown:0} MB");   // other tests' garbage may go meanwhile
     }
 
     RecordingCell? last;

@@ -2,6 +2,7 @@ using HeadKvLab.Training;
 
 namespace HeadKvLab.Tests.Training;
 
+[Collection("torch threads")]   // a trainer computes on one thread a worker, a setting of the whole process
 public sealed class TrainerTests
 {
     private const string Recipe = """

@@ -64,6 +64,11 @@ internal static class HtmlFormat
     /// <summary>How many items, when that is known without going through them.</summary>
     internal static long? CountOrNull(IEnumerable<object?> items) => items.TryGetNonEnumeratedCount(out var count) ? count : null;
 
+    /// <summary>The same of a sequence whose type of items is not known: what its collection interface says.</summary>
+    internal static long? CountOf(IEnumerable items) => items is ICollection collection ? collection.Count
+        : items.GetType().GetInterfaces().Where(i => i.IsGenericType && i.GetGenericTypeDefinition() is var kind && (kind == typeof(ICollection<>) || kind == typeof(IReadOnlyCollection<>)))
+            .Select(i => i.GetProperty("Count")?.GetValue(items)).FirstOrDefault() is int count ? count : null;
+
     internal static string Text(object? value) => value.ToDisplayString(TextFormat.MimeType);
 
     internal static string Escape(string text) => WebUtility.HtmlEncode(text);

@@ -57,7 +57,7 @@ internal static class TextFormat
                 Sequence(map.Keys.Cast<object>().Select(key => (object?)$"[{Inner(key, depth)}] = {Inner(map[key], depth)}"), "{ ", " }", writer, depth);
                 break;
             case IEnumerable items when depth < DepthLimit && (value is ICollection || !OverridesToString(value.GetType())):
-                Sequence(items.Cast<object?>(), "[ ", " ]", writer, depth);
+                Sequence(items.Cast<object?>(), "[ ", " ]", writer, depth, HtmlFormat.CountOf(items));
                 break;
             default:
                 Object(value, writer, depth);
@@ -96,7 +96,7 @@ internal static class TextFormat
         }
     }
 
-    static void Sequence(IEnumerable<object?> items, string open, string close, TextWriter writer, int depth)
+    static void Sequence(IEnumerable<object?> items, string open, string close, TextWriter writer, int depth, long? total = null)
     {
         writer.Write(open);
         var count = 0;
@@ -104,7 +104,7 @@ internal static class TextFormat
         {
             if (count == Formatter.ListExpansionLimit)
             {
-                writer.Write(HtmlFormat.CountOrNull(items) is { } all ? $", ... ({all - count} more)" : ", ... (more)");
+                writer.Write((total ?? HtmlFormat.CountOrNull(items)) is { } all ? $", ... ({all - count} more)" : ", ... (more)");
                 break;
             }
             writer.Write(count++ == 0 ? "" : ", ");

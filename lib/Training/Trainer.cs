@@ -22,7 +22,6 @@ public sealed class Trainer : IDisposable
     private readonly AdamW[] optimizers;
     private readonly Checkpoint checkpoint;
     private readonly TrainingLog log;
-    private readonly int threadsBefore;
 
     /// <summary>Prepares the model, fresh or from the newest checkpoint.</summary>
     /// <param name="recipe">What to train.</param>
@@ -36,8 +35,6 @@ public sealed class Trainer : IDisposable
         Directory.CreateDirectory(folder);
         LogPath = Path.Combine(folder, "log.csv");
         (checkpoint, log) = (new Checkpoint(folder), new TrainingLog(LogPath));
-        threadsBefore = get_num_threads();
-        set_num_threads(1);
 
         var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
         if (recipe.Start == "structured") StructuredStart.Apply(config, start);
@@ -109,10 +106,12 @@ public sealed class Trainer : IDisposable
 
     private double StepOnce(TrainingPhase phase, double rate, StepFigures figures)
     {
+        var threadsBefore = get_num_threads();
         var parts = new StepFigures[workers.Length];
         var others = Enumerable.Range(1, workers.Length - 1).Select(w => Task.Factory.StartNew(() => Work(w), default, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
         Work(0);
         Task.WaitAll(others);
+        set_num_threads(threadsBefore);
         foreach (var part in parts) figures.Add(part);
         Tokens += (long)phase.Tokens * phase.Documents * workers.Length;
 
@@ -154,7 +153,6 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         foreach (var weight in master.Values) weight.Dispose();
-        set_num_threads(threadsBefore);
     }
 }
 

@@ -19,6 +19,7 @@ public static class Program
         root.Add(LogitsCommand.Create());
         root.Add(MethodsCommand.Create());
         root.Add(ModelCommand.Create());
+        root.Add(PlanCommand.Create());
         root.Add(SelectCommand.Create());
         root.Add(SummaryCommand.Create());
         root.Add(TokensCommand.Create());

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadKvLab.Kernels;
 
@@ -34,12 +35,7 @@ internal readonly unsafe struct BFloat16Lanes : ILanes
     public static int Size => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(byte* source)
-    {
-        var bits = Vector256.Load((ushort*)source);
-        var wide = Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
-        return (wide << 16).AsSingle();
-    }
+    public static Vector512<float> Load(byte* source) => (Widening.To32(Vector256.Load((ushort*)source)) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)source << 16);
@@ -53,8 +49,7 @@ internal readonly unsafe struct Float16Lanes : ILanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* source)
     {
-        var bits = Vector256.Load((ushort*)source);
-        var wide = Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
+        var wide = Widening.To32(Vector256.Load((ushort*)source));
         var sign = (wide & Vector512.Create(0x8000u)) << 16;
         var magnitude = ((wide & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(5.192296858534828e33f); // 2^112
         var special = Vector512.GreaterThanOrEqual(wide & Vector512.Create(0x7C00u), Vector512.Create(0x7C00u));
@@ -64,4 +59,13 @@ internal readonly unsafe struct Float16Lanes : ILanes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => (float)*(Half*)source;
+}
+
+/// <summary>Sixteen 16-bit numbers as 32-bit ones.</summary>
+internal static class Widening
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> To32(Vector256<ushort> bits) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector512UInt32(bits)
+        : Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
 }

@@ -4,60 +4,118 @@ using System.Runtime.Intrinsics;
 namespace HeadKvLab.Kernels;
 
 /// <summary>
-/// Matrix times vector over raw float32 memory: the products of batch-1 decoding, which are bound by the matrix' bytes.
-/// Four rows share each load of the vector; <see cref="Vector512"/> falls back to narrower registers where AVX-512 is missing.
+/// Matrix times a few vectors: the products of decoding, which are bound by the matrix' bytes. Weights are read as they are
+/// stored and widened in registers; four rows share each load of a vector, and the vectors of a batch share the rows while these are in the
+/// first cache. Matrices above a megabyte are divided among threads, in the same parts whoever computes them. <see cref="Vector512"/> falls back
+/// to narrower registers where AVX-512 is missing.
 /// </summary>
 public static unsafe class MatrixVector
 {
-    /// <summary><c>y = W x (+ b)</c>.</summary>
-    /// <param name="matrix"><c>W [rows, columns]</c>, row-major.</param>
-    /// <param name="x"><c>[columns]</c>.</param>
-    /// <param name="y"><c>[rows]</c>, overwritten.</param>
-    /// <param name="bias"><c>[rows]</c>, or null.</param>
-    public static void Multiply(float* matrix, ReadOnlySpan<float> x, Span<float> y, float* bias = null)
+    /// <summary>Rows of a part: a multiple of four, some 64 KB and more.</summary>
+    private const int PartRows = 64;
+
+    private const long WorkWorthSharing = 1 << 20;
+
+    private struct Job
     {
-        fixed (float* vector = x, result = y)
+        public byte* Values;
+        public float* Factors, Bias, X, Y;
+        public int Rows, Columns, Batch;
+        public WeightFormat Format;
+    }
+
+    /// <summary><c>y[b] = W x[b] (+ bias)</c>.</summary>
+    /// <param name="matrix"><c>W [rows, columns]</c>.</param>
+    /// <param name="x"><c>[batch, columns]</c>.</param>
+    /// <param name="y"><c>[batch, rows]</c>, overwritten.</param>
+    /// <param name="batch">Number of vectors.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit the matrix.</exception>
+    public static void Multiply(PackedMatrix matrix, ReadOnlySpan<float> x, Span<float> y, int batch = 1)
+    {
+        if (x.Length != (long)batch * matrix.Columns || y.Length != (long)batch * matrix.Rows)
+            throw new ArgumentException($"a matrix [{matrix.Rows}, {matrix.Columns}] takes {batch} x {matrix.Columns} numbers and gives {batch} x {matrix.Rows}, not {x.Length} and {y.Length}");
+        fixed (float* vectors = x, results = y)
         {
-            int rows = y.Length, columns = x.Length, row = 0;
-            for (; row + 4 <= rows; row += 4) FourRows(matrix + (long)row * columns, vector, columns, result + row);
-            for (; row < rows; row++) result[row] = Dot(matrix + (long)row * columns, vector, columns);
-            if (bias != null)
-                for (row = 0; row < rows; row++) result[row] += bias[row];
+            var job = new Job
+            {
+                Values = matrix.Values, Factors = matrix.Factors, Bias = matrix.Bias, X = vectors, Y = results,
+                Rows = matrix.Rows, Columns = matrix.Columns, Batch = batch, Format = matrix.Format,
+            };
+            var parts = (matrix.Rows + PartRows - 1) / PartRows;
+            if (matrix.Bytes * batch >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, &job, parts);
+            else
+                for (var part = 0; part < parts; part++) RunPart(&job, part);
         }
+        GC.KeepAlive(matrix);
     }
 
     /// <summary>Inner product of two vectors of <paramref name="length"/> numbers.</summary>
-    public static float Dot(float* a, float* b, int length)
+    public static float Dot(float* a, float* b, int length) => Dot<Float32Lanes>((byte*)a, b, length);
+
+    private static void RunPart(void* context, int part)
+    {
+        var job = (Job*)context;
+        switch (job->Format)
+        {
+            case WeightFormat.Float32: Rows<Float32Lanes>(*job, part); break;
+            case WeightFormat.BFloat16: Rows<BFloat16Lanes>(*job, part); break;
+            case WeightFormat.Float16: Rows<Float16Lanes>(*job, part); break;
+            default: Rows<Int8Lanes>(*job, part); break;
+        }
+    }
+
+    private static void Rows<TLanes>(in Job job, int part) where TLanes : struct, ILanes
+    {
+        int row = part * PartRows, end = Math.Min(row + PartRows, job.Rows);
+        var rowBytes = (long)job.Columns * TLanes.Size;
+        for (; row + 4 <= end; row += 4)
+            for (var b = 0; b < job.Batch; b++)
+                FourRows<TLanes>(job.Values + row * rowBytes, rowBytes, job.X + (long)b * job.Columns, job.Columns, job.Y + (long)b * job.Rows + row);
+        for (; row < end; row++)
+            for (var b = 0; b < job.Batch; b++)
+                job.Y[(long)b * job.Rows + row] = Dot<TLanes>(job.Values + row * rowBytes, job.X + (long)b * job.Columns, job.Columns);
+        for (var b = 0; b < job.Batch; b++)
+            for (row = part * PartRows; row < end; row++)
+            {
+                ref var y = ref job.Y[(long)b * job.Rows + row];
+                if (job.Factors != null) y *= job.Factors[row];
+                if (job.Bias != null) y += job.Bias[row];
+            }
+    }
+
+    private static float Dot<TLanes>(byte* a, float* b, int length) where TLanes : struct, ILanes
     {
         var sum = Vector512<float>.Zero;
         var i = 0;
-        for (; i + 16 <= length; i += 16) sum = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum);
+        for (; i + 16 <= length; i += 16) sum = Vector512.FusedMultiplyAdd(TLanes.Load(a + i * TLanes.Size), Vector512.Load(b + i), sum);
         var total = Vector512.Sum(sum);
-        for (; i < length; i++) total += a[i] * b[i];
+        for (; i < length; i++) total += TLanes.One(a + i * TLanes.Size) * b[i];
         return total;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FourRows(float* matrix, float* x, int columns, float* y)
+    private static void FourRows<TLanes>(byte* matrix, long rowBytes, float* x, int columns, float* y) where TLanes : struct, ILanes
     {
-        float* a = matrix, b = a + columns, c = b + columns, d = c + columns;
+        byte* a = matrix, b = a + rowBytes, c = b + rowBytes, d = c + rowBytes;
         Vector512<float> sa = default, sb = default, sc = default, sd = default;
         var i = 0;
         for (; i + 16 <= columns; i += 16)
         {
             var v = Vector512.Load(x + i);
-            sa = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), v, sa);
-            sb = Vector512.FusedMultiplyAdd(Vector512.Load(b + i), v, sb);
-            sc = Vector512.FusedMultiplyAdd(Vector512.Load(c + i), v, sc);
-            sd = Vector512.FusedMultiplyAdd(Vector512.Load(d + i), v, sd);
+            var at = (long)i * TLanes.Size;
+            sa = Vector512.FusedMultiplyAdd(TLanes.Load(a + at), v, sa);
+            sb = Vector512.FusedMultiplyAdd(TLanes.Load(b + at), v, sb);
+            sc = Vector512.FusedMultiplyAdd(TLanes.Load(c + at), v, sc);
+            sd = Vector512.FusedMultiplyAdd(TLanes.Load(d + at), v, sd);
         }
         float ta = Vector512.Sum(sa), tb = Vector512.Sum(sb), tc = Vector512.Sum(sc), td = Vector512.Sum(sd);
         for (; i < columns; i++)
         {
-            ta += a[i] * x[i];
-            tb += b[i] * x[i];
-            tc += c[i] * x[i];
-            td += d[i] * x[i];
+            var at = (long)i * TLanes.Size;
+            ta += TLanes.One(a + at) * x[i];
+            tb += TLanes.One(b + at) * x[i];
+            tc += TLanes.One(c + at) * x[i];
+            td += TLanes.One(d + at) * x[i];
         }
         (y[0], y[1], y[2], y[3]) = (ta, tb, tc, td);
     }

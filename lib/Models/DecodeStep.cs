@@ -1,8 +1,5 @@
 using HeadKvLab.Cache;
 using HeadKvLab.Kernels;
-using TorchSharp;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace HeadKvLab.Models;
 
@@ -17,36 +14,39 @@ public interface IAttentionObserver
 }
 
 /// <summary>
-/// Decodes one token at a time over the decoder's weights in memory: no tensor is created and nothing is allocated per token.
-/// The same arithmetic as <see cref="Decoder"/>, in float32; the order of the sums differs, so results agree to about 1e-5.
-/// Not thread-safe: one step object for each thread that decodes.
+/// Decodes one token of one sequence, or of a few sequences together, over the decoder's weights in memory: no tensor is created and nothing is
+/// allocated per token. The same arithmetic as <see cref="Decoder"/>, sums in float32; their order differs, so results agree to
+/// about 1e-5. The sequences of a batch share each reading of the weights. Not thread-safe: one step object for each thread that decodes.
 /// </summary>
-public sealed unsafe class DecodeStep
+public sealed class DecodeStep
 {
     private readonly Decoder decoder;
     private readonly ModelConfig config;
-    private readonly Weights[] layers;
-    private readonly Matrix embedding, unembedding;
-    private readonly Matrix finalNorm;
-    private readonly float[] x, normed, queries, keys, values, mixed, delta, gate, up, logits, cosines, sines;
+    private readonly DecodeWeights weights;
+    private readonly float[] x, normed, queries, keys, values, mixed, delta, gate, up, logits;  // [batch, ...]
+    private readonly float[] cosines, sines;                                                    // [batch, pair]
 
-    /// <summary>Prepares the buffers; weights that are not float32 are widened once.</summary>
-    public DecodeStep(Decoder decoder)
+    /// <summary>Prepares the buffers.</summary>
+    /// <param name="decoder">The model; float32, bfloat16 and float16 weights are read where they lie.</param>
+    /// <param name="precision">Whether to multiply with 8-bit copies of the matrices.</param>
+    /// <param name="batch">Most sequences decoded together.</param>
+    /// <exception cref="LabException">The batch is below 1.</exception>
+    public DecodeStep(Decoder decoder, DecodePrecision precision = DecodePrecision.AsLoaded, int batch = 1)
     {
-        this.decoder = decoder;
-        config = decoder.Config;
-        embedding = new Matrix(decoder.Model.embed_tokens.weight);
-        unembedding = config.TieEmbeddings ? embedding : new Matrix(decoder.Unembedding);
-        finalNorm = new Matrix(decoder.Model.norm.weight);
-        layers = [.. decoder.Model.layers.Select(layer => new Weights(layer))];
-        (x, normed, delta) = (new float[config.HiddenSize], new float[config.HiddenSize], new float[config.HiddenSize]);
-        queries = new float[config.QueryHeads * config.HeadDim];
-        mixed = new float[queries.Length];
-        (keys, values) = (new float[config.KvHeads * config.HeadDim], new float[config.KvHeads * config.HeadDim]);
-        (gate, up) = (new float[config.IntermediateSize], new float[config.IntermediateSize]);
-        logits = new float[config.VocabSize];
-        (cosines, sines) = (new float[decoder.Rotary.Pairs], new float[decoder.Rotary.Pairs]);
+        if (batch < 1) throw new LabException($"--batch {batch}: give at least 1 sequence");
+        (this.decoder, config, Batch) = (decoder, decoder.Config, batch);
+        weights = new DecodeWeights(decoder, precision);
+        var heads = batch * config.HeadDim;
+        (x, normed, delta) = (new float[batch * config.HiddenSize], new float[batch * config.HiddenSize], new float[batch * config.HiddenSize]);
+        (queries, mixed) = (new float[heads * config.QueryHeads], new float[heads * config.QueryHeads]);
+        (keys, values) = (new float[heads * config.KvHeads], new float[heads * config.KvHeads]);
+        (gate, up) = (new float[batch * config.IntermediateSize], new float[batch * config.IntermediateSize]);
+        logits = new float[batch * config.VocabSize];
+        (cosines, sines) = (new float[batch * decoder.Rotary.Pairs], new float[batch * decoder.Rotary.Pairs]);
     }
+
+    /// <summary>Most sequences decoded together.</summary>
+    public int Batch { get; }
 
     /// <summary>Sees each layer's queries just before they attend; null: nobody looks.</summary>
     public IAttentionObserver? Observer { get; set; }
@@ -57,6 +57,9 @@ public sealed unsafe class DecodeStep
     /// <summary>Longest context, tokens.</summary>
     public int MaxPositions => config.MaxPositions;
 
+    /// <summary>Bytes of weights that one step reads, whatever the batch; the cache's bytes come on top.</summary>
+    public long WeightBytes => weights.Bytes;
+
     /// <summary>Appends one token to the cache and gives the logits of the next.</summary>
     /// <param name="id">Token id; its position is the cache's logical length.</param>
     /// <param name="cache">Any cache of this model, compressed or full.</param>
@@ -64,118 +67,88 @@ public sealed unsafe class DecodeStep
     /// <exception cref="LabException">The id is outside the vocabulary, or the context is used up.</exception>
     public ReadOnlySpan<float> Run(int id, RaggedCache cache)
     {
-        PromptChecks.Check(config, [id], cache.LogicalLength, 0);
-        var position = cache.LogicalLength;
-        decoder.Rotary.At(position, cosines, sines);
-        embedding.Row(id).CopyTo(x);
-        for (var l = 0; l < layers.Length; l++)
+        ReadOnlySpan<int> ids = [id];
+        return Run(ids, new ReadOnlySpan<RaggedCache>(in cache));
+    }
+
+    /// <summary>Appends one token to each of several caches; the sequences may be of any lengths and compressed in any way.</summary>
+    /// <param name="ids">One token for each sequence.</param>
+    /// <param name="caches">As many caches, all different.</param>
+    /// <returns>Logits <c>[sequence, vocabulary]</c>, flat; the memory is reused by the next call.</returns>
+    /// <exception cref="LabException">An id is outside the vocabulary, or a context is used up.</exception>
+    /// <exception cref="ArgumentException">There are not as many ids as caches, or more than <see cref="Batch"/>.</exception>
+    public ReadOnlySpan<float> Run(scoped ReadOnlySpan<int> ids, scoped ReadOnlySpan<RaggedCache> caches)
+    {
+        var n = ids.Length;
+        if (n == 0 || n != caches.Length || n > Batch) throw new ArgumentException($"{n} tokens for {caches.Length} caches: this step takes 1 to {Batch} of each", nameof(ids));
+        for (var b = 0; b < n; b++)
         {
-            var w = layers[l];
-            Normalise(x, w.InputNorm, normed);
-            Attend(l, cache[l]);
-            Add(x, delta);
-            Normalise(x, w.PostNorm, normed);
-            FeedForward(w);
-            Add(x, delta);
+            PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, 0);
+            decoder.Rotary.At(caches[b].LogicalLength, Part(cosines, b), Part(sines, b));
+            weights.Embedding.Row(ids[b], Part(x, b));
         }
-        cache.Advance(1);
-        Normalise(x, finalNorm, normed);
-        unembedding.Multiply(normed, logits);
-        return logits;
+        for (var l = 0; l < weights.Layers.Length; l++)
+        {
+            var w = weights.Layers[l];
+            Normalise(x, w.InputNorm, normed, n);
+            Attend(l, w, caches);
+            Elementwise.Add(Of(x, n), Of(delta, n));
+            Normalise(x, w.PostNorm, normed, n);
+            FeedForward(w, n);
+            Elementwise.Add(Of(x, n), Of(delta, n));
+        }
+        foreach (var cache in caches) cache.Advance(1);
+        Normalise(x, weights.FinalNorm, normed, n);
+        MatrixVector.Multiply(weights.Unembedding, Of(normed, n), Of(logits, n), n);
+        GC.KeepAlive(this);
+        return Of(logits, n);
     }
 
-    private void Attend(int layer, LayerCache cache)
+    private void Attend(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)
     {
-        var w = layers[layer];
-        w.Query.Multiply(normed, queries);
-        w.Key.Multiply(normed, keys);
-        w.Value.Multiply(normed, values);
-        Heads(queries, w.QueryNorm);
-        Heads(keys, w.KeyNorm);
-        cache.Append(keys, values);
-        Observer?.Observe(layer, queries, cache);
-        cache.Attend(queries, mixed, Scale, config.WindowOf(layer));
-        w.Output.Multiply(mixed, delta);
+        var n = caches.Length;
+        MatrixVector.Multiply(w.Query, Of(normed, n), Of(queries, n), n);
+        MatrixVector.Multiply(w.Key, Of(normed, n), Of(keys, n), n);
+        MatrixVector.Multiply(w.Value, Of(normed, n), Of(values, n), n);
+        for (var b = 0; b < n; b++)
+        {
+            Heads(Part(queries, b), w.QueryNorm, b);
+            Heads(Part(keys, b), w.KeyNorm, b);
+            var cache = caches[b][layer];
+            cache.Append(Part(keys, b), Part(values, b));
+            Observer?.Observe(layer, Part(queries, b), cache);
+            cache.Attend(Part(queries, b), Part(mixed, b), Scale, config.WindowOf(layer));
+        }
+        MatrixVector.Multiply(w.Output, Of(mixed, n), Of(delta, n), n);
     }
 
-    private void FeedForward(Weights w)
+    private void FeedForward(DecodeWeights.Layer w, int n)
     {
-        w.Gate.Multiply(normed, gate);
-        w.Up.Multiply(normed, up);
-        for (var i = 0; i < gate.Length; i++) gate[i] = gate[i] / (1f + MathF.Exp(-gate[i])) * up[i];
-        w.Down.Multiply(gate, delta);
+        MatrixVector.Multiply(w.Gate, Of(normed, n), Of(gate, n), n);
+        MatrixVector.Multiply(w.Up, Of(normed, n), Of(up, n), n);
+        Elementwise.SwiGlu(Of(gate, n), Of(up, n));
+        MatrixVector.Multiply(w.Down, Of(gate, n), Of(delta, n), n);
     }
 
-    /// <summary>Normalises (Qwen3) and rotates each head of <paramref name="heads"/>.</summary>
-    private void Heads(Span<float> heads, Matrix? norm)
+    /// <summary>Normalises (Qwen3) and rotates each head of one sequence.</summary>
+    private void Heads(Span<float> heads, float[]? gains, int sequence)
     {
         for (var start = 0; start < heads.Length; start += config.HeadDim)
         {
             var head = heads.Slice(start, config.HeadDim);
-            if (norm is not null) Normalise(head, norm, head);
-            var half = cosines.Length;
-            for (var i = 0; i < half; i++)
-                (head[i], head[i + half]) = (head[i] * cosines[i] - head[i + half] * sines[i], head[i + half] * cosines[i] + head[i] * sines[i]);
+            if (gains is not null) Elementwise.Normalise(head, gains, (float)config.NormEpsilon, head);
+            Elementwise.Rotate(head, Part(cosines, sequence), Part(sines, sequence));
         }
     }
 
-    private void Normalise(ReadOnlySpan<float> input, Matrix weight, Span<float> output)
+    private void Normalise(float[] input, float[] gains, float[] output, int n)
     {
-        float squares;
-        fixed (float* p = input) squares = MatrixVector.Dot(p, p, input.Length);
-        var scale = 1f / MathF.Sqrt(squares / input.Length + (float)config.NormEpsilon);
-        var w = weight.Row(0);
-        for (var i = 0; i < input.Length; i++) output[i] = input[i] * scale * w[i];
+        for (var b = 0; b < n; b++) Elementwise.Normalise(Part(input, b), gains, (float)config.NormEpsilon, Part(output, b));
     }
 
-    private static void Add(Span<float> target, ReadOnlySpan<float> addend)
-    {
-        for (var i = 0; i < target.Length; i++) target[i] += addend[i];
-    }
+    /// <summary>What belongs to one sequence.</summary>
+    private Span<float> Part(float[] buffer, int sequence) => buffer.AsSpan(sequence * (buffer.Length / Batch), buffer.Length / Batch);
 
-    /// <summary>A float32 view of a weight matrix <c>[rows, columns]</c> (or a vector as one row), with an optional bias.</summary>
-    private sealed class Matrix
-    {
-        private readonly Tensor values;         // keeps the memory alive
-        private readonly Tensor? bias;
-        private readonly float* data, biasData;
-        private readonly int columns;
-
-        internal Matrix(Parameter weight, Parameter? bias = null)
-        {
-            values = Plain(weight);
-            data = (float*)TensorMemory.Address(values);
-            columns = (int)weight.shape[^1];
-            if (bias is null) return;
-            this.bias = Plain(bias);
-            biasData = (float*)TensorMemory.Address(this.bias);
-        }
-
-        internal ReadOnlySpan<float> Row(int row) => new(data + (long)row * columns, columns);
-
-        internal void Multiply(ReadOnlySpan<float> x, Span<float> y)
-        {
-            MatrixVector.Multiply(data, x, y, biasData);
-            GC.KeepAlive(values);
-            GC.KeepAlive(bias);
-        }
-
-        private static Tensor Plain(Parameter weight)
-        {
-            using var quiet = no_grad();
-            return Projection.Cast(weight.detach().cpu(), ScalarType.Float32).contiguous().DetachFromDisposeScope();
-        }
-    }
-
-    private sealed class Weights(DecoderLayer layer)
-    {
-        internal readonly Matrix InputNorm = new(layer.input_layernorm.weight), PostNorm = new(layer.post_attention_layernorm.weight);
-        internal readonly Matrix Query = Of(layer.self_attn.q_proj), Key = Of(layer.self_attn.k_proj),
-            Value = Of(layer.self_attn.v_proj), Output = Of(layer.self_attn.o_proj);
-        internal readonly Matrix? QueryNorm = layer.self_attn.q_norm is { } q ? new(q.weight) : null,
-            KeyNorm = layer.self_attn.k_norm is { } k ? new(k.weight) : null;
-        internal readonly Matrix Gate = Of(layer.mlp.gate_proj), Up = Of(layer.mlp.up_proj), Down = Of(layer.mlp.down_proj);
-
-        private static Matrix Of(Projection projection) => new(projection.weight, projection.bias);
-    }
+    /// <summary>What belongs to the first n sequences.</summary>
+    private Span<float> Of(float[] buffer, int n) => buffer.AsSpan(0, n * (buffer.Length / Batch));
 }

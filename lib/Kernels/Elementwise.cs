@@ -1,0 +1,58 @@
+using System.Runtime.Intrinsics;
+
+namespace HeadKvLab.Kernels;
+
+/// <summary>What stands between the products of a decoder layer, over vectors in the first cache.</summary>
+public static unsafe class Elementwise
+{
+    /// <summary>RMSNorm: <c>y = x / sqrt(mean(x²) + epsilon) * gains</c>; y may be x.</summary>
+    public static void Normalise(ReadOnlySpan<float> x, ReadOnlySpan<float> gains, float epsilon, Span<float> y)
+    {
+        fixed (float* input = x, gain = gains, output = y)
+        {
+            var scale = 1f / MathF.Sqrt(MatrixVector.Dot(input, input, x.Length) / x.Length + epsilon);
+            var i = 0;
+            for (; i + 16 <= x.Length; i += 16) (Vector512.Load(input + i) * scale * Vector512.Load(gain + i)).Store(output + i);
+            for (; i < x.Length; i++) output[i] = input[i] * scale * gain[i];
+        }
+    }
+
+    /// <summary><c>x += y</c>.</summary>
+    public static void Add(Span<float> x, ReadOnlySpan<float> y)
+    {
+        fixed (float* target = x, addend = y)
+        {
+            var i = 0;
+            for (; i + 16 <= x.Length; i += 16) (Vector512.Load(target + i) + Vector512.Load(addend + i)).Store(target + i);
+            for (; i < x.Length; i++) target[i] += addend[i];
+        }
+    }
+
+    /// <summary>SwiGLU: <c>gate = gate * sigmoid(gate) * up</c>, with sigmoid(x) = 1 / (1 + e^-|x|) for x at least 0 and e^-|x| / (1 + e^-|x|) below: no overflow.</summary>
+    public static void SwiGlu(Span<float> gate, ReadOnlySpan<float> up)
+    {
+        fixed (float* g = gate, u = up)
+        {
+            var i = 0;
+            for (; i + 16 <= gate.Length; i += 16)
+            {
+                var x = Vector512.Load(g + i);
+                var e = FastExp.Exp(-Vector512.Abs(x));
+                var numerator = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(x, Vector512<float>.Zero), Vector512<float>.One, e);
+                (x * (numerator / (Vector512<float>.One + e)) * Vector512.Load(u + i)).Store(g + i);
+            }
+            for (; i < gate.Length; i++) g[i] = g[i] / (1f + MathF.Exp(-g[i])) * u[i];
+        }
+    }
+
+    /// <summary>Rotates pairs (i, i + half) of a head by the given angles; dimensions beyond 2 half stay.</summary>
+    /// <param name="head"><c>[dim]</c>, in place.</param>
+    /// <param name="cosines"><c>[half]</c>.</param>
+    /// <param name="sines"><c>[half]</c>.</param>
+    public static void Rotate(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
+    {
+        var half = cosines.Length;
+        for (var i = 0; i < half; i++)
+            (head[i], head[i + half]) = (head[i] * cosines[i] - head[i + half] * sines[i], head[i + half] * cosines[i] + head[i] * sines[i]);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+
+namespace HeadKvLab.Kernels;
+
+/// <summary>How the numbers of a weight matrix are stored.</summary>
+public enum WeightFormat
+{
+    /// <summary>32 bits.</summary>
+    Float32,
+
+    /// <summary>16 bits with the exponent of 32.</summary>
+    BFloat16,
+
+    /// <summary>IEEE half precision.</summary>
+    Float16,
+
+    /// <summary>8-bit integers with one float32 factor for each row.</summary>
+    Int8,
+}
+
+/// <summary>
+/// A weight matrix <c>[rows, columns]</c> in memory, row-major, as the matrix-vector kernel reads it. Either a view of memory that
+/// somebody else keeps, or 8-bit integers of its own: row r is <c>factor[r] * q[r, :]</c> with factor = max|row| / 127 (symmetric,
+/// round half to even), so each weight is off by at most half a factor.
+/// </summary>
+public sealed unsafe class PackedMatrix
+{
+    private byte* _own;
+
+    /// <summary>A view.</summary>
+    /// <param name="values">First number; must stay valid as long as this object is used.</param>
+    /// <param name="format">How numbers are stored; not <see cref="WeightFormat.Int8"/>.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="bias">Added to the product, <c>[rows]</c>; null for none.</param>
+    public PackedMatrix(nint values, WeightFormat format, int rows, int columns, nint bias = 0)
+    {
+        if (format == WeightFormat.Int8) throw new ArgumentException("8-bit matrices are made by Quantise", nameof(format));
+        (Format, Rows, Columns) = (format, rows, columns);
+        Values = (byte*)values;
+        Bias = (float*)bias;
+    }
+
+    private PackedMatrix(byte* own, float* factors, int rows, int columns, float* bias)
+    {
+        (Format, Rows, Columns) = (WeightFormat.Int8, rows, columns);
+        _own = Values = own;
+        Factors = factors;
+        Bias = bias;
+    }
+
+    /// <summary>Releases the integers.</summary>
+    ~PackedMatrix() => NativeMemory.AlignedFree(_own);
+
+    /// <summary>How the numbers are stored.</summary>
+    public WeightFormat Format { get; }
+
+    /// <summary>Outputs.</summary>
+    public int Rows { get; }
+
+    /// <summary>Inputs.</summary>
+    public int Columns { get; }
+
+    /// <summary>Bytes that one product reads.</summary>
+    public long Bytes => (long)Rows * Columns * SizeOf(Format) + (Factors == null ? 0 : 4L * Rows);
+
+    internal byte* Values { get; }
+
+    internal float* Factors { get; }
+
+    internal float* Bias { get; }
+
+    /// <summary>The same matrix in 8-bit integers.</summary>
+    public PackedMatrix Quantise()
+    {
+        if (Format == WeightFormat.Int8) return this;
+        var bytes = (nuint)Rows * (nuint)Columns;
+        var padded = (bytes + 63) & ~(nuint)63;
+        var own = (byte*)NativeMemory.AlignedAlloc(padded + 4 * (nuint)Rows, 64);
+        var q = (sbyte*)own;
+        var factors = (float*)(own + padded);
+        var row = new float[Columns];
+        for (var r = 0; r < Rows; r++)
+        {
+            Row(r, row);
+            float largest = 0;
+            foreach (var w in row) largest = MathF.Max(largest, MathF.Abs(w));
+            factors[r] = largest / 127;
+            var inverse = largest > 0 ? 127 / largest : 0;
+            for (var c = 0; c < row.Length; c++) q[(long)r * Columns + c] = (sbyte)MathF.Round(row[c] * inverse);
+        }
+        GC.KeepAlive(this);
+        return new PackedMatrix(own, factors, Rows, Columns, Bias);
+    }
+
+    /// <summary>One row, widened.</summary>
+    /// <param name="row">Its index.</param>
+    /// <param name="numbers"><c>[columns]</c>, overwritten.</param>
+    public void Row(int row, Span<float> numbers)
+    {
+        var source = Values + (long)row * Columns * SizeOf(Format);
+        for (var c = 0; c < Columns; c++)
+            numbers[c] = Format switch
+            {
+                WeightFormat.Float32 => Float32Lanes.One(source + 4 * c),
+                WeightFormat.BFloat16 => BFloat16Lanes.One(source + 2 * c),
+                WeightFormat.Float16 => Float16Lanes.One(source + 2 * c),
+                _ => Int8Lanes.One(source + c) * Factors[row],
+            };
+        GC.KeepAlive(this);
+    }
+
+    private static int SizeOf(WeightFormat format) => format switch { WeightFormat.Float32 => 4, WeightFormat.Int8 => 1, _ => 2 };
+}

@@ -12,6 +12,7 @@ internal static class BenchCommand
     public static Command Create() => new("bench", "Repeatable measurements: each prints a table, or with --json a list of {case, metric, value, unit}.")
     {
         Ops(),
+        BenchDecodeCommand.Create(),
     };
 
     private static Command Ops()

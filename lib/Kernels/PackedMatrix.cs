@@ -20,7 +20,7 @@ public enum WeightFormat
 
 /// <summary>
 /// A weight matrix <c>[rows, columns]</c> in memory, row-major, as the matrix-vector kernel reads it. Either a view of memory that
-/// somebody else keeps, or 8-bit integers of its own: row r is <c>factor[r] * q[r, :]</c> with factor = max|row| / 127 (symmetric,
+/// somebody else keeps, or numbers of its own: bfloat16 (<see cref="Narrowed"/>) or 8-bit integers (<see cref="Quantise"/>), where row r is <c>factor[r] * q[r, :]</c> with factor = max|row| / 127 (symmetric,
 /// round half to even), so each weight is off by at most half a factor.
 /// </summary>
 public sealed unsafe class PackedMatrix
@@ -49,7 +49,14 @@ public sealed unsafe class PackedMatrix
         Bias = bias;
     }
 
-    /// <summary>Releases the integers.</summary>
+    private PackedMatrix(byte* own, PackedMatrix exact)
+    {
+        (Format, Rows, Columns) = (WeightFormat.BFloat16, exact.Rows, exact.Columns);
+        _own = Values = own;
+        Bias = exact.Bias;
+    }
+
+    /// <summary>Releases what the matrix owns.</summary>
     ~PackedMatrix() => NativeMemory.AlignedFree(_own);
 
     /// <summary>How the numbers are stored.</summary>
@@ -91,6 +98,23 @@ public sealed unsafe class PackedMatrix
         }
         GC.KeepAlive(this);
         return new PackedMatrix(own, factors, Rows, Columns, Bias);
+    }
+
+    /// <summary>
+    /// The same numbers in half the bytes where that loses nothing: float32 numbers that all are bfloat16 ones, as after loading a
+    /// bfloat16 checkpoint in float32. Products stay equal to the last bit. Otherwise the matrix itself.
+    /// </summary>
+    public PackedMatrix Narrowed()
+    {
+        if (Format != WeightFormat.Float32) return this;
+        var count = (long)Rows * Columns;
+        var wide = (uint*)Values;
+        for (long i = 0; i < count; i++)
+            if ((wide[i] & 0xFFFF) != 0) return this;
+        var own = (byte*)NativeMemory.AlignedAlloc((nuint)count * 2, 64);
+        for (long i = 0; i < count; i++) ((ushort*)own)[i] = (ushort)(wide[i] >> 16);
+        GC.KeepAlive(this);
+        return new PackedMatrix(own, this);
     }
 
     /// <summary>One row, widened.</summary>

@@ -27,11 +27,11 @@ public sealed class DecodeStep
     private readonly float[] cosines, sines;                                                    // [batch, pair]
 
     /// <summary>Prepares the buffers.</summary>
-    /// <param name="decoder">The model; float32, bfloat16 and float16 weights are read where they lie.</param>
-    /// <param name="precision">Whether to multiply with 8-bit copies of the matrices.</param>
+    /// <param name="decoder">The model; float32, bfloat16 and float16 weights are read as they are.</param>
+    /// <param name="precision">What to multiply with.</param>
     /// <param name="batch">Most sequences decoded together.</param>
     /// <exception cref="LabException">The batch is below 1.</exception>
-    public DecodeStep(Decoder decoder, DecodePrecision precision = DecodePrecision.AsLoaded, int batch = 1)
+    public DecodeStep(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless, int batch = 1)
     {
         if (batch < 1) throw new LabException($"--batch {batch}: give at least 1 sequence");
         (this.decoder, config, Batch) = (decoder, decoder.Config, batch);

@@ -8,8 +8,11 @@ namespace HeadKvLab.Models;
 /// <summary>What a decode step multiplies with.</summary>
 public enum DecodePrecision
 {
-    /// <summary>The type the decoder's weights have: bfloat16 ones are read as such and widened in registers.</summary>
+    /// <summary>The decoder's numbers where they lie in memory; bfloat16 ones are widened in registers. Weights that change later are seen.</summary>
     AsLoaded,
+
+    /// <summary>The decoder's numbers, copied to bfloat16 where they are such numbers widened: the same products to the last bit, half the bytes.</summary>
+    Lossless,
 
     /// <summary>8-bit integers with a factor per output, made once from the decoder's weights: a quarter of float32's bytes. Embedding and norms stay as loaded.</summary>
     Int8,
@@ -25,7 +28,7 @@ internal sealed class DecodeWeights
         var tied = decoder.Config.TieEmbeddings;
         Embedding = View(decoder.Model.embed_tokens.weight, null);
         var output = tied ? Embedding : View(decoder.Unembedding, null);
-        Unembedding = precision == DecodePrecision.Int8 ? output.Quantise() : output;
+        Unembedding = Packed(output);
         FinalNorm = Gains(decoder.Model.norm);
         Layers = [.. decoder.Model.layers.Select(layer => new Layer(
             Gains(layer.input_layernorm), Gains(layer.post_attention_layernorm),
@@ -33,11 +36,14 @@ internal sealed class DecodeWeights
             layer.self_attn.q_norm is { } q ? Gains(q) : null, layer.self_attn.k_norm is { } k ? Gains(k) : null,
             Of(layer.mlp.gate_proj), Of(layer.mlp.up_proj), Of(layer.mlp.down_proj)))];
 
-        PackedMatrix Of(Projection projection)
+        PackedMatrix Of(Projection projection) => Packed(View(projection.weight, projection.bias));
+
+        PackedMatrix Packed(PackedMatrix view) => precision switch
         {
-            var view = View(projection.weight, projection.bias);
-            return precision == DecodePrecision.Int8 ? view.Quantise() : view;
-        }
+            DecodePrecision.Int8 => view.Quantise(),
+            DecodePrecision.Lossless => view.Narrowed(),
+            _ => view,
+        };
     }
 
     internal PackedMatrix Embedding { get; }

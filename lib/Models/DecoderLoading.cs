@@ -11,13 +11,14 @@ public static class DecoderLoading
     /// <param name="folder">The model; it may be closed afterwards.</param>
     /// <param name="compute">Type to hold the matrices in and multiply in; null: the stored one (float32 for float16 on the CPU, which has no float16 products).</param>
     /// <param name="device">Where to put them; null: CPU.</param>
+    /// <param name="positions">Positions to allow instead of the config's, to time contexts that the model was not made for; null: the config's.</param>
     /// <exception cref="LabException">A weight is not finite, or a file can no longer be read.</exception>
-    public static Decoder LoadDecoder(this ModelFolder folder, ScalarType? compute = null, Device? device = null)
+    public static Decoder LoadDecoder(this ModelFolder folder, ScalarType? compute = null, Device? device = null, int? positions = null)
     {
         var onCpu = device is null || device.type == DeviceType.CPU;
         var stored = SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
         var type = compute ?? (stored == ScalarType.Float16 && onCpu ? ScalarType.Float32 : stored);
-        return new Decoder(folder.Config, Weight, type);
+        return new Decoder(positions is { } most ? folder.Config with { MaxPositions = most } : folder.Config, Weight, type);
 
         Parameter Weight(string name, long[] shape)
         {

@@ -46,9 +46,13 @@ public class DecodeStepTests
         using var narrow = Load(ScalarType.BFloat16);
         using var wide = Load(ScalarType.Float32);
         using RaggedCache first = Prompt(wide, 12), second = first.Clone();
-        DecodeStep a = new(narrow), b = new(wide);
-        Assert.Equal(b.Run(7, first).ToArray(), a.Run(7, second).ToArray());
+        using var third = first.Clone();
+        DecodeStep a = new(narrow), b = new(wide, DecodePrecision.AsLoaded), c = new(wide);
+        var expected = b.Run(7, first).ToArray();
+        Assert.Equal(expected, a.Run(7, second).ToArray());
+        Assert.Equal(expected, c.Run(7, third).ToArray());
         Assert.Equal(b.WeightBytes, 2 * a.WeightBytes);
+        Assert.Equal(a.WeightBytes, c.WeightBytes);
     }
 
     [Fact]
@@ -56,7 +60,7 @@ public class DecodeStepTests
     {
         var decoder = Repository.Model.Decoder;
         using RaggedCache first = Prompt(decoder, 60), second = first.Clone();
-        DecodeStep exact = new(decoder), narrow = new(decoder, DecodePrecision.Int8);
+        DecodeStep exact = new(decoder, DecodePrecision.AsLoaded), narrow = new(decoder, DecodePrecision.Int8);
         float[] expected = exact.Run(7, first).ToArray(), found = narrow.Run(7, second).ToArray();
         Assert.InRange(narrow.WeightBytes / (double)exact.WeightBytes, 0.25, 0.26);
         var error = Math.Sqrt(expected.Zip(found, (x, y) => (x - y) * (x - y)).Average());

@@ -26,7 +26,7 @@ public static class OperatorBenchmark
     public static IEnumerable<OperatorTime> Run(string? peerScript, int repetitions, string? only = null)
     {
         int threads = torch.get_num_threads();
-        using OperatorPeer? peer = peerScript is null ? null : OperatorPeer.Start(peerScript, threads);
+        using PythonPeer? peer = peerScript is null ? null : PythonPeer.Start(peerScript, threads);
         using var quiet = torch.no_grad();
         foreach ((string name, Action call) in OperatorCases.All())
         {
@@ -35,13 +35,13 @@ public static class OperatorBenchmark
             Time(call, 50);   // past the interpreter and the first tier of the compiler
             int calls = Math.Max(1, (int)(SliceSeconds / Math.Max(1e-7, Time(call, 3) * 1e-9)));
             Time(call, calls);
-            peer?.Time(name, calls);
+            peer?.Number($"{calls} {name}");
             var here = new double[repetitions];
             var there = new double[repetitions];
             for (int r = 0; r < repetitions; r++)
             {
                 here[r] = Time(call, calls);
-                if (peer is not null) there[r] = peer.Time(name, calls);
+                if (peer is not null) there[r] = peer.Number($"{calls} {name}");
             }
             yield return new OperatorTime(name, Median(here), peer is null ? null : Median(there));
         }
@@ -59,55 +59,5 @@ public static class OperatorBenchmark
         Array.Sort(values);
         int half = values.Length / 2;
         return values.Length % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-    }
-}
-
-/// <summary>A Python process that times one case at a time on demand and sleeps in between.</summary>
-public sealed class OperatorPeer : IDisposable
-{
-    private readonly Process process;
-
-    private OperatorPeer(Process process) => this.process = process;
-
-    /// <summary>Starts the peer; null when no Python here has torch.</summary>
-    public static OperatorPeer? Start(string script, int threads)
-    {
-        foreach (string python in (string[])["/usr/bin/python3", "python3"])
-        {
-            var start = new ProcessStartInfo(python, [script, threads.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-            // what the engine sets for itself (see NativeLoader), so that both sides run under the same allocator and thread settings
-            start.Environment["MALLOC_MMAP_MAX_"] = "0";
-            start.Environment["MALLOC_TRIM_THRESHOLD_"] = "2147483647";
-            start.Environment["OMP_WAIT_POLICY"] = "passive";
-            if (System.Runtime.Intrinsics.X86.Avx512BW.IsSupported) start.Environment["ATEN_CPU_CAPABILITY"] = "avx512";
-            try
-            {
-                var process = Process.Start(start)!;
-                if (process.StandardOutput.ReadLine() == "ready") return new OperatorPeer(process);
-                process.Dispose();
-            }
-            catch (System.ComponentModel.Win32Exception) { }
-        }
-        return null;
-    }
-
-    /// <summary>Nanoseconds a call.</summary>
-    /// <exception cref="LabException">The peer has no such case or died.</exception>
-    public double Time(string name, int calls)
-    {
-        process.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{calls} {name}"));
-        process.StandardInput.Flush();
-        string? line = process.StandardOutput.ReadLine();
-        return double.TryParse(line, NumberStyles.Float, CultureInfo.InvariantCulture, out double time)
-            ? time
-            : throw new LabException($"peer_ops.py, case '{name}': expected nanoseconds, got '{line ?? process.StandardError.ReadToEnd()}'; its cases must be those of OperatorCases");
-    }
-
-    /// <summary>Ends the process.</summary>
-    public void Dispose()
-    {
-        process.StandardInput.Close();
-        process.WaitForExit(2000);
-        process.Dispose();
     }
 }

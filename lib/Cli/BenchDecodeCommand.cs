@@ -1,0 +1,57 @@
+using System.CommandLine;
+using HeadKvLab.Models;
+using HeadKvLab.Profiling;
+using HeadKvLab.Profiling.Decode;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab bench decode</c>: one decoding step, beside Python's torch and over the context length.</summary>
+internal static class BenchDecodeCommand
+{
+    internal static Command Create()
+    {
+        var models = new Option<string[]>("--model") { Description = "Model folders, or config.json files for random weights.", AllowMultipleArgumentsPerToken = true };
+        models.DefaultValueFactory = _ => [Repository.Find("data/models/world-4m") ?? "", Repository.Find("data/configs/llama-75m.json") ?? ""];
+        var lengths = new Option<string>("--lengths") { Description = "Cache lengths timed beside the peer.", DefaultValueFactory = _ => "128,1024,8000,32000" };
+        var contexts = new Option<string>("--contexts") { Description = "Context lengths timed with the full and the compressed cache.", DefaultValueFactory = _ => "1024,4096,16384,32768" };
+        var kvSize = new Option<int>("--kv-size") { Description = "Mean entries per KV head of the compressed cache.", DefaultValueFactory = _ => 128 };
+        var repetitions = new Option<int>("--repetitions") { Description = "Alternated repetitions; medians are reported.", DefaultValueFactory = _ => 7 };
+        var peer = new Option<string?>("--peer") { Description = "The peer's script; by default tests/benchmarks/peer_decode.py of this repository.", DefaultValueFactory = _ => Repository.Find("tests/benchmarks/peer_decode.py") };
+        var json = new Option<bool>("--json") { Description = "Print a list of {\"case\", \"metric\", \"value\", \"unit\"}." };
+        var command = new Command("decode", """
+            Time of one decoding step. First beside the same weights in Python's torch, on the same threads and with the same tokens,
+            in alternation (without a Python that has torch only this side is timed); then over the context length, with the full cache
+            and with a compressed one whose heads keep unequal numbers of entries. Caches are filled with random numbers, so that
+            no long prompt need be computed; contexts beyond the model's are timed all the same.
+
+            Example:  lab bench decode --json > decode.json
+            Example:  lab bench decode --model data/configs/llama-3.2-1b.json --lengths 1024 --repetitions 5
+            """) { models, lengths, contexts, kvSize, repetitions, peer, json };
+        command.SetAction(parse => MeasurementTable.Print(
+            parse.GetRequiredValue(models).SelectMany(model => Measure(model,
+                Numbers("--lengths", parse.GetRequiredValue(lengths)), Numbers("--contexts", parse.GetRequiredValue(contexts)),
+                parse.GetValue(kvSize), parse.GetValue(repetitions), parse.GetValue(peer))),
+            parse.GetValue(json)));
+        return command;
+    }
+
+    private static IEnumerable<Measurement> Measure(string path, int[] lengths, int[] contexts, int kvSize, int repetitions, string? script)
+    {
+        var positions = lengths.Concat(contexts).Max() + 1024;
+        using var timed = TimedModel.Open(path, positions);
+        var bench = new DecodeBenchmark(timed.Name, timed.Decoder, repetitions);
+        using (var peer = script is null ? null : PythonPeer.Start(script, get_num_threads(), timed.Folder()))
+            foreach (var figure in bench.BesidePeer(lengths, peer)) yield return figure;
+        foreach (var figure in bench.OverContext(contexts, kvSize)) yield return figure;
+    }
+
+    /// <summary>Whole numbers above 0, separated by commas.</summary>
+    internal static int[] Numbers(string option, string list)
+    {
+        var words = list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (words.Length == 0) throw new LabException($"{option} '{list}': give at least one number");
+        return [.. words.Select(word => int.TryParse(word, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0
+            ? n : throw new LabException($"{option} '{word}': give whole numbers of 1 and more, separated by commas"))];
+    }
+}

@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using HeadKvLab.Cache;
+using HeadKvLab.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Profiling.Decode;
+
+/// <summary>
+/// Time of one decoding step: beside the same model in Python's torch, and over the context length with the full cache and with a
+/// compressed one. Rivals alternate in one run; figures are medians.
+/// </summary>
+public sealed class DecodeBenchmark
+{
+    private const int FewSteps = 8, ManySteps = 400;
+    private const double SliceSeconds = 0.15;
+
+    /// <summary>How the peer multiplies a matrix with one row: as torch.nn.Linear does, and the fastest way there is.</summary>
+    private static readonly string[] Products = ["linear", "mv"];
+
+    private readonly Decoder _decoder;
+    private readonly DecodeStep _step;
+    private readonly string _name;
+    private readonly int _repetitions;
+
+    /// <summary>Prepares a model.</summary>
+    /// <param name="name">Its name in the figures.</param>
+    /// <param name="decoder">The model; its positions must reach the longest cache.</param>
+    /// <param name="repetitions">Alternated repetitions; medians are reported.</param>
+    public DecodeBenchmark(string name, Decoder decoder, int repetitions)
+    {
+        if (repetitions < 1) throw new LabException($"--repetitions {repetitions}: give at least 1");
+        (_name, _decoder, _repetitions, _step) = (name, decoder, repetitions, new DecodeStep(decoder));
+    }
+
+    private ModelConfig Config => _decoder.Config;
+
+    /// <summary>Times the full cache here and in the peer.</summary>
+    /// <param name="lengths">Entries the cache holds before the first step.</param>
+    /// <param name="peer">A peer_decode.py that loaded the same model; null to time this side alone.</param>
+    public IEnumerable<Measurement> BesidePeer(IReadOnlyList<int> lengths, PythonPeer? peer)
+    {
+        if (peer is not null) yield return new(_name, "greedy tokens equal to the peer's, of 24", SameTokens(peer), "tokens");
+        foreach (var length in lengths)
+        {
+            var name = $"{_name}, {length:N0} entries";
+            using var cache = FilledCache.Full(Config, length, ManySteps);
+            var steps = StepsWorthTiming(cache);
+            var here = new double[_repetitions];
+            var there = Array.ConvertAll(Products, _ => new double[_repetitions]);
+            if (peer is not null) PeerMilliseconds(peer, Products[0], length, FewSteps);
+            var allocated = 0L;
+            for (var r = 0; r < _repetitions; r++)
+            {
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                here[r] = Milliseconds(cache, steps);
+                allocated = Math.Max(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+                for (var p = 0; p < Products.Length && peer is not null; p++) there[p][r] = PeerMilliseconds(peer, Products[p], length, Math.Max(FewSteps, steps / 4));
+            }
+            yield return new(name, "time per token", Median(here), "ms");
+            yield return new(name, "managed bytes allocated per token", allocated / (double)steps, "B");
+            if (peer is null) continue;
+            for (var p = 0; p < Products.Length; p++)
+            {
+                yield return new(name, $"time per token, python3-torch by {Products[p]}", Median(there[p]), "ms");
+                yield return new(name, $"python3-torch by {Products[p]} / here", Median(there[p]) / Median(here), "1");
+            }
+        }
+    }
+
+    private static double PeerMilliseconds(PythonPeer peer, string product, int length, int steps)
+    {
+        peer.Ask($"use {product}");
+        return peer.Number($"decode {length} {steps}") / 1e6;
+    }
+
+    /// <summary>Times a compressed cache and the full one over the context length.</summary>
+    /// <param name="contexts">Context lengths, ascending.</param>
+    /// <param name="kvSize">Mean entries per KV head of the compressed cache.</param>
+    public IEnumerable<Measurement> OverContext(IReadOnlyList<int> contexts, int kvSize)
+    {
+        var full = contexts.Select(n => FilledCache.Full(Config, n, ManySteps)).ToArray();
+        var small = contexts.Select(n => FilledCache.Ragged(Config, n, Math.Min(n, kvSize), ManySteps)).ToArray();
+        var caches = full.Concat(small).ToArray();
+        try
+        {
+            var steps = Array.ConvertAll(caches, StepsWorthTiming);
+            var times = Array.ConvertAll(caches, _ => new double[_repetitions]);
+            for (var r = 0; r < _repetitions; r++)
+                for (var c = 0; c < caches.Length; c++) times[c][r] = Milliseconds(caches[c], steps[c]);
+            var medians = Array.ConvertAll(times, Median);
+            for (var i = 0; i < contexts.Count; i++)
+            {
+                var name = $"{_name}, context {contexts[i]:N0}";
+                var (whole, kept) = (medians[i], medians[contexts.Count + i]);
+                yield return new(name, "full cache, time per token", whole, "ms");
+                yield return new(name, $"KV size {kvSize}, time per token", kept, "ms");
+                yield return new(name, $"KV size {kvSize}, time over that at {contexts[0]:N0}", kept / medians[contexts.Count], "1");
+                yield return new(name, "full / compressed, time", whole / kept, "1");
+                yield return new(name, "full / compressed, bytes moved", (double)Moved(full[i]) / Moved(small[i]), "1");
+                yield return new(name, "full cache, bytes moved per second", Moved(full[i]) / whole / 1e6, "GB/s");
+            }
+        }
+        finally
+        {
+            foreach (var cache in caches) cache.Dispose();
+        }
+    }
+
+    /// <summary>Bytes that one step reads: weights and entries.</summary>
+    private long Moved(RaggedCache cache) => _step.WeightBytes + cache.RealisedBytes;
+
+    private int SameTokens(PythonPeer peer)
+    {
+        const int count = 24;
+        int[] prompt = [.. Enumerable.Range(0, 8).Select(i => (i * 37 + 5) % Config.VocabSize)];
+        using var cache = new RaggedCache(new CacheShape(Config.Layers, Config.KvHeads, Config.HeadDim));
+        float[] logits = [];
+        foreach (var id in prompt) logits = _step.Run(id, cache).ToArray();
+        var ours = Generation.Run(_step, cache, logits, count, [], Generation.Greedy);
+        var theirs = peer.Ask($"greedy {count} {string.Join(' ', prompt)}").Split(' ').Select(int.Parse).ToArray();
+        return ours.Zip(theirs).TakeWhile(pair => pair.First == pair.Second).Count();
+    }
+
+    private int StepsWorthTiming(RaggedCache cache)
+    {
+        Milliseconds(cache, FewSteps);
+        Milliseconds(cache, 32);      // past the first tier of the compiler
+        return Math.Clamp((int)(SliceSeconds * 1e3 / Milliseconds(cache, FewSteps)), FewSteps, ManySteps);
+    }
+
+    /// <summary>Milliseconds a step of some steps, which are taken back afterwards.</summary>
+    private double Milliseconds(RaggedCache cache, int steps)
+    {
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < steps; i++) _step.Run(i % 100, cache);
+        var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds / steps;
+        for (var i = 0; i < steps; i++) cache.DropLast();
+        return time;
+    }
+
+    private static double Median(double[] values)
+    {
+        double[] sorted = [.. values.Order()];
+        var half = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    }
+}

@@ -23,7 +23,7 @@ internal static class BenchDecodeCommand
             Time of one decoding step. First beside the same weights in Python's torch, on the same threads and with the same tokens,
             in alternation (without a Python that has torch only this side is timed); then over the context length, with the full cache
             and with a compressed one whose heads keep unequal numbers of entries. Caches are filled with random numbers, so that
-            no long prompt need be computed; contexts beyond the model's are timed all the same.
+            no long prompt need be computed; contexts beyond the model's are timed all the same. Last, the rate under a competing load.
 
             Example:  lab bench decode --json > decode.json
             Example:  lab bench decode --model data/configs/llama-3.2-1b.json --lengths 1024 --repetitions 5
@@ -44,6 +44,7 @@ internal static class BenchDecodeCommand
         using (var peer = script is null ? null : PythonPeer.Start(script, get_num_threads(), timed.Folder()))
             foreach (var figure in bench.BesidePeer(lengths, peer)) yield return figure;
         foreach (var figure in bench.OverContext(contexts, kvSize)) yield return figure;
+        foreach (var figure in bench.UnderLoad(lengths[^1])) yield return figure;
     }
 
     /// <summary>Whole numbers above 0, separated by commas.</summary>

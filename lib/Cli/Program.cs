@@ -20,6 +20,7 @@ public static class Program
         root.Add(MethodsCommand.Create());
         root.Add(ModelCommand.Create());
         root.Add(PlanCommand.Create());
+        root.Add(ProfileCommand.Create());
         root.Add(SelectCommand.Create());
         root.Add(SummaryCommand.Create());
         root.Add(TokensCommand.Create());
@@ -33,6 +34,11 @@ public static class Program
         {
             Console.Error.WriteLine(e.Message);
             return 2;
+        }
+        catch (Exception e) when (MemoryShortage.Describe(e) is { } shortage)
+        {
+            Console.Error.WriteLine(shortage);
+            return 1;
         }
     }
 }

@@ -10,7 +10,7 @@ internal sealed unsafe class WorkerTeam
     private const int Closed = 0, Open = 1, Joined = 2;
 
     private readonly Helper[] _helpers;
-    private int _busy;
+    private int _busy, _threads;
     private delegate*<void*, int, void> _work;
     private void* _context;
     private int _parts, _next;
@@ -20,12 +20,20 @@ internal sealed unsafe class WorkerTeam
     public WorkerTeam(int threads)
     {
         if (threads < 1) throw new LabException($"{threads} kernel threads: give 1 or more");
+        _threads = threads;
         _helpers = new Helper[threads - 1];
         for (var h = 0; h < _helpers.Length; h++) _helpers[h] = new Helper(this);
     }
 
-    /// <summary>The team of the decode kernel: one thread for each processor, eight at most.</summary>
-    public static WorkerTeam Shared { get; } = new(Math.Clamp(Environment.ProcessorCount, 1, 8));
+    /// <summary>The team of the decode kernel: one thread for each processor.</summary>
+    public static WorkerTeam Shared { get; } = new(Environment.ProcessorCount);
+
+    /// <summary>Threads that work on a job, the caller included: at most those the team was created with.</summary>
+    public int Threads
+    {
+        get => _threads;
+        set => _threads = Math.Clamp(value, 1, _helpers.Length + 1);
+    }
 
     /// <summary>Calls <paramref name="work"/> for every part, each once, on some thread of the team.</summary>
     /// <param name="work">Must not throw.</param>
@@ -33,7 +41,7 @@ internal sealed unsafe class WorkerTeam
     /// <param name="parts">Number of parts.</param>
     public void Run(delegate*<void*, int, void> work, void* context, int parts)
     {
-        if (_helpers.Length == 0 || parts < 2 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        if (_threads == 1 || parts < 2 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
             for (var part = 0; part < parts; part++) work(context, part);
             return;
@@ -42,7 +50,7 @@ internal sealed unsafe class WorkerTeam
         _context = context;
         _parts = parts;
         Volatile.Write(ref _next, 0);
-        var invited = Math.Min(_helpers.Length, parts - 1);
+        var invited = Math.Min(_threads, parts) - 1;
         for (var h = 0; h < invited; h++) _helpers[h].Invite();
         Work();
         for (var h = 0; h < invited; h++) _helpers[h].Dismiss();

@@ -1,16 +1,17 @@
+using HeadKvLab.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Models;
 
 /// <summary>
-/// Causal attention of a prompt, in blocks of query rows, so that memory grows with the prompt and not with its square.
-/// The queries of a group are stacked as rows against their one KV head: keys and values are never repeated.
-/// Autograd passes through it, so training and prefill share it.
+/// Causal attention of a prompt in memory that grows with the prompt and not with its square: by the lab's own kernel where it applies, else
+/// in blocks of query rows through tensors, which autograd can follow. Keys and values are never repeated: the queries of a group
+/// share their one KV head.
 /// </summary>
 internal static class PromptAttention
 {
-    /// <summary>Query positions a block holds; larger blocks gain no speed and cost memory.</summary>
+    /// <summary>Query positions a block of tensors holds; larger blocks gain no speed and cost memory.</summary>
     internal const int BlockRows = 256;
 
     /// <summary>Softmax(q·kᵀ·scale, causal)·v.</summary>
@@ -20,7 +21,37 @@ internal static class PromptAttention
     /// <param name="scale">Factor of the logits.</param>
     /// <param name="slidingWindow">Positions a query sees, itself included; null: all before it.</param>
     /// <returns><c>[batch, queryHead, token, dim]</c>.</returns>
-    internal static Tensor Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    internal static Tensor Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow) =>
+        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow) : ByTensors(q, k, v, scale, slidingWindow);
+
+    /// <summary>The kernel reads one prompt in float32 on the CPU, and leaves no trace for autograd.</summary>
+    private static bool Suits(Tensor x) =>
+        x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && x.shape[0] == 1 && BlockwiseAttention.Supports((int)x.shape[3]) && !(is_grad_enabled() && x.requires_grad);
+
+    private static Tensor ByKernel(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    {
+        var (queryHeads, tokens, dim) = (q.shape[1], q.shape[2], q.shape[3]);
+        var mixed = empty(1, tokens, queryHeads, dim).transpose(1, 2);   // heads beside each other, as the output projection wants them
+        using var scope = NewDisposeScope();
+        Tensor[] parts = [.. ((Tensor[])[q, k, v]).Select(x => x.stride()[3] == 1 ? x : x.contiguous())];
+        BlockwiseAttention.Run(new BlockwiseAttention.Prompt
+        {
+            Queries = MemoryOf(parts[0]), Keys = MemoryOf(parts[1]), Values = MemoryOf(parts[2]), Output = MemoryOf(mixed),
+            QueryHeads = (int)queryHeads, KvHeads = (int)k.shape[1], Tokens = (int)tokens, Positions = (int)k.shape[2], Dim = (int)dim,
+            Scale = scale, Window = slidingWindow ?? int.MaxValue,
+        });
+        foreach (var part in parts) GC.KeepAlive(part);
+        return mixed;
+    }
+
+    private static unsafe HeadMemory MemoryOf(Tensor x)
+    {
+        var strides = x.stride();
+        return new((float*)TensorMemory.Address(x[0].select(0, 0).select(0, 0)), strides[1], strides[2]);
+    }
+
+    /// <summary>The same in tensors.</summary>
+    internal static Tensor ByTensors(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
     {
         var (batch, queryHeads, tokens, dim) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3]);
         var (kvHeads, positions) = (k.shape[1], k.shape[2]);
@@ -33,6 +64,7 @@ internal static class PromptAttention
         var blocks = new List<Tensor>();
         for (long row = 0; row < tokens; row += BlockRows)
         {
+            using var scope = NewDisposeScope();
             var rows = Math.Min(BlockRows, tokens - row);
             var end = before + row + rows;                                            // first position no row of the block sees
             var first = slidingWindow is { } w ? Math.Max(0, before + row - w + 1) : 0;
@@ -40,7 +72,7 @@ internal static class PromptAttention
             var logits = block.bmm(keys.narrow(2, first, end - first)).view(batch * kvHeads, group, rows, end - first);
             logits = Mask(logits, before + row - first, slidingWindow);
             var weights = logits.softmax(-1).view(batch * kvHeads, group * rows, end - first);
-            blocks.Add(weights.bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim));
+            blocks.Add(weights.bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim).MoveToOuterDisposeScope());
         }
         return blocks.Count == 1 ? blocks[0] : cat(blocks, 2);
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -105,6 +106,26 @@ public sealed class DecodeBenchmark
         {
             foreach (var cache in caches) cache.Dispose();
         }
+    }
+
+    /// <summary>Times decoding alone and beside threads that keep every core busy. With twice as many threads as cores half the rate is fair; kernels that spin and wait lose far more.</summary>
+    /// <param name="length">Entries the cache holds.</param>
+    public IEnumerable<Measurement> UnderLoad(int length)
+    {
+        using var cache = FilledCache.Full(Config, length, ManySteps);
+        var steps = StepsWorthTiming(cache);
+        var (alone, beside) = (new double[_repetitions], new double[_repetitions]);
+        for (var r = 0; r < _repetitions; r++)
+        {
+            alone[r] = Milliseconds(cache, steps);
+            var busy = true;
+            var rivals = Enumerable.Range(0, KernelThreads.Count).Select(_ => new Thread(() => { while (Volatile.Read(ref busy)) Thread.SpinWait(1000); })).ToArray();
+            foreach (var rival in rivals) rival.Start();
+            beside[r] = Milliseconds(cache, steps);
+            Volatile.Write(ref busy, false);
+            foreach (var rival in rivals) rival.Join();
+        }
+        yield return new($"{_name}, {length:N0} entries", $"rate beside {KernelThreads.Count} busy threads over the rate alone", Median(alone) / Median(beside), "1");
     }
 
     /// <summary>Bytes that one step reads: weights and entries.</summary>

@@ -63,8 +63,10 @@ public static partial class EngineProbe
         return 2.0 * n * n * n / BestSeconds(6, () => a.mm(b).Dispose()) * 1e-9;
     }
 
-    private static double Streaming()
+    /// <summary>GB/s (10^9) of summing 256 MB on all threads, the best of five.</summary>
+    internal static double Streaming()
     {
+        using var scope = NewDisposeScope();
         Tensor data = ones(64 << 20);
         return 4.0 * (64 << 20) / BestSeconds(5, () => data.sum().Dispose()) * 1e-9;
     }

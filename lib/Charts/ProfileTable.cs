@@ -1,0 +1,40 @@
+using HeadKvLab.Profiling.Runs;
+using Microsoft.Data.Analysis;
+
+namespace HeadKvLab.Charts;
+
+/// <summary>A profile as a table to read, and as the points of <see cref="ContextCosts"/>.</summary>
+public static class ProfileTable
+{
+    /// <summary>Times with their ranges, memory, and how near decoding comes to the memory's speed.</summary>
+    /// <param name="profile">Cases summed up.</param>
+    /// <param name="caption">What the table shows.</param>
+    /// <exception cref="ArgumentException">There are none.</exception>
+    public static ResultTable Of(IReadOnlyList<ProfileSummary> profile, string caption = "")
+    {
+        if (profile.Count == 0) throw new ArgumentException("there is nothing measured to show", nameof(profile));
+        var frame = new DataFrame(
+            new StringDataFrameColumn("method", profile.Select(p => p.Method)), Count("kvSize", p => p.KvSize), Count("context", p => p.Context), Count("generated", p => p.Generated),
+            Column("prefill", p => p.Prefill.Median), Column("prefillLow", p => p.Prefill.Low), Column("prefillHigh", p => p.Prefill.High), Column("overFull", p => p.PrefillOverFull),
+            Column("first", p => p.FirstToken.Median),
+            Column("decode", p => p.Decode.Median), Column("decodeLow", p => p.Decode.Low), Column("decodeHigh", p => p.Decode.High), Column("rate", p => p.TokensPerSecond),
+            Column("cache", p => p.CacheBytes / 1e6), Column("peak", p => p.PeakBytes == 0 ? double.NaN : (p.PeakBytes - p.IdleBytes) / 1e6),
+            Column("moved", p => p.Gigabytes), Column("share", p => p.StreamingShare));
+        return new ResultTable(frame, caption).Heading("kvSize", "KV size")
+            .Interval("prefill", "prefillLow", "prefillHigh", 0, "prefill, ms").Number("overFull", 2, "prefill / full").Number("first", 0, "first token, ms")
+            .Interval("decode", "decodeLow", "decodeHigh", 3, "ms per token").Number("rate", 0, "tokens/s")
+            .Number("cache", 1, "cache, MB").Number("peak", 0, "peak above idle, MB").Number("moved", 1, "GB/s moved").Percent("share", "of streaming");
+
+        DoubleDataFrameColumn Column(string name, Func<ProfileSummary, double> value) => new(name, profile.Select(value));
+        Int32DataFrameColumn Count(string name, Func<ProfileSummary, int> value) => new(name, profile.Select(value));
+    }
+
+    /// <summary>The points of the chart of costs over the context length: a line for each method and KV size, whiskers the range over rounds.</summary>
+    /// <param name="profile">Cases summed up; of each case the longest answer is drawn.</param>
+    public static IReadOnlyList<ContextCost> Points(IReadOnlyList<ProfileSummary> profile)
+    {
+        var longest = profile.Count == 0 ? 0 : profile.Max(p => p.Generated);
+        return [.. profile.Where(p => p.Generated == longest).Select(p => new ContextCost(
+            p.KvSize == p.Context ? p.Method : $"{p.Method} {p.KvSize}", p.Context, p.Decode.Median, p.Decode.Low, p.Decode.High, p.CacheBytes))];
+    }
+}

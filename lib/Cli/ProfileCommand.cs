@@ -1,0 +1,91 @@
+using System.CommandLine;
+using HeadKvLab.Charts;
+using HeadKvLab.Eviction;
+using HeadKvLab.Heads;
+using HeadKvLab.Kernels;
+using HeadKvLab.Profiling.Decode;
+using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Runs;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab profile</c>: time and memory of methods over context lengths.</summary>
+internal static class ProfileCommand
+{
+    internal static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "Model folder, or a config.json for random weights (time and memory depend on sizes alone).", DefaultValueFactory = _ => Repository.Find("data/models/world-4m") ?? "data/models/world-4m" };
+        var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`.", DefaultValueFactory = _ => "FullKV,SnapKV,HeadKV-R2" };
+        var contexts = new Option<string>("--contexts") { Description = "Prompt lengths in tokens; beyond the model's own positions too.", DefaultValueFactory = _ => "1024,2048,4096,8192" };
+        var sizes = new Option<string>("--kv-sizes") { Description = "Mean entries per KV head, window included.", DefaultValueFactory = _ => "128" };
+        var generate = new Option<string>("--generate") { Description = "Answer lengths in tokens; one run tells the time at each.", DefaultValueFactory = _ => "64" };
+        var repetitions = new Option<int>("--repetitions") { Description = "Timed rounds, each of which runs every case once.", DefaultValueFactory = _ => 5 };
+        var window = new Option<int>("--window") { Description = "Observation window.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
+        var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
+        storage.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        var scores = new Option<string?>("--scores") { Description = "Head-score file for the methods that need one; by default those in the model's heads folder." };
+        var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
+        var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
+        var csv = new Option<bool>("--csv") { Description = "Print comma-separated values instead of a table." };
+        var type = ComputeOptions.Type();
+        var command = new Command("profile", """
+            Measures prefill, time to first token, time per decoded token, cache bytes and peak resident memory of methods over context
+            lengths, with random prompts. Each case runs once untimed; then rounds follow in which every case runs once, and medians and ranges
+            are reported. The timed runs must give the tokens of the untimed one. Decoding's GB/s are compared with what the machine
+            streams from memory, measured in the same rounds. Ctrl-C ends it after the run in hand; what was measured is reported and kept.
+
+            Example:  lab profile --contexts 2048,8192 --methods FullKV,SnapKV,HeadKV-R2 --out results/profile
+            Example:  lab profile --model data/configs/llama-75m.json --contexts 32768 --methods FullKV,SnapKV --repetitions 3
+            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type };
+        command.SetAction((parse, stop) => Task.FromResult(Run(
+            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
+            chosen => new ProfilePlan(chosen, BenchDecodeCommand.Numbers("--contexts", parse.GetRequiredValue(contexts)))
+            {
+                KvSizes = BenchDecodeCommand.Numbers("--kv-sizes", parse.GetRequiredValue(sizes)),
+                Generate = BenchDecodeCommand.Numbers("--generate", parse.GetRequiredValue(generate)),
+                Repetitions = parse.GetValue(repetitions),
+                Window = parse.GetValue(window),
+                Discipline = Budget.ParseDiscipline(parse.GetRequiredValue(discipline)),
+                Storage = ComputeOptions.Parse(parse.GetRequiredValue(storage))!.Value,
+            },
+            parse.GetValue(output), parse.GetValue(csv), stop)));
+        return command;
+    }
+
+    private static int Run(string path, ScalarType type, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
+    {
+        if (threads is { } count) KernelThreads.Count = count;
+        set_num_threads(KernelThreads.Count);
+        var plan = planOf([]);
+        using var timed = TimedModel.Open(path, plan.Contexts.Max() + plan.Generate.Max(), type);
+        var importances = scores is not null
+            ? HeadImportances.Same(HeadScoreFile.Read(scores, timed.Decoder.Config.Layers, timed.Decoder.Config.QueryHeads).Means())
+            : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
+        string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
+        var profiler = new Profiler(timed.Decoder, plan);
+        var engine = EngineProbe.Run();
+        using var folder = output is null ? null : ProfileFolder.Create(output, timed.Name, engine);
+        var runs = new List<TimedRun>();
+        foreach (var run in profiler.Run((what, done, all) => Tell($"{done} of {all} runs done, now {what}"), stop))
+        {
+            runs.Add(run);
+            folder?.Add(run);
+        }
+        Tell("");
+        var summary = ProfileSummary.Of(runs);
+        folder?.Write(summary);
+        if (summary.Count > 0) Console.WriteLine(csv ? ProfileFolder.Csv(summary).TrimEnd() : ProfileTable.Of(summary).ToString());
+        if (!csv) Console.WriteLine(FormattableString.Invariant($"{timed.Name}, {engine.Processor}, {KernelThreads.Count} threads, load average {runs.Select(r => r.LoadAverage).DefaultIfEmpty().Max():F1} at most; brackets: smallest and largest of {(summary.Count > 0 ? summary[0].Rounds : 0)} rounds"));
+        if (!stop.IsCancellationRequested) return 0;
+        Console.Error.WriteLine($"interrupted after {runs.Count} of {profiler.Runs} runs{(output is null ? "" : $"; they are kept in {output}")}");
+        return 130;
+    }
+
+    private static void Tell(string progress)
+    {
+        if (!Console.IsErrorRedirected) Console.Error.Write($"\r\u001b[K{progress}");
+    }
+}

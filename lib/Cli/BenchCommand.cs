@@ -13,6 +13,9 @@ internal static class BenchCommand
     {
         Ops(),
         BenchDecodeCommand.Create(),
+        BenchHeartCommands.Ragged(),
+        BenchHeartCommands.Select(),
+        BenchHeartCommands.Allocate(),
     };
 
     private static Command Ops()

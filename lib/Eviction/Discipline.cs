@@ -41,30 +41,31 @@ public static class Discipline
         RoundByLargestRemainder(level, candidates, total, entries);
     }
 
-    /// <summary>Hands out <paramref name="surplus"/>; each round either spends it or fills at least one head.</summary>
+    /// <summary>Hands out <paramref name="surplus"/>; each round either spends it or fills at least one head, and only heads with room are looked at again.</summary>
     private static void Pour(Span<double> level, ReadOnlySpan<double> claims, int candidates, double surplus)
     {
-        while (surplus > 1e-6)
+        Span<int> open = new int[level.Length];
+        var count = 0;
+        for (var h = 0; h < level.Length; h++)
+            if (level[h] < candidates) open[count++] = h;
+        while (surplus > 1e-6 && count > 0)
         {
             double claimed = 0;
-            var open = 0;
-            for (var h = 0; h < level.Length; h++)
+            foreach (var h in open[..count]) claimed += claims[h];
+            var (perClaim, perHead) = claimed > 0 ? (surplus / claimed, 0.0) : (0.0, surplus / count);
+            var (spilled, still) = (0.0, 0);
+            foreach (var h in open[..count])
             {
-                if (level[h] >= candidates) continue;
-                open++;
-                claimed += claims[h];
-            }
-            if (open == 0) return;
-            double spilled = 0;
-            for (var h = 0; h < level.Length; h++)
-            {
-                if (level[h] >= candidates) continue;
-                level[h] += claimed > 0 ? surplus * claims[h] / claimed : surplus / open;
-                if (level[h] <= candidates) continue;
+                level[h] += claims[h] * perClaim + perHead;
+                if (level[h] < candidates)
+                {
+                    open[still++] = h;
+                    continue;
+                }
                 spilled += level[h] - candidates;
                 level[h] = candidates;
             }
-            surplus = spilled;
+            (surplus, count) = (spilled, still);
         }
     }
 

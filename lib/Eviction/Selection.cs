@@ -17,6 +17,7 @@ public static class Selection
     /// <param name="count">Positions to choose; all of them when it is not less than the number of scores.</param>
     /// <param name="chosen">Where they go.</param>
     /// <returns>How many were chosen: <c>min(count, scores.Length)</c>.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Best(ReadOnlySpan<float> scores, int count, Span<int> chosen)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -40,6 +41,7 @@ public static class Selection
     }
 
     /// <summary>The score of the last position kept, as an ordered key, and how many positions with that very score are not kept.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (uint Threshold, int EqualSkipped) Threshold(ReadOnlySpan<float> scores, int count)
     {
         Span<int> buckets = stackalloc int[1 << BucketBits];

@@ -40,7 +40,9 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
                 for (var g = 0; g < group; g++) Add(head.Output + g * dim, entry, weights[g * Block + j], dim);
             }
         }
-        for (var g = 0; g < group; g++) Scale(new Span<float>(head.Output + g * dim, dim), 1 / sum[g]);
+        for (var g = 0; g < group; g++)
+            if (head.Max is null) Scale(new Span<float>(head.Output + g * dim, dim), 1 / sum[g]);
+            else (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
     }
 
     /// <summary>Turns logits into exp(logit - max); when the maximum rises, what was summed before shrinks accordingly.</summary>

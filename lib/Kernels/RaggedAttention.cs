@@ -5,12 +5,16 @@ namespace HeadKvLab.Kernels;
 /// <summary>
 /// Attention of one token over heads of different lengths, in one pass over the entries: blocks of 64, online softmax, and the
 /// query heads that share a KV head together, so that its entries are read and widened once. Reads exactly the stored bytes,
-/// allocates nothing. Sixteen lanes where the machine has them, the portable vector width elsewhere.
+/// allocates nothing. Sixteen lanes where the machine has them, the portable vector width elsewhere. Long heads are cut into
+/// segments, the same ones whoever computes them, so that results do not depend on the number of threads.
 /// </summary>
 public static unsafe class RaggedAttention
 {
     /// <summary>Most query heads that may share a KV head.</summary>
     public const int LargestGroup = 64;
+
+    /// <summary>Bytes of keys and values above which waking another thread pays: some 100 microseconds of one core's work.</summary>
+    private const long WorkWorthSharing = 1 << 20;
 
     /// <summary>out[h] = sum_j softmax_j(scale q[h] k[j] + bias) v[j] over the entries of the KV head of h.</summary>
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>; query head h reads KV head h / group.</param>
@@ -22,16 +26,28 @@ public static unsafe class RaggedAttention
     public static void Decode(ReadOnlySpan<float> queries, in RaggedHeads heads, Span<float> output, float scale)
     {
         var group = Check(queries, heads, output);
-        fixed (float* q = queries, o = output)
-            for (var h = 0; h < heads.Counts.Length; h++)
+        fixed (float* q = queries, o = output, bias = heads.FirstBias)
+        fixed (int* counts = heads.Counts)
+        fixed (long* offsets = heads.Offsets)
+        {
+            var job = new DecodeJob
             {
-                var size = heads.Element.Size();
-                var start = heads.Offsets[h] * heads.Dim * size;
-                var head = new HeadTask(
-                    (byte*)heads.Keys + start, (byte*)heads.Values + start, heads.Counts[h], heads.Dim, group,
-                    q + h * group * heads.Dim, o + h * group * heads.Dim, scale, heads.FirstBias.IsEmpty ? 0 : heads.FirstBias[h]);
-                Run(head, heads.Element);
-            }
+                Heads = heads.Counts.Length, Group = group, Dim = heads.Dim, Element = heads.Element, Scale = scale,
+                Keys = (byte*)heads.Keys, Values = (byte*)heads.Values, Counts = counts, Offsets = offsets, FirstBias = bias,
+                Queries = q, Output = o,
+            };
+            job.Cut();
+            if (job.Bytes >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, &job, job.Parts);
+            else
+                for (var part = 0; part < job.Parts; part++) RunPart(&job, part);
+            job.Merge();
+        }
+    }
+
+    private static void RunPart(void* job, int part)
+    {
+        var decode = (DecodeJob*)job;
+        Run(decode->Task(part), decode->Element);
     }
 
     private static void Run(in HeadTask head, Element element)
@@ -66,19 +82,4 @@ public static unsafe class RaggedAttention
             throw new InvalidOperationException($"KV head {empty} holds no entries: every head must keep at least one before it can attend");
         return group;
     }
-}
-
-/// <summary>One KV head's share of a decode step.</summary>
-internal readonly unsafe struct HeadTask(
-    byte* keys, byte* values, int count, int dim, int group, float* queries, float* output, float scale, float firstBias)
-{
-    public readonly byte* Keys = keys;       // [entry, dim]
-    public readonly byte* Values = values;   // [entry, dim]
-    public readonly int Count = count;
-    public readonly int Dim = dim;
-    public readonly int Group = group;
-    public readonly float* Queries = queries; // [group, dim]
-    public readonly float* Output = output;   // [group, dim]
-    public readonly float Scale = scale;
-    public readonly float FirstBias = firstBias;
 }

@@ -7,14 +7,15 @@ namespace HeadKvLab.Kernels;
 /// <summary>
 /// The decode kernel with sixteen lanes, for dimensions that are a multiple of 16. Per block of 64 entries: logits by tiles of
 /// 4 queries x 4 entries (or 1 x 4) whose sums are reduced together, exponentials sixteen at a time, values by tiles of 4 queries
-/// x 64 numbers (or 1 x 128) held in registers over the whole block.
+/// x 64 numbers (or 1 x 128) held in registers over the whole block. Compiled with full optimisation at once, so that the first token
+/// is as fast as the last.
 /// </summary>
 internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
 {
     private const int Block = 64;
     private const int Lanes = 16;
 
-    [SkipLocalsInit]
+    [SkipLocalsInit, MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in HeadTask head)
     {
         var (dim, group, rowBytes) = (head.Dim, head.Group, head.Dim * TLanes.Size);
@@ -36,9 +37,12 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
                 Soften(weights + g * Block, count, ref max[g], ref sum[g], head.Output + g * dim, dim);
             Values(head, values, count, weights);
         }
-        for (var g = 0; g < group; g++) Scale(head.Output + g * dim, dim, 1 / sum[g]);
+        for (var g = 0; g < group; g++)
+            if (head.Max is null) Scale(head.Output + g * dim, dim, 1 / sum[g]);
+            else (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Logits(in HeadTask head, byte* keys, int count, float* weights)
     {
         var (dim, rowBytes) = (head.Dim, head.Dim * TLanes.Size);
@@ -65,6 +69,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
     }
 
     /// <summary>Four queries by four entries: sixteen sums, reduced together.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4(float* q, byte* rows, int dim, float scale, float* logits)
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
@@ -97,6 +102,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
     }
 
     /// <summary>One query by four entries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile1(float* q, byte* rows, int dim, float scale, float* logits)
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
@@ -129,6 +135,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         return half.GetLower() + half.GetUpper();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot(float* q, byte* row, int dim)
     {
         Vector512<float> sum = default;
@@ -138,6 +145,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
     }
 
     /// <summary>Turns logits into exp(logit - max); when the maximum rises, what was summed before shrinks accordingly.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Soften(float* logits, int count, ref float max, ref float sum, float* output, int dim)
     {
         for (var j = count; j % Lanes != 0; j++) logits[j] = float.NegativeInfinity;
@@ -163,6 +171,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         sum += Vector512.Sum(total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Values(in HeadTask head, byte* values, int count, float* weights)
     {
         var dim = head.Dim;
@@ -182,6 +191,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add4x4(float* o, byte* values, int dim, int count, float* weights)
     {
         var a0 = Vector512.Load(o); var a1 = Vector512.Load(o + 16); var a2 = Vector512.Load(o + 32); var a3 = Vector512.Load(o + 48);
@@ -221,6 +231,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         d0.Store(o); d1.Store(o + 16); d2.Store(o + 32); d3.Store(o + 48);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add1x8(float* o, byte* values, int dim, int count, float* weights)
     {
         var a0 = Vector512.Load(o); var a1 = Vector512.Load(o + 16); var a2 = Vector512.Load(o + 32); var a3 = Vector512.Load(o + 48);
@@ -243,6 +254,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         a4.Store(o + 64); a5.Store(o + 80); a6.Store(o + 96); a7.Store(o + 112);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add1x1(float* o, byte* values, int dim, int count, float* weights)
     {
         var sum = Vector512.Load(o);

@@ -94,11 +94,11 @@ internal static class Program
 
     static async Task<int> Serve(string connectionFile, string kernelName)
     {
+        ParentWatch.Start(static () => Process.GetCurrentProcess().Kill());
         var connection = ConnectionFile.Load(connectionFile);
         var native = NativeStdout.Start();
         using var console = new ConsoleCapture();
         var kernel = new JupyterKernel(connection, kernelName, native is null ? null : native.Drain);
-        ParentWatch.Start(static () => Process.GetCurrentProcess().Kill());
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
         {
             signal.Cancel = true;

@@ -102,7 +102,7 @@ public sealed class RunnerTests : IDisposable
             return;
         }
         File.WriteAllText(PathOf("n.ipynb"), Notebook(["Console.WriteLine(\"kept\");", deadly, "3"]));
-        var program = Path.Combine(Repository(), "bin", "notebook", "HeadKvLab.Notebook.dll");
+        var program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
         var start = new ProcessStartInfo("dotnet", [program, "run", PathOf("n.ipynb"), "--html", PathOf("n.html"), "-o", PathOf("o.ipynb")]) { RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var said = process.StandardError.ReadToEnd();
@@ -179,14 +179,4 @@ public sealed class RunnerTests : IDisposable
 
     static async Task Refused(string reason, Func<Task> action) =>
         Assert.Contains(reason, (await Assert.ThrowsAsync<NotebookException>(action)).Message);
-
-    static string Repository()
-    {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(at.FullName, "HeadKvLab.csproj")))
-        {
-            at = at.Parent!;
-        }
-        return at.FullName;
-    }
 }

@@ -172,8 +172,8 @@ check("shutdown", k.process.returncode == 0, ms(started))
 
 # A server that is killed leaves no kernel behind.
 server = subprocess.Popen([sys.executable, "-c", f"""
-import subprocess, sys, time
-p = subprocess.Popen({sys.argv[1:]!r} + ["jupyter", {write_connection_file()[0]!r}], stdout=subprocess.DEVNULL)
+import os, subprocess, sys, time
+p = subprocess.Popen({sys.argv[1:]!r} + ["jupyter", {write_connection_file()[0]!r}], stdout=subprocess.DEVNULL, env=dict(os.environ, JPY_PARENT_PID=str(os.getpid())))
 print(p.pid, flush=True)
 time.sleep(60)
 """], stdout=subprocess.PIPE, text=True)

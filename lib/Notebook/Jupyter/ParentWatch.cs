@@ -21,10 +21,12 @@ internal static partial class ParentWatch
             gone();
         }) { IsBackground = true, Name = "parent watch" }.Start();
 
+    /// <summary>The parent changes when it ends; a server that ended before this process looked is known by its id, which Jupyter passes.</summary>
     static void WaitForOtherParent()
     {
         var parent = ParentId();
-        while (ParentId() == parent)
+        var server = int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), out var id) ? id : parent;
+        while (ParentId() == parent && Signal(server, 0) == 0)
         {
             Thread.Sleep(1000);
         }
@@ -43,4 +45,8 @@ internal static partial class ParentWatch
 
     [LibraryImport("libc", EntryPoint = "getppid")]
     private static partial int ParentId();
+
+    /// <summary>Signal 0 is not sent; it tells whether the process exists.</summary>
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
 }

@@ -1,0 +1,181 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Xunit.Abstractions;
+
+namespace HeadKvLab.Tests.Notebook;
+
+/// <summary>
+/// The kernel under the real Jupyter: its own client over the wire, nbconvert, and the classic notebook in a browser. Where Jupyter
+/// or a browser is not installed these tests say so and prove nothing.
+/// </summary>
+[Collection("console")]
+public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
+{
+    static readonly string Program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
+    readonly string folder = Directory.CreateTempSubdirectory().FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task The_kernel_speaks_jupyters_protocol()
+    {
+        if (await Python() is not { } python)
+        {
+            log.WriteLine("skipped: no python3 with jupyter_client here (Debian: python3-jupyter-client)");
+            return;
+        }
+        var (code, said) = await Run(python, Path.Combine(Repository.Root, "tests", "Notebook", "wire.py"), "dotnet", Program);
+        log.WriteLine(said);
+        Assert.EndsWith("all passed", said.TrimEnd());
+        Assert.Equal(0, code);
+        // Bounds several times the usual figures (0.5 s, 1 s, 15 ms, 20 ms), for machines under load.
+        Assert.InRange(Milliseconds(said, "ready"), 0, 15_000);
+        Assert.InRange(Milliseconds(said, "interrupt of while (true) { }"), 0, 5_000);
+        Assert.InRange(Milliseconds(said, "interrupt of System.Threading.Thread.Sleep(20000);"), 0, 5_000);
+    }
+
+    [Fact]
+    public async Task Nbconvert_executes_a_notebook_with_the_installed_kernel()
+    {
+        if (!await Installed("jupyter", "nbconvert", "--version"))
+        {
+            log.WriteLine("skipped: no jupyter nbconvert here (Debian: jupyter-nbconvert)");
+            return;
+        }
+        await Install();
+        File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf("var x = 20;", "Console.WriteLine(\"printed\"); x + 1"));
+        var (code, said) = await Run("jupyter", "nbconvert", "--to", "notebook", "--execute", Path.Combine(folder, "n.ipynb"), "--output", "done.ipynb");
+        Assert.True(code == 0, said);
+        var outputs = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "done.ipynb")))!["cells"]![1]!["outputs"]!;
+        Assert.Contains("printed", outputs.ToJsonString());
+        Assert.Equal("21", (string)outputs.AsArray().Single(one => (string)one!["output_type"]! == "execute_result")!["data"]!["text/plain"]!);
+    }
+
+    [Fact]
+    public async Task Install_never_overwrites_a_kernel_of_another_program()
+    {
+        var foreign = Path.Combine(folder, "data", "kernels", ".net-csharp", "kernel.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(foreign)!);
+        File.WriteAllText(foreign, """{"argv":["dotnet-interactive"],"display_name":".NET (C#)","language":"C#"}""");
+        var said = await Install();
+        Assert.Contains("belongs to another kernel", said);
+        Assert.Contains("dotnet-interactive", File.ReadAllText(foreign));
+        var second = Path.Combine(folder, "data", "kernels", "headkvlab-csharp");
+        Assert.True(File.Exists(Path.Combine(second, "kernel.json")));
+        Assert.Contains("Removed", (await Run("dotnet", Program, "uninstall")).Said);
+        Assert.False(Directory.Exists(second));
+        Assert.True(File.Exists(foreign));
+    }
+
+    [Fact]
+    public async Task In_the_classic_notebook_a_reader_runs_all_draws_interrupts_completes_and_restarts()
+    {
+        if (!await Installed("jupyter", "notebook", "--version") || Browser.Executable is null)
+        {
+            log.WriteLine("skipped: no jupyter notebook or no chromium here (Debian: jupyter-notebook, chromium)");
+            return;
+        }
+        await Install();
+        File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf(
+            "int answer = 41;",
+            "\"\"\"{\"data\":[{\"z\":[[1,2],[3,4]],\"type\":\"heatmap\"}],\"layout\":{\"title\":{\"text\":\"heads\"}}}\"\"\".DisplayAs(\"application/vnd.plotly.v1+json\");",
+            "answer + 1"));
+        using var server = await ClassicServer.Start(folder, Environment());
+        if (server is null)
+        {
+            log.WriteLine("skipped: this Jupyter has no classic notebook server that starts with these options");
+            return;
+        }
+        await using var page = await Browser.Open(server.Address + "notebooks/n.ipynb");
+        await page.Until("window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()");
+        await page.Run("Jupyter.notebook.execute_all_cells()");
+        await page.Until("document.querySelectorAll('.js-plotly-plot .heatmaplayer image, .js-plotly-plot .heatmaplayer').length > 0");
+        await page.Until("Jupyter.notebook.get_cell(2).output_area.outputs.some(o => o.data && o.data['text/plain'] == '42')");
+        await page.Screenshot(Picture("notebook-run-all.png"));
+
+        await page.Run("var c = Jupyter.notebook.insert_cell_at_bottom('code'); c.set_text('while (true) { }'); c.execute()");
+        await page.Until("Jupyter.notebook.get_cell(-1) || Jupyter.notebook.kernel_busy");
+        await Task.Delay(2000);
+        await page.Run("document.querySelector('[data-jupyter-action=\"jupyter-notebook:interrupt-kernel\"]').click()");
+        await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.ename == 'Interrupted')");
+
+        await page.Run("var d = Jupyter.notebook.insert_cell_at_bottom('code'); Jupyter.notebook.select(Jupyter.notebook.ncells() - 1); Jupyter.notebook.edit_mode(); d.set_text('answ'); d.code_mirror.setCursor(0, 4); d.focus_editor()");
+        await page.Press("Tab", 9);
+        await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].get_text() == 'answer' || [...document.querySelectorAll('.completions option')].some(o => o.text == 'answer')");
+        await page.Screenshot(Picture("notebook-completion.png"));
+
+        await page.Run("Jupyter.notebook.kernel.restart()");
+        await page.Run("setTimeout(function () { var e = Jupyter.notebook.insert_cell_at_bottom('code'); e.set_text('1 + 2'); e.execute(); }, 3000)");
+        await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.data && o.data['text/plain'] == '3')");
+    }
+
+    async Task<string> Install()
+    {
+        var (code, said) = await Run("dotnet", Program, "install");
+        Assert.True(code == 0, said);
+        return said;
+    }
+
+    Dictionary<string, string?> Environment() => new()
+    {
+        ["JUPYTER_DATA_DIR"] = Path.Combine(folder, "data"),
+        ["JUPYTER_RUNTIME_DIR"] = Path.Combine(folder, "runtime"),
+        ["JUPYTER_CONFIG_DIR"] = Path.Combine(folder, "config"),
+    };
+
+    string Picture(string name) => System.Environment.GetEnvironmentVariable("HEADKVLAB_PICTURES") is { } pictures ? Path.Combine(pictures, name) : Path.Combine(folder, name);
+
+    static int Milliseconds(string said, string check) =>
+        int.Parse(said.Split('\n').First(line => line.StartsWith($"ok   {check}: ", StringComparison.Ordinal)).Split(": ")[^1]);
+
+    static async Task<string?> Python()
+    {
+        foreach (var python in new[] { "python3", "/usr/bin/python3", "python" })
+        {
+            if (await Installed(python, "-c", "import jupyter_client"))
+            {
+                return python;
+            }
+        }
+        return null;
+    }
+
+    static async Task<bool> Installed(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            await process.WaitForExitAsync();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
+    async Task<(int Code, string Said)> Run(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in Environment())
+        {
+            start.Environment[name] = value;
+        }
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, process.ExitCode == 0 ? output : output + await error);
+    }
+
+    static string NotebookOf(params string[] cells) => new JsonObject
+    {
+        ["cells"] = new JsonArray([.. cells.Select((code, i) => new JsonObject
+        {
+            ["cell_type"] = "code", ["execution_count"] = null, ["id"] = $"cell-{i}", ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(), ["source"] = code,
+        })]),
+        ["metadata"] = new JsonObject { ["kernelspec"] = new JsonObject { ["name"] = ".net-csharp", ["display_name"] = ".NET (C#)", ["language"] = "C#" } },
+        ["nbformat"] = 4,
+        ["nbformat_minor"] = 5,
+    }.ToJsonString();
+}

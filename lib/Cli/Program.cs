@@ -18,6 +18,7 @@ public static class Program
         root.Add(HeadsCommand.Create());
         root.Add(LogitsCommand.Create());
         root.Add(MethodsCommand.Create());
+        root.Add(MetricCommand.Create());
         root.Add(ModelCommand.Create());
         root.Add(PlanCommand.Create());
         root.Add(ProfileCommand.Create());

@@ -1,0 +1,45 @@
+namespace HeadKvLab.Evaluation.Metrics;
+
+/// <summary>
+/// ROUGE-L over sentences as the Python package <c>rouge</c> computes it: sentences end at full stops, words are what stands between blanks, and
+/// the union of all longest common subsequences is counted in distinct words (Lin 2004, section 3.2, with that package's choices).
+/// </summary>
+public static class RougeL
+{
+    /// <summary>F of precision and recall; 0 where either text has no sentence.</summary>
+    public static double Score(string prediction, string truth)
+    {
+        string[][] predicted = Sentences(prediction), expected = Sentences(truth);
+        if (predicted.Length == 0 || expected.Length == 0) return 0;
+        var union = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var reference in expected)
+            foreach (var sentence in predicted) AddCommon(reference, sentence, union);
+        var recall = (double)union.Count / Distinct(expected);
+        var precision = (double)union.Count / Distinct(predicted);
+        return 2 * (precision * recall) / (precision + recall + 1e-8);
+    }
+
+    /// <summary>A piece of blanks only is a sentence of one empty word.</summary>
+    private static string[][] Sentences(string text) =>
+        [.. text.Split('.').Where(piece => piece.Length > 0).Select(piece => PythonText.Split(piece) is { Length: > 0 } words ? words : [""])];
+
+    private static int Distinct(string[][] sentences) => sentences.SelectMany(words => words).Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>Back-tracks one longest common subsequence: up in the reference only if that is strictly longer.</summary>
+    private static void AddCommon(string[] reference, string[] sentence, HashSet<string> union)
+    {
+        var length = new int[reference.Length + 1, sentence.Length + 1];
+        for (var i = 1; i <= reference.Length; i++)
+            for (var j = 1; j <= sentence.Length; j++)
+                length[i, j] = reference[i - 1] == sentence[j - 1] ? length[i - 1, j - 1] + 1 : Math.Max(length[i - 1, j], length[i, j - 1]);
+        for (int i = reference.Length, j = sentence.Length; i > 0 && j > 0;)
+            if (reference[i - 1] == sentence[j - 1])
+            {
+                union.Add(reference[i - 1]);
+                i--;
+                j--;
+            }
+            else if (length[i - 1, j] > length[i, j - 1]) i--;
+            else j--;
+    }
+}

@@ -1,0 +1,58 @@
+namespace HeadKvLab.Evaluation.Metrics;
+
+/// <summary>What a prediction is scored against.</summary>
+/// <param name="Answers">References; the best one counts.</param>
+/// <param name="Classes">All classes of a classification; else empty.</param>
+/// <param name="Question">The question, where the metric looks at it; else empty.</param>
+public sealed record Reference(IReadOnlyList<string> Answers, IReadOnlyList<string> Classes, string Question = "");
+
+/// <summary>A metric by name: a score from 0 to 1 of one prediction.</summary>
+/// <param name="Name">Its name in results; variants that depend on an optional package or dictionary have names of their own.</param>
+/// <param name="Score">Scores a prediction.</param>
+public sealed record TextMetric(string Name, Func<string, Reference, double> Score)
+{
+    /// <summary>Names of all metrics.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "rouge_l", "rouge_l_zh_characters", "rouge_l_zh_dictionary", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
+        "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong",
+    ];
+
+    /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are the dictionary's variant where there is one, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="dictionary">Chinese words; null for none.</param>
+    /// <exception cref="LabException">There is none of that name, or it needs a dictionary.</exception>
+    public static TextMetric Named(string name, Segmenter? dictionary = null)
+    {
+        var variant = name switch
+        {
+            "qa_f1_zh" or "rouge_l_zh" => name + (dictionary is null ? "_characters" : "_dictionary"),
+            "code_sim" => "code_sim_insert_delete",
+            _ => name,
+        };
+        if (variant.EndsWith("_dictionary", StringComparison.Ordinal) && dictionary is null)
+            throw new LabException($"metric '{variant}' needs a dictionary of Chinese words: give jieba's dict.txt with --dictionary, or use '{variant.Replace("_dictionary", "_characters", StringComparison.Ordinal)}'");
+        return variant switch
+        {
+            "qa_f1" => Best(variant, QaF1.English),
+            "qa_f1_zh_characters" => Best(variant, (p, t) => QaF1.Chinese(p, t, Segmenter.Characters)),
+            "qa_f1_zh_dictionary" => Best(variant, (p, t) => QaF1.Chinese(p, t, dictionary!.Cut)),
+            "rouge_l" => Best(variant, RougeL.Score),
+            "rouge_l_zh_characters" => Best(variant, (p, t) => RougeL.Score(string.Join(' ', Segmenter.Characters(p)), string.Join(' ', Segmenter.Characters(t)))),
+            "rouge_l_zh_dictionary" => Best(variant, (p, t) => RougeL.Score(string.Join(' ', dictionary!.Cut(p)), string.Join(' ', dictionary.Cut(t)))),
+            "rouge_1" => Best(variant, Rouge1.Score),
+            "classification" => new(variant, (p, r) => r.Answers.Select(t => ListMetrics.Classification(p, t, r.Classes)).DefaultIfEmpty().Max()),
+            "count" => Best(variant, ListMetrics.Count),
+            "retrieval" => Best(variant, ListMetrics.Retrieval),
+            "retrieval_zh" => Best(variant, ListMetrics.RetrievalChinese),
+            "code_sim_insert_delete" => Best(variant, EditSimilarity.InsertDelete),
+            "code_sim_difflib" => Best(variant, EditSimilarity.Difflib),
+            "exact_match" => Best(variant, (p, t) => p.Trim() == t ? 1 : 0),
+            "all_substrings" => new(variant, (p, r) => ListMetrics.AllSubstrings(p, r.Answers)),
+            "babilong" => new(variant, (p, r) => r.Answers.Select(t => ListMetrics.Labels(p, t, r.Question, r.Classes)).DefaultIfEmpty().Max()),
+            _ => throw new LabException($"metric '{name}' is unknown: use one of {string.Join(", ", Names)}"),
+        };
+    }
+
+    private static TextMetric Best(string name, Func<string, string, double> score) => new(name, (prediction, reference) => reference.Answers.Select(truth => score(prediction, truth)).DefaultIfEmpty().Max());
+}

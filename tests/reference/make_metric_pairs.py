@@ -1,0 +1,156 @@
+"""Scores of tricky predictions by definitions written straight from the papers and Python's own string functions.
+
+make_metric_pairs.py OUT: writes [{"metric", "prediction", "answers", "classes", "score"}, ...], the golden values of MetricTests.
+"""
+import difflib
+import itertools
+import json
+import re
+import string
+import sys
+from collections import Counter
+
+
+def f1(prediction, truth):
+    common = sum((Counter(prediction) & Counter(truth)).values())
+    if common == 0:
+        return 0.0
+    precision, recall = common / len(prediction), common / len(truth)
+    return 2 * precision * recall / (precision + recall)
+
+
+def qa_f1(prediction, truth):
+    def words(text):
+        kept = "".join(c for c in text.lower() if c not in set(string.punctuation))
+        return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split()).split()
+    return f1(words(prediction), words(truth))
+
+
+def qa_f1_zh_characters(prediction, truth):
+    marks = set(string.punctuation + "！？｡。＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､、〃》「」『』【】〔〕〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘’‛“”„‟…‧﹏.")
+
+    def characters(text):
+        return [c.lower() for c in text if not c.isspace() and c not in marks]
+    return f1(characters(prediction), characters(truth))
+
+
+def rouge_l(prediction, truth):
+    def sentences(text):
+        return [" ".join(piece.split()).split(" ") for piece in text.split(".") if piece]
+    predicted, expected = sentences(prediction), sentences(truth)
+    if not predicted or not expected:
+        return 0.0
+    union = set()
+    for reference in expected:
+        for sentence in predicted:
+            table = [[0] * (len(sentence) + 1) for _ in range(len(reference) + 1)]
+            for i, x in enumerate(reference, 1):
+                for j, y in enumerate(sentence, 1):
+                    table[i][j] = table[i - 1][j - 1] + 1 if x == y else max(table[i - 1][j], table[i][j - 1])
+            i, j = len(reference), len(sentence)
+            while i and j:
+                if reference[i - 1] == sentence[j - 1]:
+                    union.add(reference[i - 1])
+                    i, j = i - 1, j - 1
+                elif table[i - 1][j] > table[i][j - 1]:
+                    i -= 1
+                else:
+                    j -= 1
+    recall = len(union) / len(set(itertools.chain(*expected)))
+    precision = len(union) / len(set(itertools.chain(*predicted)))
+    return 2 * precision * recall / (precision + recall + 1e-8)
+
+
+def code_line(prediction):
+    for line in prediction.lstrip("\n").split("\n"):
+        if "`" not in line and "#" not in line and "//" not in line:
+            return line
+    return ""
+
+
+def rounded(a, b, ratio):
+    if a == b:
+        return 1.0
+    return int(round(100 * ratio(a, b))) / 100 if a and b else 0.0
+
+
+def code_sim_difflib(prediction, truth):
+    return rounded(code_line(prediction), truth, lambda a, b: difflib.SequenceMatcher(None, a, b).ratio())
+
+
+def code_sim_insert_delete(prediction, truth):
+    def ratio(a, b):
+        row = [0] * (len(b) + 1)
+        for x in a:
+            diagonal = 0
+            for j, y in enumerate(b, 1):
+                diagonal, row[j] = row[j], diagonal + 1 if x == y else max(row[j], row[j - 1])
+        return 2 * row[-1] / (len(a) + len(b))
+    return rounded(code_line(prediction), truth, ratio)
+
+
+def classification(prediction, truth, classes):
+    named = [c for c in classes if c in prediction]
+    for one in named:
+        if one in truth and one != truth:
+            named.remove(one)
+    return 1 / len(named) if truth in named else 0.0
+
+
+def count(prediction, truth):
+    numbers = re.findall(r"\d+", prediction)
+    return sum(n == str(truth) for n in numbers) / len(numbers) if numbers else 0.0
+
+
+def retrieval(prediction, truth):
+    return count(prediction, re.findall(r"Paragraph (\d+)", truth)[0])
+
+
+def retrieval_zh(prediction, truth):
+    return count(prediction, re.findall(r"段落(\d+)", truth)[0])
+
+
+texts = [
+    "", "the", "The quick brown fox.", "a quick fox", "U.S.A", "usa", "Yes, in 1998-1999.", "1998", "an apple a day", "apple day", "don't stop", "dont stop", "...",
+    "No. 5 is here", "a b c. d e f.", "a c e. b f", "one  two\nthree", "three two one", "x. y. z", "z y x", "   ", " . ", "État-major", "état major", "İstanbul", "ΣΑΣ", "σας",
+    "theatre of the absurd", "a_an the_a", "naïve café", "“quoted” text", "tab\tand\u00a0space", "Paris; Paris! Paris", "paris", "the\u2028a", "³ cubes", "3 cubes", "𝒜lpha beta", "word" * 40,
+]
+chinese = ["", "北京是中国的首都。", "首都是北京", "中国，北京！", "abc北京 DEF", "ＡＢＣ", "上海 1998 年", "上海1998年", "「引用」", "引用"]
+code = [
+    "return x + 1", "return x+1", "\n\n# comment\nreturn x", "`x`\n// y", "tide", "diet", "", "foo(bar, baz)", "foo(baz, bar)", "    if (a) { b(); }\nnext", "    if (a) b();",
+    "var s = \"é\";", "var s = \"e\";", "x" * 250, "xy" * 130, "ab" * 100 + "c", "the quick " * 25, "quick the " * 25 + "end", "a😀b", "ab😀", "int n = list.Count;", "var n = list.Count();",
+]
+classes = ["city", "country", "other city", "group", "Human", "individual", "number", "date", "other number", "num"]
+named = ["city", "other city", "the city is a country", "other number", "number date", "", "City", "num number other number date city other city", "individual Human group"]
+numbers = ["12", "There are 12.", "12 12 13", "3.5", "none", "", "Paragraph 7", "7 or 8", "段落7", "段落 7", "٣ and 3", "007"]
+
+cases = []
+
+
+def add(metric, score, prediction, answers, all_classes=()):
+    cases.append({"metric": metric, "prediction": prediction, "answers": answers, "classes": list(all_classes), "score": score})
+
+
+for i, prediction in enumerate(texts):
+    for j in (i, (i + 1) % len(texts), (i * 7 + 3) % len(texts)):
+        add("qa_f1", qa_f1(prediction, texts[j]), prediction, [texts[j]])
+        add("rouge_l", rouge_l(prediction, texts[j]), prediction, [texts[j]])
+    several = [texts[(i + k * 5) % len(texts)] for k in range(3)]
+    add("qa_f1", max(qa_f1(prediction, t) for t in several), prediction, several)
+for a, b in itertools.product(chinese, chinese):
+    add("qa_f1_zh_characters", qa_f1_zh_characters(a, b), a, [b])
+for i, prediction in enumerate(code):
+    for j in range(i - 3, i + 4):
+        truth = code[j % len(code)]
+        add("code_sim_difflib", code_sim_difflib(prediction, truth), prediction, [truth])
+        add("code_sim_insert_delete", code_sim_insert_delete(prediction, truth), prediction, [truth])
+for prediction, truth in itertools.product(named, classes):
+    add("classification", classification(prediction, truth, classes), prediction, [truth], classes)
+for prediction, truth in itertools.product(numbers, ("12", "7", "3")):
+    add("count", count(prediction, truth), prediction, [truth])
+    add("retrieval", retrieval(prediction, f"Paragraph {truth}"), prediction, [f"Paragraph {truth}"])
+    add("retrieval_zh", retrieval_zh(prediction, f"段落{truth}"), prediction, [f"段落{truth}"])
+
+with open(sys.argv[1], "w", encoding="utf-8", newline="\n") as file:
+    file.write("[\n" + ",\n".join(json.dumps(case, ensure_ascii=True) for case in cases) + "\n]\n")
+print(len(cases), "cases", Counter(case["metric"] for case in cases))

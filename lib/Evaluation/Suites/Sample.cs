@@ -1,0 +1,88 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace HeadKvLab.Evaluation.Suites;
+
+/// <summary>One question to a model, in LongBench's terms.</summary>
+/// <param name="Id">Unique in its dataset.</param>
+/// <param name="Context">The long text.</param>
+/// <param name="Input">The question; empty where the task needs none.</param>
+/// <param name="Answers">References; the best one counts.</param>
+public sealed record Sample(string Id, string Context, string Input, IReadOnlyList<string> Answers)
+{
+    /// <summary>All classes of a classification; else empty.</summary>
+    public IReadOnlyList<string> Classes { get; init; } = [];
+
+    /// <summary>Length as the dataset counts it, words or characters.</summary>
+    public int Length { get; init; }
+}
+
+/// <summary>The samples of one dataset with the prompt they are asked by.</summary>
+/// <param name="Dataset">How the dataset is scored.</param>
+/// <param name="Template">The prompt, with <c>{context}</c> and <c>{input}</c>.</param>
+/// <param name="Samples">In the order of the file.</param>
+public sealed record SampleSet(DatasetInfo Dataset, string Template, IReadOnlyList<Sample> Samples)
+{
+    /// <summary>A token that ends an answer beside the model's own, for example a full stop; null for none.</summary>
+    public string? StopToken { get; init; }
+
+    /// <summary>The part of the prompt up to the end of the context, and the rest. Braces inside the data are left as they are.</summary>
+    public (string Context, string Question) Prompt(Sample sample)
+    {
+        var at = Template.IndexOf("{context}", StringComparison.Ordinal);
+        if (at < 0) return (Fill(Template, sample), "");
+        at += "{context}".Length;
+        return (Fill(Template[..at], sample), Fill(Template[at..], sample));
+    }
+
+    /// <summary>First 16 hexadecimal digits of the SHA-256 over template and samples: the data's name in results.</summary>
+    public string Hash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        void Add(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text + "\0"));
+        Add(Template);
+        foreach (var s in Samples)
+        {
+            Add(s.Id);
+            Add(s.Context);
+            Add(s.Input);
+            foreach (var text in s.Answers.Concat(s.Classes)) Add(text);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    private static string Fill(string template, Sample sample)
+    {
+        var text = new StringBuilder(template.Length + sample.Context.Length);
+        for (var i = 0; i < template.Length;)
+        {
+            var rest = template.AsSpan(i);
+            if (rest.StartsWith("{context}")) (_, i) = (text.Append(sample.Context), i + 9);
+            else if (rest.StartsWith("{input}")) (_, i) = (text.Append(sample.Input), i + 7);
+            else text.Append(template[i++]);
+        }
+        return text.ToString();
+    }
+}
+
+/// <summary>Datasets run together.</summary>
+/// <param name="Name">Name in results.</param>
+/// <param name="Sets">The datasets.</param>
+public sealed record SampleSuite(string Name, IReadOnlyList<SampleSet> Sets)
+{
+    /// <summary>The same suite with only the first samples of each dataset.</summary>
+    public SampleSuite Take(int perSet) => this with { Sets = [.. Sets.Select(set => set with { Samples = [.. set.Samples.Take(perSet)] })] };
+
+    /// <summary>Refuses samples that results could not tell apart, and samples without an answer.</summary>
+    /// <exception cref="LabException">A dataset is empty, an id stands twice, or answers are missing.</exception>
+    public SampleSuite Checked()
+    {
+        foreach (var set in Sets)
+        {
+            if (set.Samples.Count == 0) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: it holds no sample");
+            if (set.Samples.GroupBy(s => s.Id).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: id '{twice.Key}' stands {twice.Count()} times; ids must differ, correct the file");
+            if (set.Samples.FirstOrDefault(s => s.Answers.Count == 0) is { } mute) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: sample '{mute.Id}' has no answer to be scored against; leave it out");
+        }
+        return this;
+    }
+}

@@ -32,6 +32,7 @@ internal static class LogitsCommand
     {
         using var scope = NewDisposeScope();
         using var folder = ModelFolder.Open(directory);
+        PromptChecks.Check(folder.Config, ids, 0, 0);
         using var decoder = folder.LoadDecoder(type, device);
         var logits = decoder.Prefill(ids, allLogits: true);
         SafetensorsWriter.Write(file, [("logits", logits)]);

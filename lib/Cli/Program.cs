@@ -7,7 +7,10 @@ public static class Program
 {
     /// <summary>Parses the command line and runs one command.</summary>
     /// <returns>0 on success, 1 when a command fails, 2 when its input is unusable.</returns>
-    public static int Main(string[] args)
+    public static int Main(string[] args) => Run(args, Console.Error);
+
+    /// <summary>The same, with the messages of failures written to <paramref name="error"/>.</summary>
+    internal static int Run(string[] args, TextWriter error)
     {
         var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
         root.Add(BenchCommand.Create());
@@ -33,12 +36,12 @@ public static class Program
         }
         catch (LabException e)
         {
-            Console.Error.WriteLine(e.Message);
+            error.WriteLine(e.Message);
             return 2;
         }
         catch (Exception e) when (MemoryShortage.Describe(e) is { } shortage)
         {
-            Console.Error.WriteLine(shortage);
+            error.WriteLine(shortage);
             return 1;
         }
     }

@@ -18,13 +18,23 @@ public static class DecoderLoading
         var onCpu = device is null || device.type == DeviceType.CPU;
         var stored = SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
         var type = compute ?? (stored == ScalarType.Float16 && onCpu ? ScalarType.Float32 : stored);
-        return new Decoder(positions is { } most ? folder.Config with { MaxPositions = most } : folder.Config, Weight, type);
+        var loaded = new List<Parameter>();
+        try
+        {
+            return new Decoder(positions is { } most ? folder.Config with { MaxPositions = most } : folder.Config, Weight, type);
+        }
+        catch
+        {
+            foreach (var weight in loaded) weight.Dispose();
+            throw;
+        }
 
         Parameter Weight(string name, long[] shape)
         {
             var values = folder.Load(name, shape.Length == 1 ? ScalarType.Float32 : type);
             if (!onCpu) values = values.to(device!, disposeAfter: true);
-            return nn.Parameter(values.DetachFromDisposeScope(), requires_grad: false);
+            loaded.Add(nn.Parameter(values.DetachFromDisposeScope(), requires_grad: false));
+            return loaded[^1];
         }
     }
 }

@@ -29,7 +29,7 @@ public static class Generation
     public static int[] Run(DecodeStep step, RaggedCache cache, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
         TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
     {
-        var text = new List<int>(most);
+        var text = new List<int>();
         var logits = firstLogits;
         while (text.Count < most && !stop.IsCancellationRequested)
         {

@@ -36,7 +36,7 @@ public sealed record GenerationConfig
         var defaults = new GenerationConfig { StopIds = model.EosIds };
         var path = Path.Combine(directory, "generation_config.json");
         if (!File.Exists(path)) return defaults;
-        var json = StrictJson.ReadFile(path, "it was there a moment ago; start again");
+        var json = JsonFields.ReadFile(path, "it was there a moment ago; start again");
         return (defaults with
         {
             Sample = json.Flag("do_sample", false),

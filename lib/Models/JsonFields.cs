@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Models;
 
@@ -10,6 +11,9 @@ namespace HeadKvLab.Models;
 internal sealed class JsonFields(JsonElement element, string file, string path)
 {
     internal string File => file;
+
+    /// <summary>The top-level object of a file; <paramref name="cure"/> ends the message when the file is missing.</summary>
+    internal static JsonFields ReadFile(string path, string cure) => new(StrictJson.ReadFile(path, cure), path, "");
 
     internal JsonElement Element => element;
 

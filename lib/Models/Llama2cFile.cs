@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using HeadKvLab.Text;
 using Microsoft.Win32.SafeHandles;
 using static TorchSharp.torch;
 

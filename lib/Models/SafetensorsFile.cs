@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.IO.MemoryMappedFiles;
 using Microsoft.Win32.SafeHandles;
+using HeadKvLab.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 

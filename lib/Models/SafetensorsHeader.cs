@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Unicode;
 using Microsoft.Win32.SafeHandles;
-using static HeadKvLab.Models.StrictJson;
+using static HeadKvLab.Text.StrictJson;
 
 namespace HeadKvLab.Models;
 

@@ -52,7 +52,7 @@ internal sealed class ShardedWeights : IDisposable
 
     private void AddShards(string directory)
     {
-        var index = StrictJson.ReadFile(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
+        var index = JsonFields.ReadFile(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
         var map = index.Object("weight_map") ?? throw index.Error("weight_map", "is missing: it says which shard holds each tensor; download the index again");
         var wanted = map.Element.EnumerateObject().Select(item => (item.Name, Shard: map.Text(item.Name) ?? throw map.Error(item.Name, "names no shard: download the index again"))).ToArray();
         foreach (var shard in wanted.Select(item => item.Shard).Distinct()) Add(SafetensorsFile.Open(Locate(directory, shard)));

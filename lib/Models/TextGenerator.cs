@@ -14,27 +14,38 @@ namespace HeadKvLab.Models;
 /// <param name="DecodeSeconds">Time from there to the end.</param>
 public sealed record GeneratedText(int[] Ids, string Text, int PromptTokens, double PrefillSeconds, double DecodeSeconds);
 
-/// <summary>Continues texts with a model folder and the uncompressed cache: tokenizer, prefill, one token at a time, streamed text.</summary>
+/// <summary>
+/// Continues texts with a model folder and the uncompressed cache: tokenizer, prefill, one token at a time, streamed text. Files are checked at once,
+/// weights are read for the first prompt that can be run.
+/// </summary>
 public sealed class TextGenerator : IDisposable
 {
-    private readonly string directory;
-    private readonly Decoder decoder;
+    private readonly ModelFolder folder;
     private readonly TextTokenizer tokenizer;
-    private readonly DecodeStep step;
+    private readonly ScalarType? compute;
+    private readonly Device? device;
+    private DecodeStep? step;
+    private Decoder? decoder;
 
-    /// <summary>Loads the model.</summary>
+    /// <summary>Opens the model.</summary>
     /// <param name="directory">Hugging Face folder.</param>
     /// <param name="compute">Type of the matrix products; null: the stored one.</param>
     /// <param name="device">Where the prefill runs; null: CPU.</param>
     /// <exception cref="LabException">A file is missing or broken.</exception>
     public TextGenerator(string directory, ScalarType? compute = null, Device? device = null)
     {
-        this.directory = directory;
-        using var folder = ModelFolder.Open(directory);
-        Settings = GenerationConfig.Load(directory, folder.Config);
-        tokenizer = TextTokenizer.Load(directory);
-        decoder = folder.LoadDecoder(compute, device);
-        step = new DecodeStep(decoder);
+        (this.compute, this.device) = (compute, device);
+        folder = ModelFolder.Open(directory);
+        try
+        {
+            Settings = GenerationConfig.Load(directory, folder.Config);
+            tokenizer = TextTokenizer.Load(directory);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model's own settings.</summary>
@@ -50,20 +61,23 @@ public sealed class TextGenerator : IDisposable
     /// <summary>Ids of a prompt as the user's message in the model's chat template.</summary>
     /// <exception cref="LabException">The model has no chat template.</exception>
     public int[] Chat(string prompt) =>
-        tokenizer.Encode(ChatTemplate.Load(directory).Render([new ChatMessage("user", prompt)], addGenerationPrompt: true), addSpecial: false);
+        tokenizer.Encode(ChatTemplate.Load(folder.DirectoryName).Render([new ChatMessage("user", prompt)], addGenerationPrompt: true), addSpecial: false);
 
     /// <summary>Continues a prompt.</summary>
     /// <param name="prompt">Token ids.</param>
     /// <param name="settings">How tokens are chosen, when to stop.</param>
     /// <param name="onText">Receives the text as its characters become complete.</param>
     /// <param name="stop">Ends the text early.</param>
-    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or a weight is damaged.</exception>
     public GeneratedText Write(ReadOnlySpan<int> prompt, GenerationConfig settings, Action<string>? onText = null, CancellationToken stop = default)
     {
-        var config = decoder.Config;
+        var config = folder.Config;
+        var sampler = new Sampler(settings, prompt);
+        PromptChecks.Check(config, prompt, 0, 0);
+        decoder ??= folder.LoadDecoder(compute, device);
+        step ??= new DecodeStep(decoder);
         using var scope = NewDisposeScope();
         using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
-        var sampler = new Sampler(settings, prompt);
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 
         var clock = Stopwatch.StartNew();
@@ -81,5 +95,9 @@ public sealed class TextGenerator : IDisposable
     }
 
     /// <summary>Frees the model.</summary>
-    public void Dispose() => decoder.Dispose();
+    public void Dispose()
+    {
+        decoder?.Dispose();
+        folder.Dispose();
+    }
 }

@@ -14,7 +14,20 @@ internal sealed class CodePointRegex(string place, string pattern)
     private readonly Regex _regex = RegexDialect.Compile(place, pattern);
 
     /// <summary>Appends the non-empty matches as (start, length), ascending and disjoint.</summary>
+    /// <exception cref="LabException">The pattern backtracks without end on this text.</exception>
     public void Matches(ReadOnlySpan<char> text, List<(int Start, int Length)> matches)
+    {
+        try
+        {
+            Find(text, matches);
+        }
+        catch (RegexMatchTimeoutException error)
+        {
+            throw new LabException($"{place}: the pattern '{pattern}' tries longer than {error.MatchTimeout.TotalSeconds:N0} s on one place of this text: the file is damaged, or the text is hostile.", error);
+        }
+    }
+
+    private void Find(ReadOnlySpan<char> text, List<(int Start, int Length)> matches)
     {
         if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
         {

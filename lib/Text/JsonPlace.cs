@@ -6,22 +6,7 @@ namespace HeadKvLab.Text;
 internal readonly record struct JsonPlace(string File, string Path, JsonElement Value)
 {
     /// <summary>Reads a file.</summary>
-    public static JsonPlace Read(string file)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(System.IO.File.ReadAllBytes(file));
-            return new JsonPlace(file, "", document.RootElement.Clone());
-        }
-        catch (JsonException error)
-        {
-            throw new LabException($"{file}: not JSON: {error.Message} The download is incomplete or the file was edited: fetch it again.", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{file}: cannot be read: {error.Message}", error);
-        }
-    }
+    public static JsonPlace Read(string file) => new(file, "", StrictJson.ReadFile(file, "copy it from the model's own repository"));
 
     /// <summary>Whether there is a value other than null.</summary>
     public bool Exists => Value.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
@@ -45,6 +30,9 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
         int i = 0;
         foreach (JsonElement item in Value.EnumerateArray()) yield return new JsonPlace(File, $"{Path}[{i++}]", item);
     }
+
+    /// <summary>How many members an object has.</summary>
+    public int Count() => !Exists ? 0 : Value.ValueKind == JsonValueKind.Object ? Value.GetPropertyCount() : throw Bad("should be an object");
 
     /// <summary>The members of an object.</summary>
     public IEnumerable<(string Name, JsonPlace Value)> Members()

@@ -103,11 +103,8 @@ internal sealed class PieceBpe : IWordEncoder
 
     private static int InnerBlank(ReadOnlySpan<char> text)
     {
-        for (int i = 1, hit; (hit = text[i..].IndexOf(Blank)) >= 0; i += hit + 1)
-        {
+        for (int i = 1, hit; i < text.Length && (hit = text[i..].IndexOf(Blank)) >= 0; i += hit + 1)
             if (text[i + hit - 1] != Blank) return i + hit;
-            if (i + hit + 1 >= text.Length) break;
-        }
         return 0;
     }
 

@@ -11,6 +11,9 @@ namespace HeadKvLab.Text;
 /// </summary>
 internal sealed class RegexDialect
 {
+    /// <summary>How long one match may be searched for: a pattern that backtracks without end is an error, not a hang.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private const string SafeEscapes = "sSdDrntfv";
     private static readonly HashSet<string> Categories =
         ["L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
@@ -34,7 +37,7 @@ internal sealed class RegexDialect
         string translated = new RegexDialect(place, pattern).Translate();
         try
         {
-            return new Regex(translated, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture);
+            return new Regex(translated, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience);
         }
         catch (ArgumentException error)
         {

@@ -10,6 +10,8 @@ namespace HeadKvLab.Text;
 /// </summary>
 internal static class TokenizerJson
 {
+    private const int LargestHole = 1 << 17; // ids without a token that a sound file may have
+
     public static TextTokenizer Read(string file)
     {
         JsonPlace root = JsonPlace.Read(file);
@@ -17,9 +19,9 @@ internal static class TokenizerJson
         if (!model.Exists) throw root.Bad("has no 'model': it is not a tokenizer.json");
         string type = model["type"].TextOr(model["merges"].Exists ? "BPE" : "without a type");
         if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported");
-        RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.GetDouble() == 0);
-        RefuseUnless(model, "continuing_subword_prefix", v => v.ValueEquals(""));
-        RefuseUnless(model, "end_of_word_suffix", v => v.ValueEquals(""));
+        RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out double share) && share == 0);
+        RefuseUnless(model, "continuing_subword_prefix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
+        RefuseUnless(model, "end_of_word_suffix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
 
         var (preTokenizer, byteLevel) = TokenizerJsonParts.PreTokenizer(root["pre_tokenizer"]);
         INormalizer? normalizer = TokenizerJsonParts.Normalizer(root["normalizer"]);
@@ -29,18 +31,17 @@ internal static class TokenizerJson
             throw root["decoder"].Bad("should be ByteLevel: the pre-tokenizer is, and nothing else can read its tokens");
 
         var own = new Vocabulary(file);
+        int entries = model["vocab"].Count();
+        if (entries == 0) throw model["vocab"].Bad("holds no tokens");
         foreach ((string token, JsonPlace id) in model["vocab"].Members())
-            AddToken(own, id.Integer(), token, decoding, special: false);
-        if (own.Size == 0) throw model["vocab"].Bad("holds no tokens");
-        List<AddedToken> added = ReadAdded(root, own, out int firstFree);
+            AddToken(own, Within(id, entries), token, decoding, special: false);
+        List<AddedToken> added = ReadAdded(root, own);
 
         IWordEncoder encoder = byteLevel ? ByteLevel(model, own) : Pieces(model, own);
         var all = new Vocabulary(file) { DropsLeadingBlank = decoding.DropsLeadingBlank };
         foreach ((string token, int id) in own.Tokens) AddToken(all, id, token, decoding, special: false);
         foreach (AddedToken token in added)
         {
-            if (token.Id > firstFree + 1_000_000)
-                throw root["added_tokens"].Bad($"gives '{token.Content}' the id {token.Id}, far beyond the vocabulary of {firstFree:N0}: the file is damaged");
             AddToken(all, token.Id, token.Content, decoding, token.Special);
         }
 
@@ -72,13 +73,19 @@ internal static class TokenizerJson
         vocabulary.Add(id, text, bytes, special, rawByte);
     }
 
-    private static List<AddedToken> ReadAdded(JsonPlace root, Vocabulary own, out int firstFree)
+    /// <summary>An id, refused before anything of its size is allocated when it lies far beyond the tokens there are.</summary>
+    private static int Within(JsonPlace place, int tokens)
     {
-        firstFree = own.Size;
+        int id = place.Integer();
+        return id >= 0 && id <= tokens + LargestHole ? id : throw place.Bad($"is {id}; with {tokens:N0} tokens ids run from 0 to little more: the file is damaged");
+    }
+
+    private static List<AddedToken> ReadAdded(JsonPlace root, Vocabulary own)
+    {
         var added = new List<AddedToken>();
         foreach (JsonPlace token in root["added_tokens"].Items())
         {
-            var read = new AddedToken(token["id"].Integer(), token["content"].Text(), token["special"].FlagOr(false),
+            var read = new AddedToken(Within(token["id"], own.Size), token["content"].Text(), token["special"].FlagOr(false),
                 token["single_word"].FlagOr(false), token["lstrip"].FlagOr(false), token["rstrip"].FlagOr(false), token["normalized"].FlagOr(true));
             if (own.TryId(read.Content, out int known) && known != read.Id)
                 throw token.Bad($"gives '{read.Content}' the id {read.Id}, the vocabulary gives it {known}: the file contradicts itself");
@@ -93,7 +100,10 @@ internal static class TokenizerJson
             if (!vocabulary.TryId(ByteAlphabet.CharOf((byte)b).ToString(), out _))
                 throw model["vocab"].Bad($"lacks the byte 0x{b:X2} while 'unk_token' is set: a byte-level vocabulary holds all 256 bytes");
         var merges = new List<string>();
-        foreach ((string left, string right, _) in Merges(model, vocabulary)) merges.Add($"{left} {right}");
+        foreach ((string left, string right, _) in Merges(model, vocabulary))
+            merges.Add(left.Contains(' ') || right.Contains(' ')
+                ? throw model["merges"].Bad($"joins '{left}' and '{right}': no token of a byte-level vocabulary holds a blank")
+                : $"{left} {right}");
         return new ByteLevelBpe(vocabulary, merges, model["ignore_merges"].FlagOr(false));
     }
 
@@ -141,6 +151,7 @@ internal static class TokenizerJson
                     throw merge.Bad($"is '{text}', not two tokens with one blank between them");
                 (left, right) = (text[..blank], text[(blank + 1)..]);
             }
+            if (left.Length == 0 || right.Length == 0) throw merge.Bad("joins an empty token: the file is damaged");
             foreach (string token in (string[])[left, right, left + right])
                 if (!vocabulary.TryId(token, out _)) throw merge.Bad($"names the token '{token}', which is not in the vocabulary: the file is damaged");
             if (!seen.Add((left, right))) throw merge.Bad($"repeats the rule '{left} {right}': a rule has one rank");

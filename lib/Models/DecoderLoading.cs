@@ -9,15 +9,14 @@ public static class DecoderLoading
 {
     /// <summary>Builds the decoder with the folder's weights, frozen. Norm gains and biases are float32 whatever the matrices are.</summary>
     /// <param name="folder">The model; it may be closed afterwards.</param>
-    /// <param name="compute">Type to hold the matrices in and multiply in; null: the stored one (float32 for float16 on the CPU, which has no float16 products).</param>
+    /// <param name="compute">Type to hold the matrices in and multiply in; null: the stored one. The CPU has no float16 products: there such matrices are multiplied in float32.</param>
     /// <param name="device">Where to put them; null: CPU.</param>
     /// <param name="positions">Positions to allow instead of the config's, to time contexts that the model was not made for; null: the config's.</param>
     /// <exception cref="LabException">A weight is not finite, or a file can no longer be read.</exception>
     public static Decoder LoadDecoder(this ModelFolder folder, ScalarType? compute = null, Device? device = null, int? positions = null)
     {
         var onCpu = device is null || device.type == DeviceType.CPU;
-        var stored = SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
-        var type = compute ?? (stored == ScalarType.Float16 && onCpu ? ScalarType.Float32 : stored);
+        var type = compute ?? SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
         var loaded = new List<Parameter>();
         try
         {

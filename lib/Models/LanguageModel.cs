@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using HeadKvLab.Cache;
 using HeadKvLab.Text;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Models;
@@ -39,15 +38,14 @@ public sealed class LanguageModel
 
     /// <summary>Loads a model folder.</summary>
     /// <param name="directory">Holds config.json, the weights in safetensors, and the tokenizer's files.</param>
-    /// <param name="compute">Type of the weights and matrix products of the prefill.</param>
+    /// <param name="compute">Type of the weight matrices and of the prefill's products; norm gains and biases are always float32.</param>
     /// <exception cref="LabException">The folder is missing, incomplete or broken; the message names file, place and cure.</exception>
     public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32)
     {
         if (!Directory.Exists(directory)) throw new LabException($"{directory}: no such model folder; give the path of one with config.json, model.safetensors and tokenizer.json.");
         using var folder = ModelFolder.Open(directory);
         var tokenizer = TextTokenizer.Load(directory);
-        var decoder = new Decoder(folder.Config, (name, _) => new Parameter(folder.Load(name, compute).DetachFromDisposeScope(), requires_grad: false), compute);
-        return new LanguageModel(directory, decoder, tokenizer, HashOf(directory));
+        return new LanguageModel(directory, folder.LoadDecoder(compute), tokenizer, HashOf(directory));
     }
 
     private static string HashOf(string directory)

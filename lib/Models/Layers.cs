@@ -26,6 +26,7 @@ internal sealed class Projection : Module<Tensor, Tensor>
     internal static Tensor Multiply(Tensor x, Parameter weight, Parameter? bias, ScalarType? compute)
     {
         var type = compute ?? weight.dtype;
+        if (type == ScalarType.Float16 && x.device_type == DeviceType.CPU) type = ScalarType.Float32;   // libtorch 1.13 has no float16 products there
         var product = F.linear(Cast(x, type), Cast(weight, type), bias is null ? null : Cast(bias, type));
         return Cast(product, ScalarType.Float32);
     }

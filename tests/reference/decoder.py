@@ -23,6 +23,7 @@ import torch
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "models"
 TOKENS = 40
+LONG = 150  # more than two blocks of the lab's attention kernel, which takes head dimensions that are multiples of 16
 
 BASE = dict(vocab_size=64, hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             hidden_act="silu", max_position_embeddings=128, rms_norm_eps=1e-5, rope_theta=10000.0, tie_word_embeddings=False,
@@ -45,6 +46,9 @@ MODELS = {
     # norms over q and k heads
     "qwen3": dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", head_dim=20, rope_theta=1000000.0, rms_norm_eps=1e-6, tie_word_embeddings=True,
                   use_sliding_window=False, sliding_window=None, max_window_layers=2, attention_bias=False, torch_dtype="bfloat16"),
+    # prompts of several blocks: plain with four queries to a KV head, and a sliding window that begins within a block
+    "llama-long": dict(architectures=["LlamaForCausalLM"], model_type="llama", head_dim=32, num_key_value_heads=1, max_position_embeddings=256, torch_dtype="bfloat16"),
+    "mistral-long": dict(architectures=["MistralForCausalLM"], model_type="mistral", head_dim=16, sliding_window=37, max_position_embeddings=256, torch_dtype="float16"),
 }
 
 
@@ -212,7 +216,7 @@ def main():
     for seed, (name, special) in enumerate(MODELS.items()):
         config = {**BASE, **special}
         weights = random_weights(config, 1000 + seed)
-        ids = torch.randint(0, config["vocab_size"], (TOKENS,), generator=torch.Generator().manual_seed(seed))
+        ids = torch.randint(0, config["vocab_size"], (LONG if name.endswith("-long") else TOKENS,), generator=torch.Generator().manual_seed(seed))
         logits = logits_of(config, weights, ids)
         folder = FIXTURES / name
         if check:

@@ -29,6 +29,7 @@ internal static class EvalCommand
 
             Example:  lab eval data/suites/world-2048-test.jsonl --methods SnapKV,HeadKV-R2 --shares 0.03,0.06
             """) { suite, model, methods, shares, discipline, first, limit, byFamily, rows };
+        command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) => Task.FromResult(Run(parse.GetRequiredValue(suite), parse.GetRequiredValue(model), parse.GetRequiredValue(methods), parse.GetRequiredValue(shares),
             parse.GetRequiredValue(discipline), parse.GetRequiredValue(first), parse.GetValue(limit), parse.GetValue(byFamily), parse.GetValue(rows), stop)));
         return command;

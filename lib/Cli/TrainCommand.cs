@@ -16,26 +16,30 @@ internal static class TrainCommand
         var every = new Option<int>("--report") { Description = "Steps between reports.", DefaultValueFactory = _ => 20 };
         var minutes = new Option<double>("--save-every") { Description = "Minutes between checkpoints.", DefaultValueFactory = _ => 3 };
         var restart = new Option<bool>("--restart") { Description = "Throw the run's checkpoints away and begin again." };
+        var device = ComputeOptions.Device();
         var export = new Option<bool>("--export") { Description = "Write the model as it is after the newest checkpoint, finished or not." };
         var command = new Command("train", """
             Trains a model of the synthetic world from a recipe. Checkpoints hold weights, optimiser and progress; the same command
             goes on after Ctrl-C, a kill or a full disk. The same recipe repeats the same losses.
 
+            A recipe of a larger model for a GPU is data/recipes/world-32m/train.json. Phases may be added to a recipe whose run has ended, and
+            the run goes on with them; a recipe whose earlier steps were changed is refused.
+
             Example:  lab train --config data/models/world-4m/train.json
-            """) { config, output, checkpoints, steps, every, minutes, restart, export };
+            """) { config, output, checkpoints, steps, every, minutes, restart, export, device };
         command.SetAction(async (result, stop) => await Task.Run(() => Run(
             result.GetRequiredValue(config), result.GetValue(output), result.GetValue(checkpoints), result.GetValue(steps),
-            Math.Max(1, result.GetValue(every)), TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(restart), result.GetValue(export), stop), CancellationToken.None));
+            Math.Max(1, result.GetValue(every)), TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(restart), result.GetValue(export), result.GetRequiredValue(device), stop), CancellationToken.None));
         return command;
     }
 
-    private static int Run(FileInfo config, DirectoryInfo? output, DirectoryInfo? checkpoints, int? steps, int every, TimeSpan saveEvery, bool restart, bool export, CancellationToken stop)
+    private static int Run(FileInfo config, DirectoryInfo? output, DirectoryInfo? checkpoints, int? steps, int every, TimeSpan saveEvery, bool restart, bool export, string device, CancellationToken stop)
     {
         var recipe = TrainingRecipe.Load(config.FullName);
         var folder = checkpoints?.FullName ?? Path.Combine("data", "checkpoints", recipe.Name);
         if (restart && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         var target = output?.FullName ?? config.DirectoryName!;
-        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder);
+        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder, ComputeOptions.Place(device));
         Console.Error.WriteLine($"{recipe.Name}: {trainer.Weights.Values.Sum(w => w.NumberOfElements):N0} parameters, {recipe.TotalSteps} steps, {recipe.Workers} workers, "
             + (trainer.Step == 0 ? "from the start." : $"resumed after step {trainer.Step}."));
         var finished = trainer.Step >= recipe.TotalSteps
@@ -52,7 +56,7 @@ internal static class TrainCommand
 
     private static void Print(StepReport r, Trainer trainer)
     {
-        var left = TimeSpan.FromSeconds((r.TotalSteps - r.Step) * trainer.Seconds / Math.Max(1, r.Step));
+        var left = TimeSpan.FromSeconds((trainer.TotalTokens - trainer.Tokens) / Math.Max(1, r.TokensPerSecond));
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{r.Step,6}/{r.TotalSteps} {r.Phase,-8} loss {r.Figures.MeanAnswerLoss:0.000} other {r.Figures.MeanOtherLoss:0.000}  norm {r.GradientNorm:0.00}  {r.TokensPerSecond,7:0} tokens/s  about {left:h\\:mm} left  {r.Figures.FamilyLine()}"));
     }

@@ -85,10 +85,10 @@ internal static class PromptAttention
         {
             var everything = ones(rows, columns, ScalarType.Bool);
             var hidden = everything.triu(diagonal + 1).add(everything.tril(diagonal - w)).to(ScalarType.Bool);
-            return logits.masked_fill(hidden, float.NegativeInfinity);
+            return logits.masked_fill(hidden.to(logits.device), float.NegativeInfinity);
         }
         if (rows == 1) return logits;
-        logits.narrow(3, diagonal, rows).masked_fill_(ones(rows, rows, ScalarType.Bool).triu(1), float.NegativeInfinity);
+        logits.narrow(3, diagonal, rows).masked_fill_(ones(rows, rows, ScalarType.Bool).triu(1).to(logits.device), float.NegativeInfinity);
         return logits;
     }
 }

@@ -24,7 +24,7 @@ public sealed class RotaryTable
     /// <param name="positions"><c>[batch, token]</c>, int64.</param>
     public Rotation At(Tensor positions)
     {
-        var angles = positions.to(ScalarType.Float32).unsqueeze(-1) * tensor(frequencies);   // [batch, token, pair]
+        var angles = positions.to(ScalarType.Float32).unsqueeze(-1) * tensor(frequencies).to(positions.device);   // [batch, token, pair]
         return new Rotation(angles.cos().unsqueeze(2), angles.sin().unsqueeze(2));
     }
 

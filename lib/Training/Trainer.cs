@@ -22,13 +22,15 @@ public sealed class Trainer : IDisposable
     private readonly AdamW[] optimizers;
     private readonly Checkpoint checkpoint;
     private readonly TrainingLog log;
+    private StepFigures figures = new();   // since the last report
 
     /// <summary>Prepares the model, fresh or from the newest checkpoint.</summary>
     /// <param name="recipe">What to train.</param>
     /// <param name="recipeText">Its text, stored with checkpoints so that a changed recipe does not silently continue an old run.</param>
     /// <param name="batches">Makes documents.</param>
     /// <param name="folder">Where checkpoints and <c>log.csv</c> go.</param>
-    public Trainer(TrainingRecipe recipe, string recipeText, BatchSource batches, string folder)
+    /// <param name="device">Where weights, gradients and optimiser live; null: CPU.</param>
+    public Trainer(TrainingRecipe recipe, string recipeText, BatchSource batches, string folder, Device? device = null)
     {
         (this.recipe, this.recipeText, this.batches) = (recipe, recipeText, batches);
         config = BatchSource.Configure(recipe.Model);
@@ -39,7 +41,7 @@ public sealed class Trainer : IDisposable
         var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
         if (recipe.Start == "structured") StructuredStart.Apply(config, start);
         foreach (var (name, matrix) in start.All)
-            master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape)));
+            master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape).to(device ?? CPU)));
         var compute = recipe.Compute == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
         workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute))];
 
@@ -48,8 +50,8 @@ public sealed class Trainer : IDisposable
             master.Where(w => IsLayerMatrix(w.Key) == matrices).Select(w => w.Value), lr: 1e-3, beta1: settings.Beta1, beta2: settings.Beta2, weight_decay: decay);
         optimizers = [Adam(true, settings.WeightDecay), Adam(false, 0)];
 
-        var progress = checkpoint.Load(recipeText, master, optimizers);
-        if (progress is not null) (Step, Tokens, Seconds) = (progress.Step, progress.Tokens, progress.Seconds);
+        var progress = checkpoint.Load(recipe, master, optimizers);
+        if (progress is not null) (Step, Tokens, Seconds, figures) = (progress.Step, progress.Tokens, progress.Seconds, StepFigures.Of(progress.SinceReport));
         log.CutAfter(Step);
     }
 
@@ -64,6 +66,9 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Tokens read, all workers.</summary>
     public long Tokens { get; private set; }
+
+    /// <summary>Tokens of the whole recipe.</summary>
+    public long TotalTokens => recipe.Phases.Sum(phase => (long)phase.Steps * phase.Tokens * phase.Documents * recipe.Workers);
 
     /// <summary>Time spent, earlier runs included.</summary>
     public double Seconds { get; private set; }
@@ -81,13 +86,13 @@ public sealed class Trainer : IDisposable
     public bool Run(Action<StepReport> report, int every, TimeSpan saveEvery, int? upTo, CancellationToken stop)
     {
         var end = Math.Min(upTo ?? int.MaxValue, recipe.TotalSteps);
-        var (figures, saved, clock) = (new StepFigures(), Stopwatch.StartNew(), Stopwatch.StartNew());
+        var (saved, clock) = (Stopwatch.StartNew(), Stopwatch.StartNew());
         var (secondsBefore, tokensBefore) = (Seconds, Tokens);
         while (Step < end && !stop.IsCancellationRequested)
         {
             var (phase, _) = recipe.At(Step);
             var rate = recipe.RateAt(Step);
-            var norm = StepOnce(phase, rate, figures);
+            var norm = StepOnce(phase, rate);
             Step++;
             Seconds = secondsBefore + clock.Elapsed.TotalSeconds;
             if (Step % every == 0 || Step == end)
@@ -104,7 +109,7 @@ public sealed class Trainer : IDisposable
         return Step >= recipe.TotalSteps;
     }
 
-    private double StepOnce(TrainingPhase phase, double rate, StepFigures figures)
+    private double StepOnce(TrainingPhase phase, double rate)
     {
         var threadsBefore = get_num_threads();
         var parts = new StepFigures[workers.Length];
@@ -145,7 +150,7 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Save() => checkpoint.Save(new Checkpoint.Progress(Step, Tokens, Seconds, recipeText), master, optimizers);
+    private void Save() => checkpoint.Save(new Checkpoint.Progress(Step, Tokens, Seconds, recipeText, figures.ToSums()), master, optimizers);
 
     private static bool IsLayerMatrix(string name) => name.Contains("_proj", StringComparison.Ordinal);
 

@@ -39,6 +39,19 @@ public sealed class StepFigures
         }
     }
 
+    /// <summary>The sums as JSON stores them; a checkpoint between two reports takes them along, so that a resumed run logs what an unbroken one does.</summary>
+    internal sealed record Sums(double AnswerLoss, double OtherLoss, int Parts, Dictionary<string, int[]> Families);
+
+    internal Sums ToSums() => new(AnswerLoss, OtherLoss, Parts, Families.ToDictionary(f => f.Key, f => new[] { f.Value.Answers, f.Value.First, f.Value.Whole }));
+
+    internal static StepFigures Of(Sums? sums)
+    {
+        if (sums is null) return new StepFigures();
+        var figures = new StepFigures { AnswerLoss = sums.AnswerLoss, OtherLoss = sums.OtherLoss, Parts = sums.Parts };
+        foreach (var (family, counts) in sums.Families) figures.Families[family] = (counts[0], counts[1], counts[2]);
+        return figures;
+    }
+
     /// <summary>Mean answer loss of the parts.</summary>
     public double MeanAnswerLoss => AnswerLoss / Math.Max(1, Parts);
 

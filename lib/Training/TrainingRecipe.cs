@@ -56,6 +56,19 @@ public sealed record TrainingRecipe
         return rate * Math.Min(1.0, (step + 1.0) / Math.Max(1, Optimizer.WarmUp));
     }
 
+    /// <summary>
+    /// Whether the first <paramref name="steps"/> steps are those of <paramref name="earlier"/>: same model, seed, workers and optimiser, and for each step
+    /// the same documents, weights of the loss and rate. Names and later phases may differ, so a finished run can be continued by adding phases.
+    /// </summary>
+    public bool SameUntil(int steps, TrainingRecipe earlier)
+    {
+        if (steps > TotalSteps || steps > earlier.TotalSteps) return false;
+        if ((Model, Seed, Start, Workers, Compute, Optimizer) != (earlier.Model, earlier.Seed, earlier.Start, earlier.Workers, earlier.Compute, earlier.Optimizer)) return false;
+        return Enumerable.Range(0, steps).All(s => Content(At(s).Phase) == Content(earlier.At(s).Phase) && RateAt(s) == earlier.RateAt(s));
+
+        static TrainingPhase Content(TrainingPhase phase) => phase with { Name = "", Steps = 1, RateStart = 0, RateEnd = 0 };
+    }
+
     /// <summary>Reads a recipe.</summary>
     /// <exception cref="LabException">The file is missing, is no recipe, or holds a value out of range.</exception>
     public static TrainingRecipe Load(string path)
@@ -63,14 +76,19 @@ public sealed record TrainingRecipe
         if (!File.Exists(path)) throw new LabException($"{path}: not found; give the train.json of a model with --config.");
         try
         {
-            var recipe = JsonSerializer.Deserialize<TrainingRecipe>(File.ReadAllText(path), Json) ?? throw new LabException($"{path}: is empty.");
-            recipe.Check(path);
-            return recipe;
+            return Parse(File.ReadAllText(path), path);
         }
         catch (JsonException e)
         {
             throw new LabException($"{path}: {e.Message}", e);
         }
+    }
+
+    internal static TrainingRecipe Parse(string text, string path)
+    {
+        var recipe = JsonSerializer.Deserialize<TrainingRecipe>(text, Json) ?? throw new LabException($"{path}: is empty.");
+        recipe.Check(path);
+        return recipe;
     }
 
     private void Check(string path)
@@ -149,9 +167,12 @@ public sealed record TrainingPhase
     /// <summary>Probability of each helper question (single hops of the harder ones).</summary>
     public double Helpers { get; init; } = 0.5;
 
+    /// <summary>Probability that a word of the filler may be one that facts use too: more of it makes a short document as misleading as a long one.</summary>
+    public double Overlap { get; init; } = 0.05;
+
     /// <summary>The generator's options for this phase.</summary>
     internal WorldOptions ToWorldOptions() => new()
     {
-        Tokens = Tokens, FillerFrom = FillerFrom, FillerTo = FillerTo, PositionSpan = PositionSpan, Mix = Mix, Helpers = Helpers,
+        Tokens = Tokens, FillerFrom = FillerFrom, FillerTo = FillerTo, PositionSpan = PositionSpan, Mix = Mix, Helpers = Helpers, Overlap = Overlap,
     };
 }

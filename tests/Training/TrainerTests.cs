@@ -46,10 +46,16 @@ public sealed class TrainerTests
     public void A_changed_recipe_does_not_continue_an_old_run()
     {
         using var folder = new TemporaryFolder();
-        Train(folder.Path, 1);
-        var recipe = Parse(folder.Path);
-        var error = Assert.Throws<LabException>(() => new Trainer(recipe, Recipe + " ", new BatchSource(), folder.Path));
-        Assert.Contains("--restart", error.Message);
+        Train(folder.Path, 4);
+        foreach (var (from, to) in new[] { ("\"seed\": 3", "\"seed\": 4"), ("\"documents\": 2", "\"documents\": 1"), ("\"rateEnd\": 3e-3", "\"rateEnd\": 2e-3"), ("\"warmUp\": 2", "\"warmUp\": 3"), ("\"steps\": 3", "\"steps\": 2") })
+        {
+            var text = Recipe.Replace(from, to);
+            var error = Assert.Throws<LabException>(() => new Trainer(TrainingRecipe.Parse(text, "r"), text, new BatchSource(), folder.Path));
+            Assert.Contains("--restart", error.Message);
+        }
+        var later = Recipe.Replace("\"rateEnd\": 1e-3", "\"rateEnd\": 1e-3").Replace("\"name\": \"b\"", "\"name\": \"later\"");
+        using var trainer = new Trainer(TrainingRecipe.Parse(later, "r"), later, new BatchSource(), folder.Path);
+        Assert.Equal(4, trainer.Step);
     }
 
     [Theory]

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using HeadKvLab.Evaluation;
+using HeadKvLab.Models;
+using HeadKvLab.Training.World;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab eval world</c>: what a model of the synthetic world answers with its full cache, by family and length.</summary>
+internal static class EvalWorldCommand
+{
+    internal static Command Create()
+    {
+        var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
+        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens, answer included.", DefaultValueFactory = _ => "512,1024,2048,4096,8000" };
+        var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
+        var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
+        var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
+        split.AcceptOnlyFromAmong("validation", "test");
+        var command = new Command("world", """
+            Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
+            two tables in Markdown: exact match and token accuracy, each with a 95 % interval (bootstrap over contexts) and the number of
+            questions. The questions are made on the spot, as `lab world make` would write them; training never saw them.
+
+            Example:  lab eval world --lengths 512,2048 --questions 50
+            """) { model, lengths, questions, split, seed };
+        command.SetAction((parse, stop) =>
+        {
+            if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
+            var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
+            int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
+                : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
+            Run(LanguageModel.Load(parse.GetRequiredValue(model)), [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed))))], stop);
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static void Run(LanguageModel model, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
+    {
+        var rows = new List<(int Length, ResultRow Row)>();
+        foreach (var (length, suite) in suites)
+            foreach (var row in SuiteEvaluation.Run(model, suite.ToQuestions(), new EvaluationPlan([], []), (done, all) => Report(length, done, all), stop))
+                rows.Add((length, row));
+        int[] lengths = [.. suites.Select(s => s.Length)];
+        Console.WriteLine(Table("Exact match", lengths, rows, r => r.ExactMatch));
+        Console.WriteLine(Table("Token accuracy", lengths, rows, r => r.TokenAccuracy));
+    }
+
+    /// <summary>One figure of each family and length, as a table in Markdown.</summary>
+    internal static string Table(string figure, int[] lengths, IReadOnlyList<(int Length, ResultRow Row)> rows, Func<ResultRow, double> value)
+    {
+        var lines = new List<string>
+        {
+            $"| {figure} | {string.Join(" | ", lengths.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l} tokens")))} |",
+            $"|---|{string.Concat(lengths.Select(_ => "---|"))}",
+        };
+        foreach (var family in WorldFamilies.Reported)
+            lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Family == family.Name()))))} |");
+        return string.Join("\n", lines) + "\n";
+
+        string Cell(IEnumerable<(int Length, ResultRow Row)> of)
+        {
+            (string, double)[] samples = [.. of.Select(r => (r.Row.Context, value(r.Row)))];
+            var mean = Bootstrap.Mean(samples);
+            return string.Create(CultureInfo.InvariantCulture, $"{mean.Mean:0.00} [{mean.Low:0.00}, {mean.High:0.00}] ({samples.Length})");
+        }
+    }
+
+    private static void Report(int length, int done, int all)
+    {
+        if (done == all || done % 20 == 0) Console.Error.WriteLine($"{length} tokens: {done} of {all} questions");
+    }
+}

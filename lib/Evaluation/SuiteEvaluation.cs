@@ -25,7 +25,7 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
 
 /// <summary>
 /// Answers the questions of a suite under every method and budget. A context is prefilled once; each question continues a copy of
-/// its cache, and that one pass feeds all compressors, which see context and question as one prompt. Decoding is greedy up to the suite's stop token.
+/// its cache, and that one pass feeds all compressors (those that look at every query of the prompt get a pass of their own), which see context and question as one prompt. Decoding is greedy up to the suite's stop token.
 /// </summary>
 public static class SuiteEvaluation
 {
@@ -49,13 +49,13 @@ public static class SuiteEvaluation
             {
                 stop.ThrowIfCancellationRequested();
                 var template = Template(model, suite, context, question, plan);
-                foreach (var row in Ask(model, full, question, plan, template)) yield return row;
+                foreach (var row in Ask(model, full, ids, question, plan, template)) yield return row;
                 progress?.Invoke(++done, total);
             }
         }
     }
 
-    private static List<ResultRow> Ask(LanguageModel model, RaggedCache context, Question question, EvaluationPlan plan, ResultRow template)
+    private static List<ResultRow> Ask(LanguageModel model, RaggedCache context, int[] contextIds, Question question, EvaluationPlan plan, ResultRow template)
     {
         var ids = model.Tokenizer.Encode(question.Text, addSpecial: false);
         var n = context.LogicalLength + ids.Length;
@@ -64,7 +64,10 @@ public static class SuiteEvaluation
                     let budget = Budget.OfShare(share, n, plan.Window, plan.Discipline)
                     select (Share: share, Budget: budget, Compressor: new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))).ToArray();
         using var full = context.Clone();
-        var logits = Logits(model, ids, full, runs.Length == 0 ? null : PromptSinks.Combine([.. runs.Select(r => r.Compressor)]));
+        var whole = runs.Where(r => r.Compressor.QueriesWanted > ids.Length).Select(r => r.Compressor).ToArray();   // H2O looks at the context's queries too
+        if (whole.Length > 0) Logits(model, [.. contextIds, .. ids], null, PromptSinks.Combine(whole));
+        var rest = runs.Select(r => r.Compressor).Except(whole).ToArray();
+        var logits = Logits(model, ids, full, rest.Length == 0 ? null : PromptSinks.Combine(rest));
         template = template with { PromptTokens = n };
         var rows = new List<ResultRow>
         {
@@ -101,7 +104,7 @@ public static class SuiteEvaluation
         };
     }
 
-    private static float[] Logits(LanguageModel model, int[] ids, RaggedCache full, IPromptSink? sink)
+    private static float[] Logits(LanguageModel model, int[] ids, RaggedCache? full, IPromptSink? sink)
     {
         using var scope = NewDisposeScope();
         return model.Decoder.Prefill(ids, full, sink).data<float>().ToArray();

@@ -2,15 +2,18 @@ namespace HeadKvLab.Models;
 
 /// <summary>
 /// Chooses the next token from logits, in the order of Hugging Face's processors: repetition penalty, then (when drawing) temperature,
-/// top-k, top-p, and one draw from the softmax of what is left. Equal logits rank the lower id first. One sampler serves one generation.
+/// top-k, top-p, and one draw from the softmax of what is left. Equal logits rank the lower id first. Only tokens that can be drawn are ranked:
+/// top-k keeps a heap of k while it looks at the vocabulary once; for top-p, tokens below a share of (1 - p) / vocabulary are left out beforehand,
+/// since all of them together lack the weight to be reached. One sampler serves one generation and allocates nothing after its first token.
 /// </summary>
 public sealed class Sampler
 {
     private readonly GenerationConfig config;
     private readonly Random random;
     private readonly HashSet<int> seen = [];
-    private float[] scores = [];
-    private int[] order = [];
+    private float[] scores = [];     // [token]
+    private double[] weights = [];   // [token], relative to the likeliest
+    private long[] ranks = [];       // the candidates (RankOf)
 
     /// <summary>Starts a generation.</summary>
     /// <param name="config">Settings; checked here.</param>
@@ -26,14 +29,14 @@ public sealed class Sampler
     /// <summary>Chooses one token and remembers it as seen.</summary>
     /// <param name="logits"><c>[vocabulary]</c>, left as they are.</param>
     /// <returns>Token id.</returns>
-    /// <exception cref="LabException">A logit is NaN: a weight or an activation overflowed.</exception>
+    /// <exception cref="LabException">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
     public int Next(ReadOnlySpan<float> logits)
     {
-        if (scores.Length != logits.Length) scores = new float[logits.Length];
+        if (scores.Length != logits.Length) (scores, weights, ranks) = (new float[logits.Length], new double[logits.Length], new long[logits.Length]);
         logits.CopyTo(scores);
         Penalise();
         var best = Best();
-        var chosen = config.Sample && config.Temperature > 0 ? Draw() : best;
+        var chosen = config.Sample && config.Temperature > 0 ? Draw(scores[best]) : best;
         seen.Add(chosen);
         return chosen;
     }
@@ -51,44 +54,85 @@ public sealed class Sampler
         var best = 0;
         for (var id = 0; id < scores.Length; id++)
         {
-            if (float.IsNaN(scores[id])) throw new LabException($"the logits hold NaN (token {id}): the model overflowed; compute in float32 or bfloat16");
+            if (float.IsNaN(scores[id])) throw Overflow("NaN", id);
             if (scores[id] > scores[best]) best = id;
         }
-        return best;
+        return float.IsFinite(scores[best]) ? best : throw Overflow("no finite maximum", best);
+
+        static LabException Overflow(string what, int id) => new($"the logits hold {what} (token {id}): the model overflowed; compute in float32 or bfloat16");
     }
 
-    private int Draw()
+    private int Draw(float largest)
     {
-        for (var i = 0; i < scores.Length; i++) scores[i] /= (float)config.Temperature;
-        var ranked = Ranked();
-        var largest = (double)scores[ranked[0]];
+        var kept = config.TopK > 0 && config.TopK < scores.Length ? Likeliest(config.TopK) : Everything();
         var total = 0.0;
-        foreach (var id in ranked) total += Math.Exp(scores[id] - largest);
-        var kept = TopP(ranked, largest, total, out var mass);
-        var target = random.NextDouble() * mass;
-        foreach (var id in kept)
-            if ((target -= Math.Exp(scores[id] - largest)) < 0) return id;
-        return kept[^1];
-    }
-
-    /// <summary>The top-k ids, likeliest first.</summary>
-    private ReadOnlySpan<int> Ranked()
-    {
-        if (order.Length != scores.Length) order = new int[scores.Length];
-        for (var i = 0; i < order.Length; i++) order[i] = i;
-        order.AsSpan().Sort((a, b) => scores[a] == scores[b] ? a.CompareTo(b) : scores[b].CompareTo(scores[a]));
-        return order.AsSpan(0, config.TopK == 0 ? order.Length : Math.Min(config.TopK, order.Length));
-    }
-
-    /// <summary>The shortest head of <paramref name="ranked"/> whose share reaches top-p, and its mass.</summary>
-    private ReadOnlySpan<int> TopP(ReadOnlySpan<int> ranked, double largest, double total, out double mass)
-    {
-        mass = 0;
-        for (var i = 0; i < ranked.Length; i++)
+        foreach (var rank in kept)
         {
-            mass += Math.Exp(scores[ranked[i]] - largest);
-            if (mass >= config.TopP * total) return ranked[..(i + 1)];
+            var id = IdOf(rank);
+            total += weights[id] = Math.Exp(((double)scores[id] - largest) / config.Temperature);
         }
+        var mass = total;
+        if (config.TopP < 1) kept = Nucleus(kept, total, out mass);
+        var target = random.NextDouble() * mass;
+        foreach (var rank in kept)
+            if ((target -= weights[IdOf(rank)]) < 0) return IdOf(rank);
+        return IdOf(kept[^1]);
+    }
+
+    /// <summary>All tokens, by id.</summary>
+    private Span<long> Everything()
+    {
+        for (var id = 0; id < ranks.Length; id++) ranks[id] = RankOf(id);
+        return ranks;
+    }
+
+    /// <summary>The k likeliest tokens, likeliest first: a heap whose root is the least of them meets every token once.</summary>
+    private Span<long> Likeliest(int k)
+    {
+        var heap = ranks.AsSpan(0, k);
+        for (var id = 0; id < k; id++) heap[id] = RankOf(id);
+        heap.Sort(); // ascending is a heap
+        for (var id = k; id < scores.Length; id++)
+            if (RankOf(id) is var rank && rank > heap[0]) Replace(heap, rank);
+        heap.Sort();
+        heap.Reverse();
+        return heap;
+    }
+
+    private static void Replace(Span<long> heap, long rank)
+    {
+        var at = 0;
+        for (int child; (child = 2 * at + 1) < heap.Length; at = child)
+        {
+            if (child + 1 < heap.Length && heap[child + 1] < heap[child]) child++;
+            if (heap[child] >= rank) break;
+            heap[at] = heap[child];
+        }
+        heap[at] = rank;
+    }
+
+    /// <summary>The fewest tokens whose share of the total reaches top-p, likeliest first, and their mass.</summary>
+    private Span<long> Nucleus(Span<long> candidates, double total, out double mass)
+    {
+        var least = total * (1 - config.TopP) / candidates.Length;
+        var count = 0;
+        foreach (var rank in candidates)
+            if (weights[IdOf(rank)] >= least) candidates[count++] = rank;
+        var ranked = candidates[..count];
+        ranked.Sort();
+        ranked.Reverse();
+        mass = 0;
+        for (var i = 0; i < count; i++)
+            if ((mass += weights[IdOf(ranked[i])]) >= config.TopP * total) return ranked[..(i + 1)];
         return ranked;
     }
+
+    /// <summary>A number that orders tokens by logit, of equal ones the lower id higher: the logit's bits made monotone, then the id's complement.</summary>
+    private long RankOf(int id)
+    {
+        var bits = BitConverter.SingleToInt32Bits(scores[id] + 0f); // -0 becomes 0
+        return ((long)(bits < 0 ? bits ^ int.MaxValue : bits) << 32) | (uint)~id;
+    }
+
+    private static int IdOf(long rank) => ~(int)rank;
 }

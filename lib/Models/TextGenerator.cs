@@ -8,7 +8,7 @@ namespace HeadKvLab.Models;
 
 /// <summary>What one generation gave.</summary>
 /// <param name="Ids">The new tokens, without the id that ended them.</param>
-/// <param name="Text">Their text.</param>
+/// <param name="Text">Their text; ids that only pad the model's embedding have none.</param>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="PrefillSeconds">Time until the first logits.</param>
 /// <param name="DecodeSeconds">Time from there to the end.</param>
@@ -83,7 +83,7 @@ public sealed class TextGenerator : IDisposable
         var clock = Stopwatch.StartNew();
         var logits = decoder.Prefill(prompt, cache).cpu().data<float>().ToArray();
         var prefill = clock.Elapsed.TotalSeconds;
-        var ids = Generation.Run(step, cache, logits, settings.MaxNewTokens, [.. settings.StopIds], sampler.Next, id => Show(stream.Append(id)), stop);
+        var ids = Generation.Run(step, cache, logits, settings.MaxNewTokens, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop);
         Show(stream.Flush());
         return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill);
 

@@ -91,6 +91,10 @@ public sealed class TextTokenizer
     /// <exception cref="LabException">The id has no token.</exception>
     public string TokenText(int id) => _vocabulary.TextOf(id);
 
+    /// <summary>Whether an id has a token; rows that only pad a model's embedding have none.</summary>
+    /// <param name="id">Any number.</param>
+    public bool HasToken(int id) => _vocabulary.Known(id);
+
     /// <summary>Whether a token is special: skipped when decoding text for people.</summary>
     /// <param name="id">Its id.</param>
     public bool IsSpecial(int id) => _vocabulary.IsSpecial(id);

@@ -98,7 +98,8 @@ internal sealed class Vocabulary
         return DropsLeadingBlank && text.StartsWith(' ') ? text[1..] : text;
     }
 
-    private bool Known(int id) => (uint)id < (uint)_texts.Count && _texts[id] is not null;
+    /// <summary>Whether the id has a token.</summary>
+    public bool Known(int id) => (uint)id < (uint)_texts.Count && _texts[id] is not null;
 
     private LabException Unknown(int id) =>
         new($"{_source}: no token has id {id}; ids run from 0 to {Size - 1:N0}: use the tokenizer that belongs to the model.");

@@ -57,10 +57,65 @@ public class SamplerTests
         Assert.Equal(3, Draw(new GenerationConfig { TopP = 1, TopK = 0 }, 500, logits).Distinct().Count());
     }
 
+    /// <summary>A plain second implementation: sort the whole vocabulary, cut, draw. Logits on a coarse grid, so that many are equal, some of them -infinity.</summary>
+    [Fact]
+    public void PartialSelectionDrawsWhatAFullSortDraws()
+    {
+        for (var seed = 0; seed < 400; seed++)
+        {
+            var random = new Random(seed);
+            var config = new GenerationConfig
+            {
+                Sample = true, Seed = seed, Temperature = 0.2 + 2 * random.NextDouble(),
+                TopK = random.Next(3) * random.Next(1, 80), TopP = random.Next(2) == 0 ? 1 : 0.05 + 0.94 * random.NextDouble(),
+            };
+            var (sampler, draws) = (new Sampler(config), new Random(seed));
+            for (var step = 0; step < 10; step++)
+            {
+                float[] logits = [.. Enumerable.Range(0, 60).Select(_ => random.Next(9) == 0 ? float.NegativeInfinity : random.Next(-12, 13) / 4f)];
+                Assert.Equal(Naive(config, logits, draws), sampler.Next(logits));
+            }
+        }
+
+        static int Naive(GenerationConfig config, float[] logits, Random draws)
+        {
+            var ranked = Enumerable.Range(0, logits.Length).ToArray();
+            if (config.TopP < 1 || config.TopK is > 0 and < 60) ranked = [.. ranked.OrderByDescending(id => logits[id]).ThenBy(id => id)];
+            if (config.TopK > 0) ranked = [.. ranked.Take(config.TopK)];
+            double Weight(int id) => Math.Exp((logits[id] - (double)logits.Max()) / config.Temperature);
+            var (total, mass) = (ranked.Sum(Weight), 0.0);
+            var kept = new List<int>();
+            foreach (var id in ranked)
+            {
+                kept.Add(id);
+                mass += Weight(id);
+                if (config.TopP < 1 && mass >= config.TopP * total) break;
+            }
+            var target = draws.NextDouble() * mass;
+            foreach (var id in kept)
+                if ((target -= Weight(id)) < 0) return id;
+            return kept[^1];
+        }
+    }
+
+    [Fact]
+    public void DrawingAllocatesNothingAndTheFaintestTemperatureIsGreedy()
+    {
+        var logits = Enumerable.Range(0, 128_000).Select(i => (float)Math.Sin(i * 0.37) * 8).ToArray();
+        var sampler = new Sampler(new GenerationConfig { Sample = true, TopK = 0, TopP = 0.9 });
+        sampler.Next(logits);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 5; i++) sampler.Next(logits);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4096); // the set of seen tokens may grow
+        Assert.Equal([2], Draw(new GenerationConfig { Temperature = 1e-300 }, 50, [0, 1, 3.001f, 2, 3]).Distinct());
+    }
+
     [Fact]
     public void RefusesNaNAndImpossibleSettings()
     {
         Assert.Contains("NaN (token 1)", Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([1, float.NaN])).Message);
+        Assert.Contains("(token 1)", Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
+        Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity]));
         foreach (var bad in new[] { new GenerationConfig { Temperature = -1 }, new GenerationConfig { TopP = 0 }, new GenerationConfig { TopK = -1 }, new GenerationConfig { RepetitionPenalty = 0 } })
             Assert.Throws<LabException>(() => new Sampler(bad));
     }

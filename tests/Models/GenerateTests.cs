@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using HeadKvLab.Models;
+using HeadKvLab.Tests.Text;
+using HeadKvLab.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Models;
+
+/// <summary>Text from a whole model folder (config, random weights, tokenizer, chat template, generation settings): what is asked, when it stops, what is streamed.</summary>
+public sealed class GenerateTests : IDisposable
+{
+    private readonly TestFiles files = new();
+    private readonly DisposeScope scope = NewDisposeScope();
+
+    private static readonly ModelConfig Config = new()
+    {
+        Architecture = "LlamaForCausalLM", VocabSize = 272, HiddenSize = 16, IntermediateSize = 24, Layers = 2, QueryHeads = 4, KvHeads = 2, HeadDim = 4, MaxPositions = 512,
+        TieEmbeddings = true, EosIds = [0],
+    };
+
+    public void Dispose()
+    {
+        scope.Dispose();
+        files.Dispose();
+    }
+
+    /// <summary>Writes the folder. Special tokens take the ids from 257 on, in order; 256 is "he".</summary>
+    private void Save(string template, params string[] special)
+    {
+        var random = new Random(3);
+        ModelFolder.Save(files.Folder, Config, name =>
+        {
+            var shape = ModelTensors.Of(Config).Single(t => t.Name == name).Shape;
+            return tensor(Enumerable.Range(0, (int)shape.Aggregate(1L, (a, b) => a * b)).Select(_ => (float)(random.NextDouble() - 0.5) * 2).ToArray(), shape);
+        });
+        files.Write("tokenizer.json", TinyTokenizer.ByteLevel(["h e"], special).ToJsonString());
+        files.Write("tokenizer_config.json", new JsonObject { ["chat_template"] = template, ["bos_token"] = special[0], ["eos_token"] = special[^1] }.ToJsonString());
+    }
+
+    private static string Template(string name) => File.ReadAllText(Path.Combine(TestFiles.Repository, "tests", "reference", "chat", name));
+
+    /// <summary>Ids of a text in which a part such as <c>[3]</c> stands for special token 257 + 3, "he" for 256, and every other character for its byte.</summary>
+    private static int[] Ids(params object[] parts) => [.. parts.SelectMany(part => part is int special ? [257 + special] : ((string)part).Replace("he", "\u0100").Select(c => (int)c))];
+
+    [Fact]
+    public void Llama3Chat()
+    {
+        Save(Template("llama3.jinja").Replace("is not defined", "is defined").Replace("date_string + ", "'now' + "), "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
+        using var writer = new TextGenerator(files.Folder);
+        Assert.Equal(Ids(0, 1, "system", 2, "\n\nToday Date: now\n\n", 3, 1, "user", 2, "\n\nhey he", 3, 1, "assistant", 2, "\n\n"), writer.Chat(" hey he\n"));
+    }
+
+    [Fact]
+    public void MistralChat()
+    {
+        Save(Template("mistral.jinja"), "<s>", "[INST]", "[/INST]", "</s>");
+        using var writer = new TextGenerator(files.Folder);
+        Assert.Equal(Ids(0, 1, " say he", 2), writer.Chat("say he"));
+    }
+
+    [Fact]
+    public void ChatMl()
+    {
+        Save(Template("chatml.jinja"), "<|endoftext|>", "<|im_start|>", "<|im_end|>");
+        using var writer = new TextGenerator(files.Folder);
+        Assert.Equal(Ids(1, "system\nYou are a helpful assistant.", 2, "\n", 1, "user\nhe", 2, "\n", 1, "assistant\n"), writer.Chat("he"));
+    }
+
+    /// <summary>The program's answer to <c>--chat</c> is the library's, and what the program prints is what the library streams.</summary>
+    [Fact]
+    public void TheProgramChats()
+    {
+        Save(Template("chatml.jinja"), "<|endoftext|>", "<|im_start|>", "<|im_end|>");
+        using var writer = new TextGenerator(files.Folder);
+        var prompt = writer.Chat("tell he");
+        var expected = writer.Write(prompt, writer.Settings with { MaxNewTokens = 24 });
+        var (exit, text, figures) = Lab("--prompt", "tell he", "--chat", "-n", "24");
+        Assert.Equal((0, expected.Text.ReplaceLineEndings("\n") + "\n"), (exit, text.ReplaceLineEndings("\n")));
+        Assert.Contains($"{prompt.Length} prompt tokens", figures);
+        Assert.Contains($"{expected.Ids.Length} new", figures);
+
+        files.Write("prompt.txt", "<|im_start|>he");
+        var drawn = Enumerable.Range(0, 3).Select(i => Lab("--prompt-file", files.Path("prompt.txt"), "-n", "20", "--temperature", "1.5", "--top-k", "40", "--top-p", "0.95", "--repetition-penalty", "1.2", "--seed", i == 2 ? "8" : "7").Output).ToArray();
+        Assert.Equal(drawn[0], drawn[1]);
+        Assert.NotEqual(drawn[0], drawn[2]);
+    }
+
+    private (int Exit, string Output, string Error) Lab(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (string[])[Path.Combine(TestFiles.Repository, "bin", "HeadKvLab.dll"), "generate", "--model", files.Folder, .. arguments]) start.ArgumentList.Add(argument);
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+
+    [Fact]
+    public void StopsAtAnyStopIdAtTheLimitAndAtTheEndOfTheContext()
+    {
+        Save("{{ 'x' }}", "<s>", "</s>");
+        using var writer = new TextGenerator(files.Folder);
+        var free = writer.Settings with { Sample = true, Temperature = 3, TopK = 0, Seed = 1, StopIds = [], MaxNewTokens = 40 };   // hot: tokens of many kinds
+        var ids = writer.Write([1], free).Ids;
+        Assert.Equal(40, ids.Length);
+        var (third, seventh) = (ids[3], ids[7]);
+        Assert.DoesNotContain(third, ids[..3]);
+        Assert.Equal(ids[..3], writer.Write([1], free with { StopIds = [271, seventh, third] }).Ids);
+        Assert.Equal(ids[..5], writer.Write([1], free with { MaxNewTokens = 5 }).Ids);
+        Assert.Equal(ids[..Array.IndexOf(ids, seventh)], writer.Write([1], free with { StopIds = [seventh] }).Ids);
+        Assert.Equal(512 - 500 + 1, writer.Write(new int[500], free with { MaxNewTokens = int.MaxValue }).Ids.Length);   // the last one needs no position
+
+        files.Write("generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray(271, third), ["max_new_tokens"] = 9 }.ToJsonString());
+        using var configured = new TextGenerator(files.Folder);
+        Assert.Equal([271, third], configured.Settings.StopIds);
+        Assert.Equal(9, configured.Settings.MaxNewTokens);
+    }
+
+    /// <summary>Streamed pieces joined are the text, and no piece ends within a character (random bytes make many broken ones: each comes out whole or as U+FFFD).</summary>
+    [Fact]
+    public void StreamsWholeCharactersAndStopsOnRequest()
+    {
+        Save("{{ 'x' }}", "<s>", "</s>");
+        using var writer = new TextGenerator(files.Folder);
+        var settings = writer.Settings with { Sample = true, Temperature = 5, TopK = 0, StopIds = [], MaxNewTokens = 200 };
+        var pieces = new List<string>();
+        var all = writer.Write([5, 6], settings, pieces.Add);
+        Assert.Equal(all.Text, string.Concat(pieces));
+        Assert.Contains(all.Ids, id => id > 258); // the embedding has 13 rows more than there are tokens: no text
+        Assert.Equal(TextTokenizer.Load(files.Folder).Decode(all.Ids.Where(id => id <= 258).ToArray()), all.Text);
+        Assert.True(pieces.Count > 50);
+        Assert.All(pieces, piece => Assert.False(char.IsHighSurrogate(piece[^1])));
+
+        using var interrupt = new CancellationTokenSource();
+        var shown = 0;
+        Assert.InRange(writer.Write([5, 6], settings, _ => { if (++shown == 3) interrupt.Cancel(); }, interrupt.Token).Ids.Length, 3, 20);
+    }
+}

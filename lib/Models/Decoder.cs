@@ -13,9 +13,16 @@ namespace HeadKvLab.Models;
 public delegate Parameter WeightSource(string name, params long[] shape);
 
 /// <summary>
-/// The decoder of the Llama family (Llama, Mistral, Qwen2, Qwen3), in the order of the papers: embed, then for each layer
-/// normalise, attend, normalise, feed forward; normalise, unembed. It serves training (autograd, batches) and prefill
-/// (one prompt, chunked attention, layer by layer eviction); single tokens are decoded by <see cref="DecodeStep"/>.
+/// The decoder of the Llama family (Llama, Mistral, Qwen2, Qwen3), whole in this file and in the order of the papers:
+/// <code>
+/// x = embed(ids)                          x [batch, token, hidden]
+/// for each layer:
+///     x = x + attend(norm(x))             grouped queries, rotary positions
+///     x = x + feedForward(norm(x))        SwiGLU
+/// logits = unembed(norm(x))               [batch, token, vocabulary]
+/// </code>
+/// Sums and norms are float32; only matrix products run in the compute type. It serves training (autograd, batches) and prefill (one prompt,
+/// chunked attention, layer by layer eviction); <see cref="DecodeStep"/> does the same arithmetic for single tokens, fused.
 /// Keys and values are never expanded to query heads: the queries of a group are stacked as rows against their KV head.
 /// </summary>
 public sealed class Decoder : Module
@@ -56,7 +63,7 @@ public sealed class Decoder : Module
     /// <returns><c>[batch, token, hidden]</c>, normalised, ready for <see cref="Logits"/>.</returns>
     public Tensor Hidden(Tensor ids, Tensor positions)
     {
-        var x = model.Embed(ids);
+        var x = model.embed_tokens.forward(ids);
         var rotation = Rotary.At(positions);
         foreach (var layer in model.layers) x = layer.Forward(x, rotation, null, null);
         return model.norm.forward(x);
@@ -81,8 +88,9 @@ public sealed class Decoder : Module
         PromptChecks.Check(Config, ids, start, sink?.QueriesWanted ?? 0);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var x = model.Embed(tensor(PromptChecks.Widen(ids), 1, ids.Length));
-        var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64).unsqueeze(0));
+        var device = Unembedding.device;
+        var x = model.embed_tokens.forward(tensor(PromptChecks.Widen(ids), 1, ids.Length, device: device));
+        var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64, device).unsqueeze(0));
         foreach (var layer in model.layers)
         {
             using var layerScope = NewDisposeScope();
@@ -94,7 +102,7 @@ public sealed class Decoder : Module
     }
 }
 
-/// <summary>Embedding, layers and final norm: what Hugging Face calls <c>model</c>.</summary>
+/// <summary>Embedding, layers and final norm: what Hugging Face calls <c>model</c>, so that weights have its names.</summary>
 internal sealed class Backbone : Module
 {
     internal readonly EmbeddingTable embed_tokens;
@@ -108,8 +116,24 @@ internal sealed class Backbone : Module
         norm = new RootMeanSquare(source, "model.norm", config.HiddenSize, config.NormEpsilon);
         RegisterComponents();
     }
+}
 
-    internal Tensor Embed(Tensor ids) => embed_tokens.forward(ids);
+/// <summary>Rows of the embedding matrix, as float32.</summary>
+internal sealed class EmbeddingTable : Module<Tensor, Tensor>
+{
+    internal readonly Parameter weight;   // [vocabulary, hidden]
+
+    internal EmbeddingTable(WeightSource source, string name, long vocabulary, long hidden) : base(name)
+    {
+        weight = source($"{name}.weight", vocabulary, hidden);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        var rows = weight.index_select(0, input.reshape(-1));
+        return Projection.Cast(rows, ScalarType.Float32).view(input.shape[0], input.shape[1], weight.shape[1]);
+    }
 }
 
 /// <summary>One layer: <c>x + attend(norm(x))</c>, then <c>x + feedForward(norm(x))</c>.</summary>
@@ -134,12 +158,36 @@ internal sealed class DecoderLayer : Module
 
     internal Tensor Forward(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink)
     {
-        x = x + self_attn.Forward(input_layernorm.forward(x), rotation, cache, sink);
+        x = x + self_attn.Forward(input_layernorm.forward(x), rotation, cache, sink);   // x [batch, token, hidden]
         return x + mlp.forward(post_attention_layernorm.forward(x));
     }
 }
 
-/// <summary>Grouped-query attention with rotary positions.</summary>
+/// <summary>RMSNorm (arXiv 1910.07467): <c>x / √(mean(x²) + ε) · w</c> over the last dimension, sums and gains in float32.</summary>
+internal sealed class RootMeanSquare : Module<Tensor, Tensor>
+{
+    private static readonly long[] LastDim = [-1];
+    internal readonly Parameter weight;   // [dim]
+    internal readonly double epsilon;
+
+    internal RootMeanSquare(WeightSource source, string name, long dim, double epsilon) : base(name)
+    {
+        weight = source($"{name}.weight", dim);
+        this.epsilon = epsilon;
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        var scale = rsqrt(input.mul(input).mean(LastDim, keepdim: true) + epsilon);
+        return input * scale * Projection.Cast(weight, ScalarType.Float32);
+    }
+}
+
+/// <summary>
+/// Grouped-query attention (GQA, arXiv 2305.13245) with rotary positions: <c>o(softmax(q kᵀ / √dim) v)</c>, each position seeing itself and those before
+/// it (within the sliding window). Query head h reads KV head h / group. Qwen3 normalises each head of q and k before it is turned; Qwen2 adds biases.
+/// </summary>
 internal sealed class SelfAttention : Module
 {
     internal readonly Projection q_proj, k_proj, v_proj, o_proj;
@@ -169,15 +217,16 @@ internal sealed class SelfAttention : Module
         if (cache is not null)
         {
             cache.Append(k[0], v[0]);
-            (k, v) = (cache.Keys().unsqueeze(0), cache.Values().unsqueeze(0));   // [1, kvHead, position, dim]
+            if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
-        var mixed = PromptAttention.Causal(q, k, v, Scale, slidingWindow);
+        var mixed = PromptAttention.Causal(q, k, v, Scale, slidingWindow);   // [batch, queryHead, token, dim]
         sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, sink.QueriesWanted), Scale));
         return o_proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, queryHeads * dim));
     }
 
     internal float Scale => 1f / MathF.Sqrt(dim);
 
+    /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)
     {
         var split = x.view(x.shape[0], x.shape[1], heads, dim);
@@ -191,7 +240,22 @@ internal sealed class SelfAttention : Module
     }
 }
 
-/// <summary>SwiGLU: <c>down(silu(gate(x)) * up(x))</c>.</summary>
+/// <summary>
+/// Rotary positions (RoPE, arXiv 2104.09864): with the dimensions of a head as two halves (l, r), pair i is turned by the angle of its position,
+/// <c>(l cos - r sin, r cos + l sin)</c>. Cosines and sines <c>[batch, token, 1, pair]</c> belong to the tokens at hand.
+/// </summary>
+public readonly record struct Rotation(Tensor Cosines, Tensor Sines)
+{
+    /// <summary>Rotates heads <c>[batch, token, head, dim]</c>.</summary>
+    public Tensor Apply(Tensor heads)
+    {
+        var half = heads.shape[3] / 2;
+        var (left, right) = (heads.narrow(3, 0, half), heads.narrow(3, half, half));
+        return cat(new[] { left * Cosines - right * Sines, right * Cosines + left * Sines }, -1);
+    }
+}
+
+/// <summary>SwiGLU (arXiv 2002.05202): <c>down(silu(gate(x)) · up(x))</c>.</summary>
 internal sealed class FeedForward : Module<Tensor, Tensor>
 {
     internal readonly Projection gate_proj, up_proj, down_proj;
@@ -205,4 +269,32 @@ internal sealed class FeedForward : Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor input) => down_proj.forward(F.silu(gate_proj.forward(input)) * up_proj.forward(input));
+}
+
+/// <summary>A linear map <c>y = x Wᵀ + b</c> whose product runs in the compute type and returns float32. On the CPU, float16 is multiplied as float32: libtorch 1.13 has no other way.</summary>
+internal sealed class Projection : Module<Tensor, Tensor>
+{
+    internal readonly Parameter weight;   // [outputs, inputs]
+    internal readonly Parameter? bias;    // [outputs]
+    private readonly ScalarType? compute;
+
+    internal Projection(WeightSource source, string name, long outputs, long inputs, bool hasBias, ScalarType? compute) : base(name)
+    {
+        weight = source($"{name}.weight", outputs, inputs);
+        bias = hasBias ? source($"{name}.bias", outputs) : null;
+        this.compute = compute;
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input) => Multiply(input, weight, bias, compute);
+
+    internal static Tensor Multiply(Tensor x, Parameter weight, Parameter? bias, ScalarType? compute)
+    {
+        var type = compute ?? weight.dtype;
+        if (type == ScalarType.Float16 && x.device_type == DeviceType.CPU) type = ScalarType.Float32;
+        var product = F.linear(Cast(x, type), Cast(weight, type), bias is null ? null : Cast(bias, type));
+        return Cast(product, ScalarType.Float32);
+    }
+
+    internal static Tensor Cast(Tensor x, ScalarType type) => x.dtype == type ? x : x.to(type);
 }

@@ -83,12 +83,12 @@ internal static class PromptAttention
         var (rows, columns) = (logits.shape[2], logits.shape[3]);
         if (slidingWindow is { } w && columns > w)
         {
-            var everything = ones(rows, columns, ScalarType.Bool);
+            var everything = ones(rows, columns, ScalarType.Bool, logits.device);
             var hidden = everything.triu(diagonal + 1).add(everything.tril(diagonal - w)).to(ScalarType.Bool);
-            return logits.masked_fill(hidden.to(logits.device), float.NegativeInfinity);
+            return logits.masked_fill(hidden, float.NegativeInfinity);
         }
         if (rows == 1) return logits;
-        logits.narrow(3, diagonal, rows).masked_fill_(ones(rows, rows, ScalarType.Bool).triu(1).to(logits.device), float.NegativeInfinity);
+        logits.narrow(3, diagonal, rows).masked_fill_(ones(rows, rows, ScalarType.Bool, logits.device).triu(1), float.NegativeInfinity);
         return logits;
     }
 }

@@ -24,7 +24,7 @@ public sealed class RotaryTable
     /// <param name="positions"><c>[batch, token]</c>, int64.</param>
     public Rotation At(Tensor positions)
     {
-        var angles = positions.to(ScalarType.Float32).unsqueeze(-1) * tensor(frequencies).to(positions.device);   // [batch, token, pair]
+        var angles = positions.to(ScalarType.Float32).unsqueeze(-1) * tensor(frequencies, device: positions.device);   // [batch, token, pair]
         return new Rotation(angles.cos().unsqueeze(2), angles.sin().unsqueeze(2));
     }
 
@@ -35,17 +35,5 @@ public sealed class RotaryTable
         {
             (sines[i], cosines[i]) = MathF.SinCos(position * frequencies[i]);
         }
-    }
-}
-
-/// <summary>Cosines and sines <c>[batch, token, 1, pair]</c> of the tokens at hand.</summary>
-public readonly record struct Rotation(Tensor Cosines, Tensor Sines)
-{
-    /// <summary>Rotates heads <c>[batch, token, head, dim]</c>.</summary>
-    public Tensor Apply(Tensor heads)
-    {
-        var half = heads.shape[3] / 2;
-        var (left, right) = (heads.narrow(3, 0, half), heads.narrow(3, half, half));
-        return cat(new[] { left * Cosines - right * Sines, right * Cosines + left * Sines }, -1);
     }
 }

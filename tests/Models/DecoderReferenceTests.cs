@@ -105,6 +105,21 @@ public sealed class DecoderReferenceTests : IDisposable
             Near(logits.AsSpan(position * vocabulary, vocabulary), step.Run(ids[position], cache), 1e-4f, $"{model}, position {position}");
     }
 
+    /// <summary>A full cache that stores bfloat16 takes a prompt in one piece (its own keys and values, unrounded) and in several (what is stored, rounded).</summary>
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void NarrowCachesMeetTheReference(string model)
+    {
+        using var decoder = Open(model, ScalarType.Float32);
+        var (ids, logits) = Expected(model);
+        var vocabulary = decoder.Config.VocabSize;
+        var shape = new CacheShape(decoder.Config.Layers, decoder.Config.KvHeads, decoder.Config.HeadDim, ScalarType.BFloat16);
+        using RaggedCache whole = new(shape), pieces = new(shape);
+        Near(logits, Values(decoder.Prefill(ids, whole, allLogits: true)), 1e-4f, $"{model}, one piece");
+        decoder.Prefill(ids.AsSpan(0, 20), pieces).Dispose();
+        Near(logits.AsSpan(20 * vocabulary), Values(decoder.Prefill(ids.AsSpan(20), pieces, allLogits: true)), 2e-2f, $"{model}, second piece");
+    }
+
     /// <summary>The prompt in pieces of 17 tokens, 1 token and the rest continues one cache.</summary>
     [Theory]
     [MemberData(nameof(Models))]

@@ -26,12 +26,14 @@ internal static class GenerateCommand
             unless an option overrides them. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
             Standard error tells the tokens per second.
 
-            Example:  lab generate --model stories260K --prompt "Once upon a time" -n 60
-            Example:  lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16
+            Examples:
+              lab generate --model data/models/world-4m --prompt-file prompt.txt --max-new-tokens 60
+              lab generate --model stories260K --prompt "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
+              lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16
             """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device };
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
-            Prompt(result.GetValue(prompt), result.GetValue(promptFile)),
+            TextInput.Read(result.GetValue(prompt), result.GetValue(promptFile), "--prompt", "--prompt-file"),
             result.GetValue(chat),
             loaded => Override(loaded, result.GetValue(greedy), result.GetValue(temperature)) with
             {
@@ -67,18 +69,4 @@ internal static class GenerateCommand
         greedy ? loaded with { Sample = false }
         : temperature is { } t ? loaded with { Sample = t > 0, Temperature = t }
         : loaded;
-
-    private static string Prompt(string? prompt, string? file)
-    {
-        if (prompt is null == file is null) throw new LabException("prompt: give either --prompt TEXT or --prompt-file FILE");
-        if (prompt is not null) return prompt;
-        try
-        {
-            return File.ReadAllText(file!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{file}: cannot be read: {e.Message}", e);
-        }
-    }
 }

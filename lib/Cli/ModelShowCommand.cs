@@ -41,15 +41,15 @@ internal static class ModelShowCommand
         Row("context", $"{Number(config.MaxPositions)} tokens{Sliding(config)}");
         Row("rope", string.Create(CultureInfo.InvariantCulture, $"base {config.RopeTheta:N0}{Scaling(config.RopeScaling)}"));
         Row("stop ids", config.EosIds.Count == 0 ? "none" : string.Join(", ", config.EosIds));
-        Row("KV bytes per token", $"{Number(config.KvBytesPerToken(bytes))} by KV head, {Number(config.KvBytesPerTokenByQueryHead(bytes))} by query head, {bytes} bytes a number");
-        Row("KV bytes, full context", $"{Number(config.KvBytesPerToken(bytes) * config.MaxPositions)} by KV head");
+        Row("KV cache, per token", $"{Number(config.KvBytesPerToken(bytes))} bytes by KV head, {Number(config.KvBytesPerTokenByQueryHead(bytes))} by query head");
+        Row("KV cache, full context", $"{Number((Int128)config.KvBytesPerToken(bytes) * config.MaxPositions)} bytes by KV head ({bytes} bytes a number)");
         AnsiConsole.Write(table);
         return 0;
 
         void Row(string name, string value) => table.AddRow(new Spectre.Console.Text(name), new Spectre.Console.Text(value));
     }
 
-    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+    private static string Number(Int128 value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Sliding(ModelConfig config)
     {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using HeadKvLab.Text;
 
 namespace HeadKvLab.Cli;
@@ -23,13 +22,13 @@ internal static class TokensCommand
             Ids are those of the model's own tokenizer; a part of the tokenizer that cannot be done exactly is refused.
 
             Examples:
-              lab tokens --model data/models/world --text "Anna likes tea."
+              lab tokens --model data/models/world-4m --text "Anna likes tea."
               lab tokens --model Meta-Llama-3-8B-Instruct --file prompt.txt --json
             """) { model, text, file, json, plain };
         command.SetAction(parse =>
         {
             TextTokenizer tokenizer = TextTokenizer.Load(parse.GetValue(model)!);
-            int[] ids = tokenizer.Encode(Input(parse.GetValue(text), parse.GetValue(file)), addSpecial: !parse.GetValue(plain));
+            int[] ids = tokenizer.Encode(TextInput.Read(parse.GetValue(text), parse.GetValue(file), "--text", "--file"), addSpecial: !parse.GetValue(plain));
             if (parse.GetValue(json))
             {
                 Console.WriteLine($"{{\"ids\":[{string.Join(',', ids)}]}}");
@@ -39,23 +38,5 @@ internal static class TokensCommand
                 Console.WriteLine($"{id}\t{tokenizer.TokenText(id)}");
         });
         return command;
-    }
-
-    private static string Input(string? text, string? file)
-    {
-        if (text is null == file is null) throw new LabException("lab tokens: give the text with either --text or --file.");
-        if (text is not null) return text;
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(file!));
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{file}: cannot be read: {error.Message}", error);
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new LabException($"{file}: not UTF-8 at byte {error.Index:N0}: convert it first (iconv -t UTF-8).", error);
-        }
     }
 }

@@ -4,8 +4,8 @@ namespace HeadKvLab.Text;
 
 /// <summary>
 /// Byte-level BPE of GPT-2, Llama-3 and Qwen, merged by the package's <see cref="BpeTokenizer"/>. It gets one word at a
-/// time: added tokens and the pattern are ours, since the package's pre-tokenizer matches UTF-16 units and knows none of
-/// the added tokens' flags. With <c>ignore_merges</c> (Llama-3) a word that is a token is taken whole.
+/// time, its bytes written in the <see cref="ByteAlphabet"/>: added tokens and the pattern are ours, since the package's
+/// pre-tokenizer matches UTF-16 units and knows none of the added tokens' flags. With <c>ignore_merges</c> (Llama-3) a word that is a token is taken whole.
 /// </summary>
 internal sealed class ByteLevelBpe : IWordEncoder
 {
@@ -17,13 +17,14 @@ internal sealed class ByteLevelBpe : IWordEncoder
     /// <param name="ignoreMerges">Whether a word that is a token is taken whole.</param>
     public ByteLevelBpe(Vocabulary vocabulary, IEnumerable<string> merges, bool ignoreMerges)
     {
-        _merger = BpeTokenizer.Create(new BpeOptions(vocabulary.Tokens) { ByteLevel = true, Merges = merges });
+        _merger = BpeTokenizer.Create(new BpeOptions(vocabulary.Tokens) { Merges = merges });
         _wholeWords = ignoreMerges ? vocabulary : null;
     }
 
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
     {
-        if (_wholeWords is not null && _wholeWords.TryId(ByteAlphabet.Write(word), out int id)) ids.Add(id);
-        else ids.AddRange(_merger.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false));
+        string letters = ByteAlphabet.Write(word);
+        if (_wholeWords is not null && _wholeWords.TryId(letters, out int id)) ids.Add(id);
+        else ids.AddRange(_merger.EncodeToIds(letters, considerPreTokenization: false, considerNormalization: false));
     }
 }

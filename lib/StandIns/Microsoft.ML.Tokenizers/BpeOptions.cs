@@ -14,7 +14,4 @@ public sealed class BpeOptions
 
     /// <summary>Merge rules "left right", the most urgent first.</summary>
     public IEnumerable<string>? Merges { get; set; }
-
-    /// <summary>Whether text is turned into UTF-8 bytes, each written as one character of GPT-2's alphabet, before merging.</summary>
-    public bool ByteLevel { get; set; }
 }

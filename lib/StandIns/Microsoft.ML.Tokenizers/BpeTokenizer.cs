@@ -1,12 +1,10 @@
-using System.Text;
-
 namespace Microsoft.ML.Tokenizers;
 
 /// <summary>
-/// Byte-pair encoding: each text starts as single characters (of the byte alphabet when the options ask for it), and
-/// the adjacent pair with the lowest merge rank, leftmost first, is joined until no rule applies. Characters outside the
-/// vocabulary are dropped. Texts of up to 15 characters are remembered. Subset of the package's class of the same name:
-/// the whole text is one word, so callers cut it themselves and pass <c>considerPreTokenization: false</c>.
+/// Byte-pair encoding: each text starts as single characters, and the adjacent pair with the lowest merge rank, leftmost
+/// first, is joined until no rule applies. Characters outside the vocabulary are dropped. Texts of up to 15 characters are
+/// remembered. Subset of the package's class of the same name: the whole text is one word, so callers cut it themselves and
+/// pass <c>considerPreTokenization: false</c>.
 /// </summary>
 public sealed class BpeTokenizer : Tokenizer
 {
@@ -17,13 +15,11 @@ public sealed class BpeTokenizer : Tokenizer
     private readonly Dictionary<int, string> _texts = [];
     private readonly int[] _idOfChar = new int[char.MaxValue + 1];
     private readonly MergeRules _rules = new();
-    private readonly bool _byteLevel;
     private readonly Dictionary<string, int[]> _remembered = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
     private BpeTokenizer(BpeOptions options)
     {
-        _byteLevel = options.ByteLevel;
         Array.Fill(_idOfChar, -1);
         foreach ((string token, int id) in options.Vocabulary)
         {
@@ -80,19 +76,14 @@ public sealed class BpeTokenizer : Tokenizer
     public override string Decode(IEnumerable<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        IEnumerable<string> tokens = ids.Where(_texts.ContainsKey).Select(id => _texts[id]);
-        if (!_byteLevel) return string.Concat(tokens);
-        var bytes = new List<byte>();
-        foreach (string token in tokens) ByteAlphabet.Read(token, bytes);
-        return Encoding.UTF8.GetString(bytes.ToArray());
+        return string.Concat(ids.Where(_texts.ContainsKey).Select(id => _texts[id]));
     }
 
     private int[] EncodeWord(ReadOnlySpan<char> text)
     {
-        ReadOnlySpan<char> chars = _byteLevel ? ByteAlphabet.Write(text) : text;
-        int[] symbols = new int[chars.Length];
+        int[] symbols = new int[text.Length];
         int count = 0;
-        foreach (char c in chars)
+        foreach (char c in text)
             if (_idOfChar[c] >= 0) symbols[count++] = _idOfChar[c];
         return _rules.Apply(symbols.AsSpan(0, count));
     }

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using HeadKvLab.Text;
+using Xunit.Abstractions;
+
+namespace HeadKvLab.Tests.Text;
+
+/// <summary>Texts of a megabyte without a place to cut, in both kinds of tokenizer: what is linear takes a second, what is quadratic would take hours.</summary>
+public sealed class LongWordTests(ITestOutputHelper output)
+{
+    private const int Million = 1 << 20;
+
+    public static TheoryData<string> Texts => ["one letter", "two letters", "marks", "blanks", "beginnings of a special token", "line ends", "emoji", "an unknown character"];
+
+    private static string Text(string name) => name switch
+    {
+        "one letter" => new string('a', Million),
+        "two letters" => string.Concat(Enumerable.Repeat("ab", Million / 2)),
+        "marks" => "a" + string.Concat(Enumerable.Repeat("\u0301\u0323", Million / 2)),
+        "blanks" => new string(' ', Million) + "a",
+        "beginnings of a special token" => string.Concat(Enumerable.Repeat("<|bo", Million / 4)),
+        "line ends" => string.Concat(Enumerable.Repeat(" \n", Million / 2)),
+        "emoji" => string.Concat(Enumerable.Repeat("👩‍👩", Million / 5)),
+        _ => new string('字', Million),
+    };
+
+    /// <summary>a, aa, aaaa, ... and ab, abab, ...: long runs merge in many rounds.</summary>
+    private static readonly string[] Merges = ["a a", "a b", "aa aa", "ab ab", "aaaa aaaa", "abab abab", "aaaaaaaa aaaaaaaa"];
+
+    [Theory]
+    [MemberData(nameof(Texts))]
+    public void ByteLevel(string name)
+    {
+        JsonObject file = TinyTokenizer.ByteLevel(Merges, "<|bos|>");
+        if (name == "marks") file["normalizer"] = TinyTokenizer.Parse("""{"type":"NFC"}""");
+        string text = Text(name);
+        int[] ids = Timed(TinyTokenizer.Load(file), text, out TextTokenizer tokenizer);
+        if (name != "marks") Assert.Equal(text, tokenizer.Decode(ids));
+        if (name == "one letter") Assert.Equal(Enumerable.Repeat(tokenizer.IdOf("aaaaaaaaaaaaaaaa"), Million / 16), ids);
+    }
+
+    [Theory]
+    [MemberData(nameof(Texts))]
+    public void Pieces(string name)
+    {
+        JsonObject file = TinyTokenizer.ByteLevel(Merges, "<|bos|>");
+        file["pre_tokenizer"] = null;
+        file["decoder"] = TinyTokenizer.Parse("""{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Fuse"}]}""");
+        var vocab = (JsonObject)file["model"]!["vocab"]!;
+        for (int b = 0; b < 256; b++) vocab[$"<0x{b:X2}>"] = vocab.Count + 1;   // one id stays free for <|bos|>
+        file["model"]!["byte_fallback"] = true;
+        string text = Text(name);
+        int[] ids = Timed(TinyTokenizer.Load(file), text, out TextTokenizer tokenizer);
+        Assert.Equal(text, tokenizer.Decode(ids));
+    }
+
+    private int[] Timed(TextTokenizer loaded, string text, out TextTokenizer tokenizer)
+    {
+        tokenizer = loaded;
+        var watch = Stopwatch.StartNew();
+        int[] ids = tokenizer.Encode(text);
+        output.WriteLine($"{text.Length:N0} characters, {ids.Length:N0} tokens in {watch.Elapsed.TotalSeconds:F2} s");
+        Assert.True(watch.Elapsed.TotalSeconds < 30, $"took {watch.Elapsed.TotalSeconds:F1} s");
+        return ids;
+    }
+}

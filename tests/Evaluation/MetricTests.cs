@@ -106,7 +106,7 @@ public class MetricTests(ITestOutputHelper log)
     }
 
     [Theory]
-    [InlineData("", "no prediction"), InlineData("{\"pred\":\"x\"", "torn"), InlineData("[1]", "not a JSON object"), InlineData("{\"answers\":[\"x\"]}", "'pred'"),
+    [InlineData("", "no prediction"), InlineData("{\"pred\":\"x\"", "torn"), InlineData("[1]", "a JSON array where an object"), InlineData("{\"answers\":[\"x\"]}", "'pred'"),
      InlineData("{\"pred\":1,\"answers\":[\"x\"]}", "a string"), InlineData("{\"pred\":\"x\",\"answers\":{}}", "a list of strings")]
     public void BrokenFilesNamePlaceAndCure(string content, string wanted)
     {

@@ -56,6 +56,20 @@ public static partial class ListMetrics
         return named.SetEquals([target]) ? 1 : 0;
     }
 
+    /// <summary>LooGLE's cloze: share of the masks that the prediction fills as the truth does, whatever the case; both are dictionaries of <c>&lt;mask-n&gt;</c>, in JSON or Python's quotes.</summary>
+    public static double Cloze(string prediction, string truth)
+    {
+        Dictionary<string, string> filled = Masks(prediction), wanted = Masks(truth);
+        return wanted.Count == 0 ? 0 : (double)wanted.Count(m => filled.TryGetValue(m.Key, out var text) && PythonText.Lower(text) == PythonText.Lower(m.Value)) / wanted.Count;
+    }
+
+    private static Dictionary<string, string> Masks(string text)
+    {
+        var masks = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (Match m in Mask().Matches(text)) masks.TryAdd(m.Groups[1].Value, (m.Groups[2].Success ? m.Groups[2] : m.Groups[3]).Value.Replace("\\\"", "\"", StringComparison.Ordinal).Replace("\\'", "'", StringComparison.Ordinal).Trim());
+        return masks;
+    }
+
     private static double Paragraph(string prediction, string truth, Regex form) =>
         form.Match(truth) is { Success: true } match ? Count(prediction, match.Groups[1].Value)
             : throw new LabException($"reference '{truth}': a retrieval answer names its paragraph, for example 'Paragraph 7'");
@@ -65,6 +79,9 @@ public static partial class ListMetrics
 
     [GeneratedRegex(@"段落(\d+)")]
     private static partial Regex ChineseParagraph();
+
+    [GeneratedRegex(@"(<mask-\d+>)['""]?\s*:\s*(?:""((?:[^""\\]|\\.)*)""|'((?:[^'\\]|\\.)*)')")]
+    private static partial Regex Mask();
 
     [GeneratedRegex(@"[\x00-\x1f]")]
     private static partial Regex Controls();

@@ -30,12 +30,10 @@ public static class PredictionFile
         var classes = lines[^1].Classes ?? [];                       // the official script uses the last record's for all
         double[] samples = [.. lines.Select(l => scorer.Score(info.FirstLine ? FirstLine(l.Prediction) : l.Prediction, new Reference(l.Answers, classes, l.Question)))];
         var buckets = new Dictionary<string, double>();
-        var from = 0;
-        foreach (var (name, below) in byLength ? LongBench.Buckets : [])
+        foreach (var (name, _) in byLength ? LongBench.Buckets : [])
         {
-            var inside = samples.Where((_, i) => lines[i].Length >= from && lines[i].Length < below).ToArray();
+            var inside = samples.Where((_, i) => LongBench.BucketOf(lines[i].Length) == name).ToArray();
             if (inside.Length > 0) buckets[name] = Hundred(inside);
-            from = below;
         }
         return new(dataset, scorer.Name, Hundred(samples), samples, buckets);
     }

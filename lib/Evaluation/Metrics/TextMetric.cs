@@ -15,7 +15,7 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
     public static IReadOnlyList<string> Names { get; } =
     [
         "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "rouge_l", "rouge_l_zh_characters", "rouge_l_zh_dictionary", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
-        "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong",
+        "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong", "cloze",
     ];
 
     /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are the dictionary's variant where there is one, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>.</summary>
@@ -50,6 +50,7 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
             "exact_match" => Best(variant, (p, t) => p.Trim() == t ? 1 : 0),
             "all_substrings" => new(variant, (p, r) => ListMetrics.AllSubstrings(p, r.Answers)),
             "babilong" => new(variant, (p, r) => r.Answers.Select(t => ListMetrics.Labels(p, t, r.Question, r.Classes)).DefaultIfEmpty().Max()),
+            "cloze" => Best(variant, ListMetrics.Cloze),
             _ => throw new LabException($"metric '{name}' is unknown: use one of {string.Join(", ", Names)}"),
         };
     }

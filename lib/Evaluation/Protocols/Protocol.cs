@@ -19,11 +19,19 @@ public enum CompressionPoint
 /// <param name="Name">Its name.</param>
 public sealed record Protocol(string Name)
 {
+    private const string Seam = "\uE0F1\uE0F2\uE0F1";
+
     /// <summary>Whether the model's chat template wraps prompts, where the dataset allows it and the model has one.</summary>
     public bool Chat { get; init; }
 
-    /// <summary>Longest prompt, tokens; longer ones lose their middle. The model's own context may be shorter.</summary>
+    /// <summary>Longest prompt of a model with a context of 8,192 tokens; longer ones lose their middle.</summary>
     public int MostPromptTokens { get; init; } = 7500;
+
+    /// <summary>The same for contexts of 32,768 tokens and more.</summary>
+    public int MostPromptTokensOfLongModels { get; init; } = 31500;
+
+    /// <summary>Whether the first token of an answer may not end it: HeadKV's <c>min_length</c>, which the official script has for samsum alone.</summary>
+    public bool NoEmptyAnswers { get; init; }
 
     /// <summary>Whether all of the model's stop ids end an answer, or the tokenizer's one alone.</summary>
     public bool AllStopIds { get; init; } = true;
@@ -43,7 +51,7 @@ public sealed record Protocol(string Name)
     /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head.</summary>
     public static Protocol Paper { get; } = new("paper")
     {
-        MostPromptTokens = 7950, AllStopIds = false, Granularity = Granularity.QueryHead, Discipline = BudgetDiscipline.AsPublished, FirstToken = FirstToken.FullFirst,
+        MostPromptTokens = 7950, AllStopIds = false, NoEmptyAnswers = true, Granularity = Granularity.QueryHead, Discipline = BudgetDiscipline.AsPublished, FirstToken = FirstToken.FullFirst,
     };
 
     /// <summary>The same questions asked properly: chat template, all stop ids, 7,500 tokens, budgets per KV head. The default.</summary>
@@ -65,39 +73,48 @@ public sealed record Protocol(string Name)
     /// <param name="sample">The sample.</param>
     public PromptTokens Prompt(LanguageModel model, SampleSet set, Sample sample)
     {
-        var most = Math.Min(MostPromptTokens, model.Config.MaxPositions - set.Dataset.MaxNewTokens - 1);
+        var most = PromptLimit(model.Config.MaxPositions, set.Dataset.MaxNewTokens);
         if (most < 16) throw new LabException($"{set.Dataset.Name}: answers of {set.Dataset.MaxNewTokens} tokens leave no room for a prompt in a context of {model.Config.MaxPositions}; use a model with a longer one");
-        var (context, question) = set.Prompt(sample);
         var tokenizer = model.Tokenizer;
+        var (context, question, truncated) = Shorten(tokenizer, set, sample, most);
+        if (!(Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) || !ChatTemplate.Exists(model.DirectoryName))
+            return Split(tokenizer.Encode(context + question), tokenizer.Encode(context), question, truncated, tokenizer);
+        // templates may trim what they wrap: the seam is found again by a mark that no text holds
+        var parts = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", context + Seam + question)]).Split(Seam, 2);
+        return Split(tokenizer.Encode(string.Concat(parts), addSpecial: false), tokenizer.Encode(parts[0], addSpecial: false), parts[^1], truncated, tokenizer);
+    }
+
+    /// <summary>
+    /// Leaves out the middle of a prompt that is too long, as the official script does: both halves of its tokens to text and back, which may cost or add a few tokens.
+    /// Where the question comes after compression it stays whole, at the cost of the context's second half.
+    /// </summary>
+    private (string Context, string Question, bool Truncated) Shorten(TextTokenizer tokenizer, SampleSet set, Sample sample, int most)
+    {
+        var (context, question) = set.Prompt(sample);
         var whole = tokenizer.Encode(context + question);
-        var truncated = whole.Length > most;
-        if (truncated)
-        {
-            // as the official script: both halves to text and back, which may cost or add a few tokens
-            var half = most / 2;
-            context = tokenizer.Decode(whole.AsSpan(0, half)) + tokenizer.Decode(whole.AsSpan(whole.Length - half));
-            question = Point == CompressionPoint.AfterContext && context.EndsWith(question, StringComparison.Ordinal) ? question : "";
-            if (question.Length > 0) context = context[..^question.Length];
-            whole = tokenizer.Encode(context + question);
-        }
-        if (Chat && set.Dataset.Chat && ChatTemplate.Exists(model.DirectoryName))
-        {
-            var text = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", context + question)]);
-            var end = question.Length == 0 ? text.Length : text.LastIndexOf(question.Trim(), StringComparison.Ordinal);
-            (context, question) = end < 0 ? (text, "") : (text[..end], text[end..]);
-            whole = tokenizer.Encode(text, addSpecial: false);
-            var first = tokenizer.Encode(context, addSpecial: false);
-            return Split(whole, first, question, truncated, tokenizer);
-        }
-        return Split(whole, question.Length == 0 ? whole : tokenizer.Encode(context), question, truncated, tokenizer);
+        if (whole.Length <= most) return (context, question, false);
+        if (Point == CompressionPoint.AfterQuestion) return (Ends(whole, most / 2, most / 2), "", true);
+        var asked = tokenizer.Encode(question, addSpecial: false).Length;
+        if (asked > most - 2) throw new LabException($"{set.Dataset.Name}, sample '{sample.Id}': its question alone has {asked} tokens, the prompt may have {most}; use a model with a longer context, or leave the sample out");
+        var head = Math.Min(most / 2, most - asked);
+        return (Ends(tokenizer.Encode(context), head, most - asked - head), question, true);
+
+        string Ends(int[] ids, int first, int last) => tokenizer.Decode(ids.AsSpan(0, first)) + tokenizer.Decode(ids.AsSpan(ids.Length - last));
     }
 
     /// <summary>Ids that end an answer.</summary>
     public int[] StopIds(LanguageModel model, SampleSet set)
     {
         var own = AllStopIds ? GenerationConfig.Load(model.DirectoryName, model.Config).StopIds.Concat(model.Config.EosIds) : model.Tokenizer.EosId is { } one ? [one] : model.Config.EosIds.Take(1);
-        return [.. own.Concat(set.StopToken is { } stop && model.Tokenizer.TryIdOf(stop) is { } id ? [id] : []).Distinct()];
+        var mark = set.StopToken ?? (set.Dataset.EndsAtNewline && AllStopIds ? "\n" : null);
+        int[] extra = mark is null ? [] : [model.Tokenizer.TryIdOf(mark) ?? model.Tokenizer.Encode(mark, addSpecial: false)[^1]];
+        return [.. own.Concat(extra).Distinct()];
     }
+
+    /// <summary>Most tokens of a prompt: the published figure where the model's context is as long as the papers', else what answer and chat template leave of it.</summary>
+    /// <param name="context">The model's context, tokens.</param>
+    /// <param name="newTokens">Tokens of an answer at most.</param>
+    public int PromptLimit(int context, int newTokens) => context >= 32_768 ? MostPromptTokensOfLongModels : context >= 8192 ? MostPromptTokens : Math.Min(MostPromptTokens, context - newTokens - Math.Min(64, context / 8));
 
     /// <summary>The prompt in two parts: where the tokens of the context are the beginning of the whole prompt's, it can be shared among questions; where not, the two are encoded apart only if the protocol needs it.</summary>
     private PromptTokens Split(int[] whole, int[] context, string question, bool truncated, TextTokenizer tokenizer) =>

@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Evaluation.Suites;
 
@@ -12,8 +12,11 @@ public readonly record struct JsonLine(string Path, int Number, JsonElement Fiel
     /// <summary>A string.</summary>
     public string Text(string field) => Get(field) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : throw Wrong(field, "a string");
 
+    /// <summary>Whether the field is there.</summary>
+    public bool Has(string field) => Fields.TryGetProperty(field, out _);
+
     /// <summary>A string, or an empty one where the field is missing.</summary>
-    public string TextOrEmpty(string field) => Fields.TryGetProperty(field, out _) ? Text(field) : "";
+    public string TextOrEmpty(string field) => Has(field) ? Text(field) : "";
 
     /// <summary>A list of strings, or a string for a list of one.</summary>
     public string[] Texts(string field)
@@ -35,48 +38,64 @@ public readonly record struct JsonLine(string Path, int Number, JsonElement Fiel
     private LabException Wrong(string field, string wanted) => new($"{Path}, line {Number}: field '{field}' must be {wanted}; correct the line or leave it out");
 }
 
-/// <summary>Reads JSON lines: with or without byte-order mark, carriage returns, blank lines and a last newline.</summary>
+/// <summary>Reads JSON lines: with or without byte-order mark, carriage returns, blank lines and a last newline. Only one line is in memory at a time.</summary>
 public static class JsonLines
 {
-    /// <summary>Longest line, characters: a longer one is hardly a record.</summary>
+    /// <summary>Longest line, bytes: 256 MiB, some forty times the longest book; a longer one is no record, and is not read to its end.</summary>
     public const int LongestLine = 1 << 28;
 
     /// <summary>Reads a file, a line at a time.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="LabException">The file is missing, or a line is no JSON object.</exception>
+    /// <exception cref="LabException">The file is missing or unreadable, or a line is no JSON object in UTF-8.</exception>
     public static IEnumerable<JsonLine> Read(string path)
     {
         if (!File.Exists(path)) throw new LabException($"{path}: no such file");
-        using var reader = new StreamReader(path, new UTF8Encoding(false, throwOnInvalidBytes: true));
-        for (var number = 1; ; number++)
-        {
-            string? line;
-            try
-            {
-                line = reader.ReadLine();
-            }
-            catch (DecoderFallbackException e)
-            {
-                throw new LabException($"{path}, near line {number}: not UTF-8; convert the file", e);
-            }
-            if (line is null) yield break;
-            if (line.AsSpan().Trim().Length == 0) continue;
-            if (line.Length > LongestLine) throw new LabException($"{path}, line {number}: {line.Length:N0} characters; a record has at most {LongestLine:N0}");
-            yield return new JsonLine(path, number, Parse(path, number, line));
-        }
+        foreach (var (number, line) in Lines(path))
+            if (line.AsSpan().ContainsAnyExcept(" \t\r\uFEFF"u8)) yield return new JsonLine(path, number, Parse(path, number, line));
     }
 
-    private static JsonElement Parse(string path, int number, string line)
+    private static IEnumerable<(int Number, byte[] Line)> Lines(string path)
+    {
+        using var file = Open(path);
+        using var line = new MemoryStream();
+        var buffer = new byte[1 << 16];
+        var number = 1;
+        for (int read; (read = file.Read(buffer)) > 0;)
+            for (var at = 0; at < read; at++)
+            {
+                var end = Array.IndexOf(buffer, (byte)'\n', at, read - at);
+                var stop = end < 0 ? read : end;
+                line.Write(buffer, at, stop - at);
+                if (line.Length > LongestLine) throw new LabException($"{path}, line {number}: longer than {LongestLine >> 20} MiB, no record of a benchmark; are its newlines missing?");
+                at = stop;
+                if (end < 0) break;
+                yield return (number++, line.ToArray());
+                line.SetLength(0);
+            }
+        if (line.Length > 0) yield return (number, line.ToArray());
+    }
+
+    private static FileStream Open(string path)
     {
         try
         {
-            var value = JsonSerializer.Deserialize<JsonElement>(line);
-            if (value.ValueKind == JsonValueKind.Object) return value;
+            return File.OpenRead(path);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"{path}, line {number}: not JSON (byte {e.BytePositionInLine}){(line.TrimEnd().EndsWith('}') ? "" : ": the line seems torn")}; correct it or leave it out", e);
+            throw new LabException($"{path}: cannot be read: {e.Message}", e);
         }
-        throw new LabException($"{path}, line {number}: not a JSON object; correct it or leave it out");
+    }
+
+    private static JsonElement Parse(string path, int number, byte[] line)
+    {
+        try
+        {
+            return StrictJson.Parse(line, $"{path}, line {number}");
+        }
+        catch (LabException e) when (e.InnerException is JsonException && !line.AsSpan().TrimEnd(" \t\r"u8).EndsWith("}"u8))
+        {
+            throw new LabException($"{path}, line {number}: the line seems torn, it ends before its object does; correct it or leave it out", e);
+        }
     }
 }

@@ -15,6 +15,12 @@ public sealed record DatasetInfo(string Name, string Group, int MaxNewTokens, st
     /// <summary>The chat template may wrap its prompts.</summary>
     public bool Chat { get; init; } = true;
 
+    /// <summary>The chat template wraps its prompts under every protocol, as its authors' runs do.</summary>
+    public bool AlwaysChat { get; init; }
+
+    /// <summary>A newline ends an answer too, as in the official script; protocols that know one stop id alone leave it out.</summary>
+    public bool EndsAtNewline { get; init; }
+
     /// <summary>One of the sixteen sets that the papers average.</summary>
     public bool InSixteen { get; init; }
 
@@ -42,7 +48,7 @@ public static class LongBench
         new("vcsum", "summarisation", 512, "rouge_l_zh"),
         new("trec", "few-shot", 64, "classification") { InSixteen = true, InE = true, FirstLine = true, Chat = false },
         new("triviaqa", "few-shot", 32, "qa_f1") { InSixteen = true, InE = true, FirstLine = true, Chat = false },
-        new("samsum", "few-shot", 128, "rouge_l") { InSixteen = true, InE = true, FirstLine = true, Chat = false },
+        new("samsum", "few-shot", 128, "rouge_l") { InSixteen = true, InE = true, FirstLine = true, Chat = false, EndsAtNewline = true },
         new("lsht", "few-shot", 64, "classification") { FirstLine = true, Chat = false },
         new("passage_count", "synthetic", 32, "count") { InSixteen = true, InE = true },
         new("passage_retrieval_en", "synthetic", 32, "retrieval") { InSixteen = true, InE = true },
@@ -53,4 +59,8 @@ public static class LongBench
 
     /// <summary>Upper ends of LongBench-E's first two length buckets, in words.</summary>
     public static IReadOnlyList<(string Name, int Below)> Buckets { get; } = [("0-4k", 4000), ("4-8k", 8000), ("8k+", int.MaxValue)];
+
+    /// <summary>The bucket of a sample.</summary>
+    /// <param name="length">Its length as the dataset states it.</param>
+    public static string BucketOf(int length) => Buckets.First(b => length < b.Below).Name;
 }

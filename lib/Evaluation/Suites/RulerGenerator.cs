@@ -34,7 +34,14 @@ public sealed class RulerGenerator(Func<string, int> countTokens, int length, in
     {
         var random = new Random(HashCode(task, index));
         string[] keys = [.. Keys.OrderBy(_ => random.Next())];
-        string Number() => random.Next(1_000_000, 10_000_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var drawn = new HashSet<int>();
+        string Number()
+        {
+            int number;
+            do number = random.Next(1_000_000, 10_000_000);
+            while (!drawn.Add(number));
+            return number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
         switch (task)
         {
             case "niah_single" or "niah_multikey":
@@ -75,10 +82,12 @@ public sealed class RulerGenerator(Func<string, int> countTokens, int length, in
         const string head = "Below is a list of words. Remember which ones occur most often.\n", question = "\nQuestion: Which three words occur most often?\nAnswer: The words are";
         var room = length - AnswerRoom - countTokens(head + question);
         var words = new List<string>();
-        var perWord = Math.Max(1, countTokens(" " + string.Join(' ', keys)) / keys.Length + 1);
-        for (var round = 0; (words.Count + 9) * perWord < room; round++)
+        for (var round = 0; ; round++)
         {
-            words.AddRange([.. common, common[round % 3], keys[3 + random.Next(keys.Length - 3)], keys[3 + random.Next(keys.Length - 3)]]);
+            string[] more = [.. common, common[round % 3], keys[3 + random.Next(keys.Length - 3)], keys[3 + random.Next(keys.Length - 3)]];
+            room -= more.Sum(word => countTokens(" " + word));
+            if (room < 0 && words.Count > 0) break;
+            words.AddRange(more);
         }
         return new Sample($"cwe-{index}", head + string.Join(' ', words.OrderBy(_ => random.Next())), question, common) { Length = words.Count };
     }
@@ -87,16 +96,17 @@ public sealed class RulerGenerator(Func<string, int> countTokens, int length, in
     private Sample Fill(string task, int index, Random random, string head, string[] needles, string question, string[] answers, bool ordered = false)
     {
         var room = length - AnswerRoom - countTokens(head + string.Join(' ', needles) + question);
-        var perSentence = Filler.Average(s => countTokens(" " + s));
-        string[] sentences = [.. Enumerable.Range(0, Math.Max(0, (int)(room / perSentence))).Select(_ => Filler[random.Next(Filler.Length)])];
-        int[] depths = [.. needles.Select(_ => random.Next(sentences.Length + 1))];
+        if (room < 0) throw new LabException($"ruler: {length} tokens have no room for the needles of {task}; give longer --lengths");
+        var sentences = new List<string>();
+        for (var next = Filler[random.Next(Filler.Length)]; (room -= countTokens(" " + next)) >= 0; next = Filler[random.Next(Filler.Length)]) sentences.Add(next);
+        int[] depths = [.. needles.Select(_ => random.Next(sentences.Count + 1))];
         if (ordered) Array.Sort(depths);
         var text = new StringBuilder(head);
-        for (var i = 0; i <= sentences.Length; i++)
+        for (var i = 0; i <= sentences.Count; i++)
         {
             for (var n = 0; n < needles.Length; n++)
                 if (depths[n] == i) text.Append(needles[n]).Append(' ');
-            if (i < sentences.Length) text.Append(sentences[i]).Append(' ');
+            if (i < sentences.Count) text.Append(sentences[i]).Append(' ');
         }
         var context = text.ToString().TrimEnd();
         return new Sample($"{task}-{index}", context, question, answers) { Length = context.Split(' ').Length };

@@ -15,6 +15,9 @@ public sealed record Sample(string Id, string Context, string Input, IReadOnlyLi
 
     /// <summary>Length as the dataset counts it, words or characters.</summary>
     public int Length { get; init; }
+
+    /// <summary>Language as the dataset names it, for example <c>en</c>; empty where it does not.</summary>
+    public string Language { get; init; } = "";
 }
 
 /// <summary>The samples of one dataset with the prompt they are asked by.</summary>

@@ -1,3 +1,5 @@
+using HeadKvLab.Text;
+
 namespace HeadKvLab.Evaluation.Suites;
 
 /// <summary>What a suite may need beside its name.</summary>
@@ -18,8 +20,11 @@ public sealed record SuiteOptions
     /// <summary>Seed of generated suites.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Tokens of a text, by the model's tokenizer.</summary>
+    /// <summary>Tokens of a text without special ones, by the model's tokenizer.</summary>
     public required Func<string, int> CountTokens { get; init; }
+
+    /// <summary>The model's tokenizer; <c>needle-published</c> needs it.</summary>
+    public TextTokenizer? Tokenizer { get; init; }
 }
 
 /// <summary>All suites by name.</summary>
@@ -28,7 +33,7 @@ public static class SuiteCatalogue
     private const string WorldTemplate = "{context} Question: {input} Answer:";
 
     /// <summary>Names that are understood beside files and LongBench's datasets.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["world", "longbench", "longbench-e", "loogle", "babilong", "needle", "ruler"];
+    public static IReadOnlyList<string> Names { get; } = ["world", "longbench", "longbench-e", "loogle", "loogle-files", "babilong", "needle", "needle-published", "ruler"];
 
     /// <summary>Opens a suite: one of <see cref="Names"/>, datasets of LongBench separated by commas, a file of JSON lines, or the name of one of the project's own files.</summary>
     /// <param name="name">The name.</param>
@@ -42,11 +47,12 @@ public static class SuiteCatalogue
         {
             case "world": return ReadFile(Own("world-2048-test.jsonl", options), options);
             case "longbench" or "longbench-e": return OfficialSuites.ReadLongBench(Data(name, options), e: name == "longbench-e");
-            case "loogle": return OfficialSuites.ReadLooGle(Data(name, options));
-            case "babilong": return OfficialSuites.ReadBabiLong(Data(name, options));
+            case "loogle": return LooGle.LongDependency(Data(name, options));
+            case "loogle-files": return LooGle.Everything(Data(name, options));
+            case "babilong": return BabiLong.Read(Data(name, options));
             case "ruler": return new SampleSuite("ruler", [.. options.Lengths.SelectMany(n => new RulerGenerator(options.CountTokens, n, options.Seed).Make(options.PerTask).Sets
                 .Select(set => set with { Dataset = set.Dataset with { Name = $"{set.Dataset.Name}_{n}" } }))]);
-            case "needle": return Needles(options);
+            case "needle" or "needle-published": return NeedleSuite.Open(name, options);
         }
         if (options.OwnDirectory is { } own && File.Exists(Path.Combine(own, name + ".jsonl"))) return ReadFile(Path.Combine(own, name + ".jsonl"), options);
         if (words.Length > 0 && words.All(w => LongBench.Datasets.Any(d => d.Name == w))) return OfficialSuites.ReadLongBench(Data(name, options), words);
@@ -59,30 +65,23 @@ public static class SuiteCatalogue
     /// <exception cref="LabException">The file is missing or broken, or a dataset's prompt is.</exception>
     public static SampleSuite ReadFile(string path, SuiteOptions options)
     {
-        var lines = JsonLines.Read(path).Select(line => (Dataset: line.Text("dataset"), Sample: OfficialSuites.Record(line))).ToArray();
-        if (lines.Length == 0) throw new LabException($"{path}: the file holds no sample; each line needs dataset, context, input and answers");
-        return new SampleSuite(Path.GetFileNameWithoutExtension(path), [.. lines.GroupBy(l => l.Dataset).Select(set => Set(path, KnownDatasets.Find(set.Key), [.. set.Select(l => l.Sample)], options))]).Checked();
+        var sets = LongBenchRecords.Read(path).GroupBy(r => r.Line.Text("dataset")).Select(group =>
+        {
+            try
+            {
+                return Set(path, KnownDatasets.Find(group.Key), [.. group.Select(r => r.Sample)], options);
+            }
+            catch (LabException e)
+            {
+                throw new LabException($"{path}, line {group.First().Line.Number}: {e.Message}", e);
+            }
+        });
+        return new SampleSuite(Path.GetFileNameWithoutExtension(path), [.. sets]).Checked();
     }
 
-    private static SampleSet Set(string path, DatasetInfo dataset, Sample[] samples, SuiteOptions options)
-    {
-        if (dataset.Group == "world") return new(dataset, WorldTemplate, samples) { StopToken = "." };
-        var folder = new DataFolder(options.DataDirectory ?? Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var prompts = DataFolder.Table(folder.Need("dataset2prompt.json", $"{dataset.Name} is asked with its official prompt: give the folder of LongBench's config with --data"));
-        return new(dataset, prompts.TryGetValue(dataset.Name, out var prompt) ? prompt.GetString()! : throw new LabException($"{folder.Path}: dataset2prompt.json has no prompt for {dataset.Name}"), samples);
-    }
-
-    private static SampleSuite Needles(SuiteOptions options)
-    {
-        var folder = options.DataDirectory ?? Path.Combine(options.OwnDirectory ?? ".", "needles");
-        string haystack = Read("haystack.txt"), template = Read("prompt.txt").TrimEnd('\n').Replace("{question}", "{input}", StringComparison.Ordinal);
-        return new SampleSuite("needle", [.. ((string, string)[])[("needle", "needles-r.jsonl"), ("needle_r2", "needles-r2.jsonl")]
-            is var sets ? sets.Select(set => NeedleGrid.Make(set.Item1, haystack, [.. JsonLines.Read(Path.Combine(folder, set.Item2)).Take(3).Select(l => (l.Text("needle"), l.Text("question"), l.TextOrEmpty("answer") is { Length: > 0 } answer ? answer : l.Text("real_needle")))],
-                template, options.CountTokens, options.Lengths, options.PerTask) with { StopToken = "." }) : []]).Checked();
-
-        string Read(string file) => File.Exists(Path.Combine(folder, file)) ? File.ReadAllText(Path.Combine(folder, file))
-            : throw new LabException($"{Path.Combine(folder, file)}: missing; a needle suite needs haystack.txt, prompt.txt, needles-r.jsonl and needles-r2.jsonl, as `lab world make` writes them");
-    }
+    private static SampleSet Set(string path, DatasetInfo dataset, Sample[] samples, SuiteOptions options) => dataset.Group == "world"
+        ? new(dataset, WorldTemplate, samples) { StopToken = "." }
+        : OfficialSuites.Set(new DataFolder(options.DataDirectory ?? Path.GetDirectoryName(Path.GetFullPath(path))!), dataset, samples);
 
     private static string Own(string file, SuiteOptions options) => Path.Combine(options.OwnDirectory ?? "data/suites", file);
 

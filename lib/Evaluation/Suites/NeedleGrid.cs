@@ -45,7 +45,7 @@ public sealed record NeedleGrid(string Template, string Haystack, Func<string, i
     {
         string[] sentences = [.. Haystack.Split(". ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(s => s.EndsWith('.') ? s : s + ".")];
         if (sentences.Length == 0) throw new LabException("needle grid: the haystack is empty; give a text of many sentences");
-        int[] tokens = [.. sentences.Select(s => CountTokens(s + " "))];
+        int[] tokens = [.. sentences.Select(s => CountTokens(" " + s))];
         var samples = from length in lengths
                       from needle in needles.Select((needle, index) => (Hidden: needle, Index: index))
                       from depth in Depths(depths)

@@ -84,6 +84,15 @@ public sealed unsafe partial class LayerCache
         _valueData = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_values.bytes));
     }
 
+    /// <summary>Keys of one head as a view <c>[entry, dim]</c> of the storage.</summary>
+    internal Tensor KeysOf(int head) => _keys!.narrow(0, _offsets[head], _counts[head]);
+
+    /// <summary>Values of one head as a view <c>[entry, dim]</c> of the storage.</summary>
+    internal Tensor ValuesOf(int head) => _values!.narrow(0, _offsets[head], _counts[head]);
+
+    /// <summary>What is added to the logit of a head's first entry.</summary>
+    internal float BiasOf(int head) => _bias[head];
+
     private Tensor View(Tensor? storage)
     {
         if (!IsUniform) throw new InvalidOperationException($"layer {_layer} is ragged: its heads cannot be viewed as one tensor");

@@ -5,6 +5,9 @@ namespace HeadKvLab.Models;
 /// <summary>Chooses the next token from its logits <c>[vocabulary]</c>.</summary>
 public delegate int TokenChoice(ReadOnlySpan<float> logits);
 
+/// <summary>Runs one token through a model and gives the logits <c>[vocabulary]</c> of the next.</summary>
+public delegate ReadOnlySpan<float> TokenStep(int id);
+
 /// <summary>The decoding loop: choose a token, hand it out, run it through the model.</summary>
 public static class Generation
 {
@@ -29,6 +32,21 @@ public static class Generation
     public static int[] Run(DecodeStep step, RaggedCache cache, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
         TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
     {
+        var room = Math.Min(most, step.MaxPositions - cache.LogicalLength + 1);
+        return Run(id => step.Run(id, cache), firstLogits, room, stopIds, choose, onToken, stop);
+    }
+
+    /// <summary>The same over any way to run a token.</summary>
+    /// <param name="step">Runs a token and gives the logits of the next.</param>
+    /// <param name="firstLogits">Logits after the last prompt token.</param>
+    /// <param name="most">Most tokens to generate.</param>
+    /// <param name="stopIds">Ids that end the text; they are not part of it.</param>
+    /// <param name="choose">For example <see cref="Greedy"/>.</param>
+    /// <param name="onToken">Called with each token as soon as it is known.</param>
+    /// <param name="stop">Ends the text early.</param>
+    public static int[] Run(TokenStep step, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
+        TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
+    {
         var text = new List<int>();
         var logits = firstLogits;
         while (text.Count < most && !stop.IsCancellationRequested)
@@ -37,8 +55,8 @@ public static class Generation
             if (stopIds.Contains(id)) break;
             text.Add(id);
             onToken?.Invoke(id);
-            if (text.Count == most || cache.LogicalLength >= step.MaxPositions) break;
-            logits = step.Run(id, cache);
+            if (text.Count == most) break;
+            logits = step(id);
         }
         return [.. text];
     }

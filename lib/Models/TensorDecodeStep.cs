@@ -35,7 +35,7 @@ public sealed class TensorDecodeStep
         PromptChecks.Check(_decoder.Config, [id], cache.LogicalLength, 0);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
-        var x = _decoder.Model.Embed(tensor([(long)id], 1, 1).to(Device));
+        var x = _decoder.Model.embed_tokens.forward(tensor([(long)id], 1, 1).to(Device));
         var rotation = _decoder.Rotary.At(tensor([(long)cache.LogicalLength], 1, 1).to(Device));
         foreach (var layer in _decoder.Model.layers)
         {

@@ -16,6 +16,7 @@ internal static class BenchCommand
         BenchHeartCommands.Ragged(),
         BenchHeartCommands.Select(),
         BenchHeartCommands.Allocate(),
+        BenchKernelCommand.Create(),
     };
 
     private static Command Ops()

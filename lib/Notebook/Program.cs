@@ -20,15 +20,23 @@ internal static class Program
               -p              sets a variable of the cell tagged "parameters", as papermill does
               --timeout       the longest a cell may take
               --allow-errors  goes on after a failed cell
+              With -o NB.ipynb itself it renews a committed notebook's outputs: ids, metadata and the order of keys stay.
+          check NB.ipynb [--relative SHARE] [--absolute DIFFERENCE]
+              Runs a notebook that is committed with outputs and says where they differ from this run: in words, in types of output,
+              or in numbers by more than 5 % and more than 0.02. Of cells tagged "timing" only the types are compared.
+          compare COMMITTED.ipynb FRESH.ipynb [--relative SHARE] [--absolute DIFFERENCE]
+              The same for a run that is there already.
           html NB.ipynb OUT.html
               Writes the page of a notebook as it is, without running it.
           install | uninstall
               Makes the kernel known to Jupyter and VS Code as .net-csharp, for this user; a kernel of that name that belongs to
               another program is left alone, and a second name is taken.
+          bench [--json]
+              Times of the kernel as a front end sees them.
           jupyter CONNECTION_FILE
               Serves as a kernel; Jupyter calls this.
 
-        exit codes: 0 all well, 1 a cell failed (outputs so far are written), 2 bad input, 130 stopped by Ctrl-C
+        exit codes: 0 all well, 1 a cell failed (outputs so far are written) or outputs differ, 2 bad input, 130 stopped by Ctrl-C
 
         example:
           run notebooks/00-quickstart.ipynb --html out/00-quickstart.html -p questions 20
@@ -42,6 +50,9 @@ internal static class Program
             {
                 ["run", .. var rest] when rest.Contains("--help") || rest.Contains("-h") => ShowHelp(),
                 ["run", .. var rest] => await Run(rest).ConfigureAwait(false),
+                ["check", .. var rest] => CommittedCheck.Run(rest),
+                ["compare", .. var rest] => CommittedCheck.Compare(rest),
+                ["bench", .. var rest] => await Bench.KernelBenchmark.Run(rest).ConfigureAwait(false),
                 ["html", var notebook, var page] => Html(notebook, page),
                 ["install"] => Say(KernelSpec.Install()),
                 ["uninstall"] => Say(KernelSpec.Uninstall()),

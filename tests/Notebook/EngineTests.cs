@@ -150,6 +150,13 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
     }
 
     [Fact]
+    public async Task A_package_is_restored_and_a_failed_one_does_not_spoil_the_next()
+    {
+        Assert.Contains("No.Such.Package.Of.Mine", (await Fails("#r \"nuget: No.Such.Package.Of.Mine, 1.0.0\"\n1")).Message);
+        Assert.Equal("<p><em>a</em></p>\n", await Shows("#r \"nuget: Markdig, 1.6.0\"\nMarkdig.Markdown.ToHtml(\"*a*\")"));   // in the cache: the kernel itself uses it
+    }
+
+    [Fact]
     public async Task Two_hundred_cells_stay_below_sixty_megabytes()
     {
         await Runs("int n = 0;");

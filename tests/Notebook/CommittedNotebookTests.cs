@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using HeadKvLab.Notebook.Files;
+using Xunit.Abstractions;
+
+namespace HeadKvLab.Tests.Notebook;
+
+/// <summary>
+/// The committed notebooks: valid, fit for a plain page, and true: what they show is what a fresh run shows. One is run here; all of
+/// them with HEADKVLAB_EVERY_NOTEBOOK=1.
+/// </summary>
+public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
+{
+    static readonly string Program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
+
+    static string[] Files => [.. Directory.GetFiles(Path.Combine(Repository.Root, "notebooks"), "*.ipynb").Order()];
+
+    [Fact]
+    public void They_hold_static_images_no_library_and_no_path_of_a_machine()
+    {
+        Assert.NotEmpty(Files);
+        foreach (var file in Files)
+        {
+            var text = File.ReadAllText(file);
+            Assert.True(text.Length < 2_000_000, $"{file}: {text.Length} bytes");
+            Assert.DoesNotContain("plotly.js v", text);
+            Assert.DoesNotContain("DecompressionStream", text);
+            Assert.False(MachinePath().Match(text) is { Success: true } path && Fail(file, path.Value));
+            foreach (var output in NotebookDocument.Load(file).Cells.SelectMany(cell => cell.Outputs).Where(output => output["data"]?["application/vnd.plotly.v1+json"] is not null))
+            {
+                Assert.Contains("<img src=\"data:image/svg+xml;base64,", NotebookCell.Text(output["data"]!["text/html"]));
+            }
+        }
+    }
+
+    [Fact]
+    public void Committed_and_executed_notebooks_validate_as_nbformat_4_5()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            // An old minor version without ids, every kind of output, an error.
+            var old = Path.Combine(folder, "old.ipynb");
+            File.WriteAllText(old, NotebookOf(4, "display(1).Update(2); Console.WriteLine(\"out\"); Console.Error.WriteLine(\"err\"); HTML(\"<b>x</b>\")", "throw new Exception(\"no\");"));
+            var executed = Path.Combine(folder, "executed.ipynb");
+            Assert.Equal(1, Run("run", old, "-o", executed).Code);
+            var python = new[] { "python3", "/usr/bin/python3" }.FirstOrDefault(one => Starts(one, "-c", "import nbformat").Code == 0);
+            if (python is null)
+            {
+                log.WriteLine("skipped: no python3 with nbformat here (Debian: python3-nbformat)");
+                return;
+            }
+            var validate = "import nbformat, sys\nfor f in sys.argv[1:]:\n    n = nbformat.read(f, as_version=nbformat.NO_CONVERT)\n    assert (n.nbformat, n.nbformat_minor) == (4, 5), f\n    nbformat.validate(n)";
+            var (code, said) = Starts(python, ["-c", validate, executed, .. Files]);
+            Assert.True(code == 0, said);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_fresh_run_says_what_is_committed()
+    {
+        var every = Environment.GetEnvironmentVariable("HEADKVLAB_EVERY_NOTEBOOK") == "1";
+        foreach (var file in Files.Where(file => NotebookDocument.Load(file).Cells.Any(cell => cell.Outputs.Any()) && (every || Path.GetFileName(file).StartsWith("02", StringComparison.Ordinal))))
+        {
+            var (code, said) = Run("check", file);
+            log.WriteLine(said);
+            Assert.True(code == 0, said);
+        }
+    }
+
+    [Theory]
+    [InlineData("0.85 [0.80, 0.90]", "0.86 [0.80, 0.91]", 0)]
+    [InlineData("0.85 [0.80, 0.90]", "0.65 [0.80, 0.90]", 1)]
+    [InlineData("12,166 KiB", "12,900 KiB", 1)]
+    [InlineData("12,166 KiB", "12,170 KiB", 0)]
+    [InlineData("a    1.0\n----  ---", "a  1.0\n--  ---", 0)]
+    [InlineData("HeadKV wins", "SnapKV wins", 1)]
+    [InlineData("-0.5", "0.5", 1)]
+    public void Numbers_are_compared_with_a_tolerance_and_words_exactly(string was, string now, int differences) =>
+        Assert.Equal(differences, Differences(was, now).Count);
+
+    [Fact]
+    public void Charts_are_compared_by_their_data_and_timings_by_their_types()
+    {
+        const string Chart = """{"data":{"application/vnd.plotly.v1+json":{"data":[{"z":[[1,2],[3,VALUE]]}]},"text/html":"<div id=ID><script>VALUE</script></div>"},"metadata":{},"output_type":"display_data"}""";
+        var was = Of(Chart.Replace("VALUE", "4").Replace("ID", "1f2e3d4c5b6a7988"));
+        Assert.Empty(NotebookComparison.Differences(was, Of(Chart.Replace("VALUE", "4.1").Replace("ID", "0f2e3d4c5b6a7980")), new Tolerance()));
+        Assert.Equal(["cell 1 (c), application/vnd.plotly.v1+json.data[0].z[1][1]: 4 is now 9"], NotebookComparison.Differences(was, Of(Chart.Replace("VALUE", "9").Replace("ID", "")), new Tolerance()));
+        const string Text = """{"name":"stdout","output_type":"stream","text":"VALUE ms"}""";
+        Assert.Empty(NotebookComparison.Differences(Of(Text.Replace("VALUE", "4"), "timing"), Of(Text.Replace("VALUE", "9"), "timing"), new Tolerance()));
+        Assert.Single(NotebookComparison.Differences(Of(Text, "timing"), Of(Chart.Replace("VALUE", "4"), "timing"), new Tolerance()));
+    }
+
+    [Fact]
+    public void A_run_in_place_is_stable_to_the_byte()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            var file = Path.Combine(folder, "n.ipynb");
+            File.WriteAllText(file, NotebookOf(5, "display(1).Update(2); \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\".DisplayAs(\"application/vnd.plotly.v1+json\"); new[] { new { a = 1 } }"));
+            Assert.Equal(0, Run("run", file, "-o", file).Code);
+            var once = File.ReadAllText(file);
+            Assert.Equal(0, Run("run", file, "-o", file).Code);
+            Assert.Equal(once, File.ReadAllText(file));
+            Assert.DoesNotContain(folder, once);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_missing_model_folder_is_named_by_its_cell()
+    {
+        var (code, said) = Run("run", Files[0], "-p", "modelFolder", "../no-such-model");
+        Assert.Equal(1, code);
+        Assert.Contains("no-such-model", said);
+        Assert.Contains("LanguageModel.Load(modelFolder)", said);
+    }
+
+    static IReadOnlyList<string> Differences(string was, string now) => NotebookComparison.Differences(
+        Of(new JsonObject { ["name"] = "stdout", ["output_type"] = "stream", ["text"] = was }.ToJsonString()),
+        Of(new JsonObject { ["name"] = "stdout", ["output_type"] = "stream", ["text"] = now }.ToJsonString()), new Tolerance());
+
+    static NotebookDocument Of(string output, string tag = "other") => NotebookDocument.Parse(
+        $$"""{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{"cell_type":"code","id":"c","metadata":{"tags":["{{tag}}"]},"execution_count":1,"source":"x","outputs":[{{output}}]}]}""", "x");
+
+    static string NotebookOf(int minor, params string[] cells) => new JsonObject
+    {
+        ["cells"] = new JsonArray([.. cells.Select(code => new JsonObject { ["cell_type"] = "code", ["execution_count"] = null, ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(), ["source"] = code })]),
+        ["metadata"] = new JsonObject(),
+        ["nbformat"] = 4,
+        ["nbformat_minor"] = minor,
+    }.ToJsonString();
+
+    static bool Fail(string file, string path) => throw new Xunit.Sdk.XunitException($"{file} names {path}");
+
+    static (int Code, string Said) Run(params string[] arguments) => Starts("dotnet", [Program, .. arguments]);
+
+    static (int Code, string Said) Starts(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            var error = process.StandardError.ReadToEndAsync();
+            var said = process.StandardOutput.ReadToEnd() + error.Result;
+            process.WaitForExit();
+            return (process.ExitCode, said);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return (-1, program);
+        }
+    }
+
+    [GeneratedRegex(@"(?<![\w.])/(home|root|tmp|work|Users|mnt)/\w+|[A-Z]:\\\\Users")]
+    private static partial Regex MachinePath();
+}

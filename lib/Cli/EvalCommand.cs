@@ -1,11 +1,7 @@
 using System.CommandLine;
-using System.Text.Json;
-using HeadKvLab.Charts;
-using HeadKvLab.Evaluation;
+using System.Globalization;
+using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
-using HeadKvLab.Models;
-using HeadKvLab.Training.World;
 
 namespace HeadKvLab.Cli;
 
@@ -16,55 +12,58 @@ internal static class EvalCommand
     {
         var suite = new Argument<string>("suite") { Description = "JSON lines of a world suite, for example data/suites/world-2048-test.jsonl." };
         var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
-        var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`.", DefaultValueFactory = _ => "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled" };
-        var shares = new Option<string>("--shares") { Description = "Budgets as shares of the prompt's entries.", DefaultValueFactory = _ => "0.03,0.06,0.12" };
-        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
-        var first = new Option<string>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published).", DefaultValueFactory = _ => "recompute-last" };
-        var limit = new Option<int>("--limit") { Description = "Questions of each family.", DefaultValueFactory = _ => int.MaxValue };
-        var byFamily = new Option<bool>("--by-family") { Description = "One line for each family of questions." };
-        var rows = new Option<string?>("--out") { Description = "Also write every answer to this JSON lines file." };
+        var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`. The full cache is always run beside them.", DefaultValueFactory = _ => "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled" };
+        var sizes = new Option<string>("--kv-sizes") { Description = "Budgets in entries per head, window included.", DefaultValueFactory = _ => "" };
+        var shares = new Option<string>("--shares") { Description = "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", DefaultValueFactory = _ => "" };
+        var protocols = new Option<string>("--protocol") { Description = "paper, repaired or agnostic; several separated by commas.", DefaultValueFactory = _ => "repaired" };
+        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes; several separated by commas.", DefaultValueFactory = _ => "equal-entries" };
+        var granularity = new Option<string>("--granularity") { Description = "kv-head, or query-head for the papers' accounting.", DefaultValueFactory = _ => "kv-head" };
+        var betas = new Option<string>("--betas") { Description = "HeadKV's beta, one or several; the default is 1.01.", DefaultValueFactory = _ => "" };
+        var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
+        var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
+        var seed = new Option<int>("--seed") { Description = "Seed of methods that draw." };
+        var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
+        var output = new Option<string?>("--out") { Description = "Results folder; results/SUITE-MODEL where it is not given." };
         var command = new Command("eval", """
-            Answers a suite's questions with the full cache and under every method and budget, greedily, and prints exact match
-            and token accuracy with 95 % intervals (bootstrap over contexts).
+            Answers a suite's questions with the full cache and under every method and budget, greedily, and prints scores with
+            95 % intervals (bootstrap over contexts) and which methods differ (paired permutation test, Holm's correction).
 
-            Example:  lab eval data/suites/world-2048-test.jsonl --methods SnapKV,HeadKV-R2 --shares 0.03,0.06
-            """) { suite, model, methods, shares, discipline, first, limit, byFamily, rows };
+            Every sample is a line of rows.jsonl in the results folder, on the disk before the next one starts. A run that was
+            stopped or killed goes on where it was when the same command is given again, and ends with the same table.csv.
+
+            Example:  lab eval data/suites/world-2048-test.jsonl --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
+            """) { suite, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, limit, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
-        command.SetAction((parse, stop) => Task.FromResult(Run(parse.GetRequiredValue(suite), parse.GetRequiredValue(model), parse.GetRequiredValue(methods), parse.GetRequiredValue(shares),
-            parse.GetRequiredValue(discipline), parse.GetRequiredValue(first), parse.GetValue(limit), parse.GetValue(byFamily), parse.GetValue(rows), stop)));
+        command.SetAction((parse, stop) =>
+        {
+            var (kvSizes, kvShares) = (Numbers(parse.GetRequiredValue(sizes), "--kv-sizes"), Numbers(parse.GetRequiredValue(shares), "--shares"));
+            var plan = new SweepPlan
+            {
+                Model = parse.GetRequiredValue(model),
+                Suites = [parse.GetRequiredValue(suite)],
+                Protocols = Words(parse.GetRequiredValue(protocols)),
+                Methods = ["FullKV", .. Words(parse.GetRequiredValue(methods))],
+                KvSizes = [.. kvSizes.Select(size => size == (int)size ? (int)size : throw new LabException(string.Create(CultureInfo.InvariantCulture, $"--kv-sizes: {size} is no whole number")))],
+                Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
+                Disciplines = Words(parse.GetRequiredValue(discipline)),
+                Granularity = parse.GetRequiredValue(granularity),
+                Betas = Numbers(parse.GetRequiredValue(betas), "--betas"),
+                Windows = [parse.GetValue(window)],
+                FirstToken = parse.GetValue(first),
+                Limit = parse.GetValue(limit),
+                Seed = parse.GetValue(seed),
+            }.Checked("lab eval");
+            var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
+            var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
+            return Task.FromResult(EvalDriver.Run(plan, folder, part, stop));
+        });
         return command;
     }
 
-    private static int Run(string suitePath, string folder, string methods, string shares, string discipline, string first, int limit, bool byFamily, string? output, CancellationToken stop)
-    {
-        var suite = WorldSuite.Load(suitePath).ToQuestions().Take(limit);
-        var model = LanguageModel.Load(folder);
-        var importances = HeadScoreFolder.Load(folder, model.Config);
-        var plan = new EvaluationPlan([.. Words(methods).Select(name => Catalogue.Find(name).Create(null, importances)).Where(m => !m.KeepsAll)], [.. Words(shares).Select(Share)])
-        {
-            Discipline = Budget.ParseDiscipline(discipline),
-            FirstToken = first switch
-            {
-                "recompute-last" => FirstToken.RecomputeLast,
-                "full-first" => FirstToken.FullFirst,
-                _ => throw new LabException($"first token '{first}' is unknown: use recompute-last or full-first"),
-            },
-        };
-        var results = new List<ResultRow>();
-        using var file = output is null ? null : new StreamWriter(output);
-        foreach (var row in SuiteEvaluation.Run(model, suite, plan, (done, all) => Console.Error.Write($"\r{done} of {all} questions "), stop))
-        {
-            results.Add(row);
-            file?.WriteLine(JsonSerializer.Serialize(row));
-        }
-        Console.Error.WriteLine();
-        Console.WriteLine((byFamily ? ScoreTable.ByFamily(results) : ScoreTable.Of(results)).ToString());
-        return 0;
-    }
+    internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-
-    private static double Share(string text) =>
-        double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var share) && share is > 0 and <= 1 ? share
-            : throw new LabException($"budget share '{text}': give numbers above 0 and at most 1, for example 0.03,0.06");
+    internal static double[] Numbers(string list, string option) =>
+        [.. Words(list).Select(text => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
+            : throw new LabException($"{option}: '{text}' is no number; give numbers separated by commas"))];
 }

@@ -20,6 +20,7 @@ public static class Program
         root.Add(GenerateCommand.Create());
         root.Add(HeadsCommand.Create());
         root.Add(LogitsCommand.Create());
+        root.Add(MergeCommand.Create());
         root.Add(MethodsCommand.Create());
         root.Add(MetricCommand.Create());
         root.Add(ModelCommand.Create());
@@ -27,6 +28,7 @@ public static class Program
         root.Add(ProfileCommand.Create());
         root.Add(SelectCommand.Create());
         root.Add(SummaryCommand.Create());
+        root.Add(SweepCommand.Create());
         root.Add(TokensCommand.Create());
         root.Add(TrainCommand.Create());
         root.Add(WorldCommand.Create());

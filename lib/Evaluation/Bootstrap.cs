@@ -26,9 +26,31 @@ public static class Bootstrap
     /// <exception cref="ArgumentException">There are no samples.</exception>
     public static Interval Mean(IEnumerable<(string Cluster, double Value)> samples, int seed = 1)
     {
+        var all = samples.ToArray();
+        if (all.Length == 0) throw new ArgumentException("no samples to average", nameof(samples));
+        var means = Resample(all, seed);
+        Array.Sort(means);
+        return new Interval(all.Sum(s => s.Value) / all.Length, means[(int)(0.025 * Resamples)], means[(int)(0.975 * Resamples) - 1], all.Length);
+    }
+
+    /// <summary>Unweighted mean of the means of several groups, each resampled apart from the others.</summary>
+    /// <param name="groups">Cluster and value of each sample, group by group.</param>
+    /// <param name="seed">Seed of the resampling.</param>
+    /// <exception cref="ArgumentException">A group is empty.</exception>
+    public static Interval MeanOfMeans(IReadOnlyList<(string Cluster, double Value)[]> groups, int seed = 1)
+    {
+        var drawn = groups.Select((g, i) => (Of: Resample(g, seed + i), Mean: g.Average(s => s.Value), g.Length)).ToArray();
+        if (drawn.Length == 0) throw new ArgumentException("no samples to average", nameof(groups));
+        var means = new double[Resamples];
+        for (var r = 0; r < means.Length; r++) means[r] = drawn.Average(g => g.Of[r]);
+        Array.Sort(means);
+        return new Interval(drawn.Average(g => g.Mean), means[(int)(0.025 * Resamples)], means[(int)(0.975 * Resamples) - 1], drawn.Sum(g => g.Length));
+    }
+
+    private static double[] Resample((string Cluster, double Value)[] samples, int seed)
+    {
+        if (samples.Length == 0) throw new ArgumentException("no samples to average", nameof(samples));
         var clusters = samples.GroupBy(s => s.Cluster).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => (Sum: g.Sum(s => s.Value), Count: g.Count())).ToArray();
-        var count = clusters.Sum(c => c.Count);
-        if (count == 0) throw new ArgumentException("no samples to average", nameof(samples));
         var random = new Random(seed);
         var means = new double[Resamples];
         for (var r = 0; r < means.Length; r++)
@@ -41,7 +63,6 @@ public static class Bootstrap
             }
             means[r] = sum / drawn;
         }
-        Array.Sort(means);
-        return new Interval(clusters.Sum(c => c.Sum) / count, means[(int)(0.025 * Resamples)], means[(int)(0.975 * Resamples) - 1], count);
+        return means;
     }
 }

@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+using HeadKvLab.Evaluation.Reports;
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Statistics;
+using HeadKvLab.Heads;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Cli;
+
+/// <summary>Runs a plan into a results folder: what `lab eval` and `lab sweep` do after reading their options.</summary>
+internal static class EvalDriver
+{
+    /// <summary>Exit code of a run that was stopped by Ctrl-C.</summary>
+    internal const int Interrupted = 130;
+
+    internal static int Run(SweepPlan plan, string output, Shard? shard, CancellationToken stop)
+    {
+        // A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process.
+        using var fileSize = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
+        var variants = plan.Variants();
+        var model = LanguageModel.Load(plan.Model);
+        var sets = SuiteSource.Open(plan, model);
+        var own = sets.Select(set => set.Part(shard)).ToArray();
+        var card = new FolderCard
+        {
+            ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(),
+            Data = new(sets.GroupBy(s => s.Suite).ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
+            Samples = sets.Sum(s => s.Tasks.Count) * variants.Count, ShardSamples = own.Sum(s => s.Tasks.Count) * variants.Count,
+        };
+        var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
+        using var folder = ResultFolder.Open(path, card);
+        var progress = new ProgressLine();
+        try
+        {
+            new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), folder, plan.Seed).Run(own, variants, progress.Show, stop);
+        }
+        catch (OperationCanceledException)
+        {
+            progress.End();
+            Console.Error.WriteLine($"stopped: {folder.Rows.Count} samples are in {path}; the same command goes on from there");
+            return Interrupted;
+        }
+        catch
+        {
+            progress.End();
+            throw;
+        }
+        progress.End();
+        ReportFiles.Write(path, folder.Rows);
+        if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
+        else Print(path, folder.Rows);
+        return 0;
+    }
+
+    /// <summary>Prints the tables of a folder, with published figures where there are any.</summary>
+    internal static void Print(string path, IReadOnlyList<EvalRow> rows)
+    {
+        Console.Write(ResultReport.Markdown(ScoreCells.Of(rows)));
+        foreach (var comparison in Comparisons.Of(rows)) Console.WriteLine(comparison.Words);
+        Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
+    }
+
+    /// <summary>One line of progress on the error stream; where that is a file, a line every ten seconds.</summary>
+    private sealed class ProgressLine
+    {
+        private DateTime _next = DateTime.MinValue;
+        private bool _open;
+
+        internal void Show(EvalProgress progress)
+        {
+            var now = DateTime.UtcNow;
+            if (now < _next && progress.Done != progress.Total) return;
+            _next = now + TimeSpan.FromSeconds(Console.IsErrorRedirected ? 10 : 0.2);
+            var left = progress.Left is { } time ? $", {(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00} left" : "";
+            Console.Error.Write($"{(Console.IsErrorRedirected ? "" : "\r")}{progress.Done} of {progress.Total} samples{left}{(Console.IsErrorRedirected ? "\n" : "   ")}");
+            _open = !Console.IsErrorRedirected;
+        }
+
+        internal void End()
+        {
+            if (_open) Console.Error.WriteLine();
+            _open = false;
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using HeadKvLab.Evaluation.Runs;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab sweep</c>: a grid written in a file.</summary>
+internal static class SweepCommand
+{
+    internal static Command Create()
+    {
+        var file = new Argument<string>("file") { Description = "Sweep file, for example data/sweeps/world.json." };
+        var output = new Option<string?>("--out") { Description = "Results folder; results/NAME of the file where it is not given." };
+        var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
+        var limit = new Option<int?>("--limit") { Description = "Most questions of each data set, instead of the file's." };
+        var command = new Command("sweep", """
+            Runs the grid of a file: every list in it is multiplied with every other.
+
+              { "model": "data/models/world-4m",
+                "suites": ["data/suites/world-2048-test.jsonl"],
+                "protocols": ["repaired"],
+                "methods": ["FullKV", "SnapKV", "HeadKV-R2"],
+                "kvSizes": [64, 128, 256],          // or "shares": [0.03, 0.06]
+                "betas": [1.01], "windows": [8], "kernels": [7],
+                "disciplines": ["equal-entries"], "granularity": "kv-head",
+                "limit": 0, "seed": 0, "data": null, "firstToken": null }
+
+            Like `lab eval` it can be killed at any instant: the same command goes on, and ends with the same table.csv.
+
+            Example:  lab sweep data/sweeps/world.json --out results/world
+            """) { file, output, shard, limit };
+        command.SetAction((parse, stop) =>
+        {
+            var path = parse.GetRequiredValue(file);
+            var plan = SweepPlan.Load(path);
+            if (parse.GetValue(limit) is { } most) plan = (plan with { Limit = most }).Checked("--limit");
+            var folder = parse.GetValue(output) ?? Path.Combine("results", Path.GetFileNameWithoutExtension(path));
+            return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, stop));
+        });
+        return command;
+    }
+}

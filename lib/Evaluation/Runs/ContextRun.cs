@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using HeadKvLab.Cache;
+using HeadKvLab.Eviction;
+using HeadKvLab.Models;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>What one variant generated.</summary>
+internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds);
+
+/// <summary>
+/// The questions on one context. The tokens that all their prompts begin with are prefilled once; a question continues a copy of that cache, and this
+/// one pass feeds the compressors of all variants. A variant whose scorer looks at more queries than a question has tokens (H2O) gets a prefill in one
+/// piece. Where the protocol compresses before the question, the compressed caches are made once and every question is read into copies of them.
+/// </summary>
+internal sealed class ContextRun : IDisposable
+{
+    private readonly LanguageModel _model;
+    private readonly IReadOnlyDictionary<Variant, Method> _methods;
+    private readonly int _shared;
+    private readonly Dictionary<Variant, Compressed> _before = [];
+    private int[]? _beforeIds;
+    private RaggedCache? _prefix;
+    private double _prefixSeconds;
+
+    internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, Method> methods, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
+    {
+        (_model, _methods, Prompts) = (model, methods, prompts);
+        _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
+    }
+
+    internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }
+
+    internal IEnumerable<VariantAnswer> Answer(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
+    {
+        if (variants.Count == 0) return [];
+        stop.ThrowIfCancellationRequested();
+        return prompt.CompressAt < prompt.Ids.Length ? AnswerAfter(prompt, variants, stop) : AnswerWithin(prompt, variants, stop);
+    }
+
+    public void Dispose()
+    {
+        _prefix?.Dispose();
+        foreach (var compressed in _before.Values) compressed.Cache.Dispose();
+    }
+
+    /// <summary>Question inside the compressed prompt.</summary>
+    private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
+    {
+        var own = prompt.Ids.Length - _shared;
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Scorer.QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
+        {
+            stop.ThrowIfCancellationRequested();
+            var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
+            try
+            {
+                foreach (var (variant, cache, logits, seconds) in caches)
+                {
+                    var clock = Stopwatch.StartNew();
+                    var (entries, bytes) = (cache.Entries, cache.RealisedBytes);
+                    ReadOnlySpan<float> first = logits;
+                    if (prompt.FirstToken == FirstToken.RecomputeLast)
+                    {
+                        cache.DropLast();
+                        first = _model.Step.Run(prompt.Ids[^1], cache);
+                    }
+                    var ids = Generate(prompt, cache, first, stop);
+                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds);
+                    cache.Dispose();
+                }
+            }
+            finally
+            {
+                foreach (var compressed in caches) compressed.Cache.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Question after compression.</summary>
+    private IEnumerable<VariantAnswer> AnswerAfter(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
+    {
+        var context = prompt.Ids[..prompt.CompressAt];
+        if (_beforeIds is null || !_beforeIds.AsSpan().SequenceEqual(context)) Forget();
+        _beforeIds = context;
+        var missing = variants.Where(v => !_before.ContainsKey(v)).ToArray();
+        if (missing.Length > 0)
+            foreach (var compressed in Compress(null, context, context.Length, missing)) _before[compressed.Variant] = compressed;
+        foreach (var variant in variants)
+        {
+            stop.ThrowIfCancellationRequested();
+            var (_, kept, _, seconds) = _before[variant];
+            var clock = Stopwatch.StartNew();
+            using var cache = kept.Clone();
+            ReadOnlySpan<float> logits = default;
+            foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = _model.Step.Run(id, cache);
+            yield return new(variant, Generate(prompt, cache, logits, stop), kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds);
+        }
+    }
+
+    private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
+    {
+        var clock = Stopwatch.StartNew();
+        var shape = _model.CacheShape();
+        var compressors = variants.Where(v => !v.IsFull).Select(v => (Variant: v, Compressor: new Compressor(_methods[v], v.BudgetFor(length), shape, _model.Config.QueryHeads))).ToArray();
+        var full = prefix?.Clone() ?? (variants.Any(v => v.IsFull) ? new RaggedCache(shape) : null);
+        var done = new List<Compressed>();
+        try
+        {
+            using var scope = NewDisposeScope();
+            var logits = _model.Decoder.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)])).cpu().data<float>().ToArray();
+            var seconds = clock.Elapsed.TotalSeconds;
+            foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds));
+            if (done.Count > 0) full = null;
+            foreach (var (variant, compressor) in compressors) done.Add(new(variant, compressor.TakeCache(), logits, seconds));
+            return done;
+        }
+        finally
+        {
+            full?.Dispose();
+            foreach (var (_, compressor) in compressors) compressor.Dispose();
+        }
+    }
+
+    private RaggedCache Prefix(PreparedPrompt prompt)
+    {
+        if (_prefix is not null) return _prefix;
+        var clock = Stopwatch.StartNew();
+        _prefix = new RaggedCache(_model.CacheShape());
+        using (NewDisposeScope()) _model.Decoder.Prefill(prompt.Ids.AsSpan(0, _shared), _prefix);
+        _prefixSeconds = clock.Elapsed.TotalSeconds;
+        return _prefix;
+    }
+
+    private int[] Generate(PreparedPrompt prompt, RaggedCache cache, ReadOnlySpan<float> logits, CancellationToken stop)
+    {
+        int[] stops = [.. prompt.StopIds];
+        var first = prompt.NoEmptyAnswer;
+        var ids = Generation.Run(_model.Step, cache, logits, prompt.MaxNewTokens, stops, scores =>
+        {
+            var id = first ? GreedyWithout(scores, stops) : Generation.Greedy(scores);
+            first = false;
+            return id;
+        }, stop: stop);
+        stop.ThrowIfCancellationRequested();
+        return ids;
+    }
+
+    private static int GreedyWithout(ReadOnlySpan<float> logits, int[] excluded)
+    {
+        var best = -1;
+        for (var i = 0; i < logits.Length; i++)
+            if ((best < 0 || logits[i] > logits[best]) && Array.IndexOf(excluded, i) < 0) best = i;
+        return best;
+    }
+
+    private void Forget()
+    {
+        foreach (var compressed in _before.Values) compressed.Cache.Dispose();
+        _before.Clear();
+    }
+
+    /// <summary>Tokens that all prompts begin with; at least the last token of each stays its own.</summary>
+    private static int CommonLength(IReadOnlyList<int[]> prompts)
+    {
+        var common = prompts.Min(p => p.Length) - 1;
+        foreach (var prompt in prompts) common = Math.Min(common, prompt.AsSpan().CommonPrefixLength(prompts[0]));
+        return Math.Max(0, common);
+    }
+
+    private sealed record Compressed(Variant Variant, RaggedCache Cache, float[] Logits, double Seconds);
+}

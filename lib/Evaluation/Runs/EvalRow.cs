@@ -1,0 +1,110 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>
+/// One question answered by one variant: a line of <c>rows.jsonl</c>. Everything needed to repeat it, to score it again and to compare it;
+/// tables, data frames and exports are views of these lines.
+/// </summary>
+public sealed record EvalRow
+{
+    /// <summary>Version of the line's shape; folders of another version are refused.</summary>
+    public const int CurrentFormat = 1;
+
+    /// <summary>How rows are written: camel case, letters of all scripts as they are.</summary>
+    public static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    /// <summary>Version of the line's shape.</summary>
+    public int Format { get; init; } = CurrentFormat;
+
+    /// <summary>Suite, for example <c>longbench</c>.</summary>
+    public required string Suite { get; init; }
+
+    /// <summary>Data set or family inside the suite.</summary>
+    public required string Dataset { get; init; }
+
+    /// <summary>The context; questions on one context are not independent.</summary>
+    public required string Context { get; init; }
+
+    /// <summary>The question, unique in its data set.</summary>
+    public required string Question { get; init; }
+
+    /// <summary>Name of the prompt protocol.</summary>
+    public required string Protocol { get; init; }
+
+    /// <summary>Method, budget and settings.</summary>
+    public required Variant Variant { get; init; }
+
+    /// <summary>Seed of the run.</summary>
+    public required int Seed { get; init; }
+
+    /// <summary>Hash of the model's weights.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Hash of the suite's data.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>Where the first token came from.</summary>
+    public required string FirstToken { get; init; }
+
+    /// <summary>Prompt tokens, n.</summary>
+    public required int PromptTokens { get; init; }
+
+    /// <summary>Tokens cut out of the middle because the prompt was longer than the protocol or the model allows; 0 for none.</summary>
+    public int TruncatedTokens { get; init; }
+
+    /// <summary>KV heads of all layers together.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>Entries really kept after compression, all layers and heads.</summary>
+    public required long Entries { get; init; }
+
+    /// <summary>Their bytes, keys and values, as the cache tells them.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>What was generated, special tokens left out.</summary>
+    public required string Prediction { get; init; }
+
+    /// <summary>Reference answers.</summary>
+    public required IReadOnlyList<string> Answers { get; init; }
+
+    /// <summary>Classes of a classification; null for other questions.</summary>
+    public IReadOnlyList<string>? AllClasses { get; init; }
+
+    /// <summary>Length as the data set states it: words, characters for Chinese.</summary>
+    public int Length { get; init; }
+
+    /// <summary>Name of the metric.</summary>
+    public required string Metric { get; init; }
+
+    /// <summary>Score, 0 to 1.</summary>
+    public required double Score { get; init; }
+
+    /// <summary>Tokens generated.</summary>
+    public required int NewTokens { get; init; }
+
+    /// <summary>Seconds of the prefill, shared by all variants of the question.</summary>
+    public required double PrefillSeconds { get; init; }
+
+    /// <summary>Seconds of the decoding.</summary>
+    public required double DecodeSeconds { get; init; }
+
+    /// <summary>Names the sample: no two rows of a folder have the same.</summary>
+    [JsonIgnore]
+    public string Key => KeyOf(Suite, Dataset, Question, Protocol, Variant, Seed);
+
+    /// <summary>The name of a sample that is still to be run.</summary>
+    public static string KeyOf(string suite, string dataset, string question, string protocol, Variant variant, int seed) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{suite}\n{dataset}\n{question}\n{protocol}\n{variant.Key}\n{seed}");
+
+    /// <summary>The row as one line, newline included.</summary>
+    public string ToLine() => JsonSerializer.Serialize(this, Json) + "\n";
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using HeadKvLab.Eviction;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>
+/// Runs the samples of a plan that a folder does not have yet. Questions on one context share its prefill, and one prefill of a question feeds all
+/// variants; what a sample comes out as does not depend on which others were still missing, so that a killed and resumed run ends like an unbroken one.
+/// </summary>
+/// <param name="model">The model.</param>
+/// <param name="importances">Its head scores.</param>
+/// <param name="folder">Where rows go.</param>
+/// <param name="seed">Seed of methods that draw.</param>
+public sealed class EvalRunner(LanguageModel model, HeadImportances importances, ResultFolder folder, int seed)
+{
+    private readonly Stopwatch _clock = new();
+    private int _here;
+
+    /// <summary>Runs what is missing.</summary>
+    /// <param name="sets">Suites under protocols.</param>
+    /// <param name="variants">Methods and budgets; every question is answered by each.</param>
+    /// <param name="progress">Told after each sample, and once at the start.</param>
+    /// <param name="stop">Ends the run; the sample in flight is dropped.</param>
+    /// <exception cref="OperationCanceledException">The run was stopped; all finished samples are on the disk.</exception>
+    /// <exception cref="LabException">The disk refuses, or a prompt cannot be run.</exception>
+    public void Run(IReadOnlyList<EvalSet> sets, IReadOnlyList<Variant> variants, Action<EvalProgress>? progress = null, CancellationToken stop = default)
+    {
+        var total = sets.Sum(s => s.Tasks.Count) * variants.Count;
+        var done = sets.Sum(set => set.Tasks.Sum(task => variants.Count(v => folder.Has(Key(set, task, v)))));
+        var methods = variants.ToDictionary(v => v, v => v.Create(importances, seed));
+        progress?.Invoke(new(done, total, null));
+        _clock.Start();
+        foreach (var set in sets)
+            foreach (var group in set.Tasks.GroupBy(t => t.Context))
+            {
+                var missing = group.SelectMany(task => variants.Where(v => !folder.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
+                if (missing.Count == 0) continue;
+                using var context = new ContextRun(model, methods, [.. group.Select(t => (t, t.Prepare()))]);
+                foreach (var (task, prompt) in context.Prompts)
+                    foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
+                    {
+                        folder.Add(Row(set, task, prompt, answer));
+                        _here++;
+                        progress?.Invoke(new(++done, total, _clock.Elapsed / _here * (total - done)));
+                    }
+            }
+    }
+
+    private string Key(EvalSet set, EvalTask task, Variant variant) => EvalRow.KeyOf(set.Suite, task.Dataset, task.Question, set.Protocol, variant, seed);
+
+    private EvalRow Row(EvalSet set, EvalTask task, PreparedPrompt prompt, VariantAnswer answer)
+    {
+        var text = model.Tokenizer.Decode(answer.Ids);
+        return new EvalRow
+        {
+            Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
+            Seed = seed, Model = model.Hash, Data = set.DataHash, FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
+            PromptTokens = prompt.Ids.Length, TruncatedTokens = prompt.TruncatedTokens, Heads = model.Config.Layers * model.Config.KvHeads,
+            Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
+            Metric = prompt.Metric, Score = prompt.Score(text), NewTokens = answer.Ids.Length,
+            PrefillSeconds = Math.Round(answer.PrefillSeconds, 6), DecodeSeconds = Math.Round(answer.DecodeSeconds, 6),
+        };
+    }
+}

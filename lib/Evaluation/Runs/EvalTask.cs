@@ -1,0 +1,89 @@
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>A question that can be prepared when its turn comes: long suites are never tokenised as a whole.</summary>
+/// <param name="Suite">Name of the suite.</param>
+/// <param name="Dataset">Data set or family.</param>
+/// <param name="Context">The context; questions that name the same one share its prefill, and are resampled together.</param>
+/// <param name="Question">Unique in the data set.</param>
+/// <param name="Prepare">Makes the prompt.</param>
+public sealed record EvalTask(string Suite, string Dataset, string Context, string Question, Func<PreparedPrompt> Prepare);
+
+/// <summary>A suite under a protocol, on one model.</summary>
+/// <param name="Suite">Name of the suite.</param>
+/// <param name="Protocol">Name of the protocol.</param>
+/// <param name="DataHash">Hash of the suite's data.</param>
+/// <param name="Tasks">Its questions.</param>
+public sealed record EvalSet(string Suite, string Protocol, string DataHash, IReadOnlyList<EvalTask> Tasks)
+{
+    /// <summary>The part of the work that is one shard's: every n-th context, so that questions that share a prefill stay together.</summary>
+    /// <param name="shard">Which part; null for all of it.</param>
+    public EvalSet Part(Shard? shard)
+    {
+        if (shard is not { } part) return this;
+        var contexts = Tasks.Select(t => t.Context).Distinct().Select((context, i) => (context, i)).ToDictionary(p => p.context, p => p.i);
+        return this with { Tasks = [.. Tasks.Where(t => contexts[t.Context] % part.Of == part.Index - 1)] };
+    }
+}
+
+/// <summary>One of several equal parts of the work.</summary>
+/// <param name="Index">Which, from 1.</param>
+/// <param name="Of">Of how many.</param>
+public readonly record struct Shard(int Index, int Of)
+{
+    /// <summary>Reads <c>2/4</c>.</summary>
+    /// <exception cref="LabException">It is not of that form, or outside.</exception>
+    public static Shard Parse(string text)
+    {
+        var parts = text.Split('/');
+        return parts.Length == 2 && int.TryParse(parts[0], out var index) && int.TryParse(parts[1], out var of) && index >= 1 && index <= of && of <= 10_000
+            ? new Shard(index, of) : throw new LabException($"--shard {text}: give the part and the number of parts, for example 1/4 to 4/4");
+    }
+
+    /// <summary>Where a shard's rows lie inside the results folder.</summary>
+    public string Folder => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"shard-{Index}-of-{Of}");
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Index}/{Of}");
+}
+
+/// <summary>A prompt in tokens, and what is to be done with the answer.</summary>
+/// <param name="Ids">All tokens of the prompt.</param>
+/// <param name="CompressAt">The cache is compressed when this many tokens have been read: all of them, or those before the question.</param>
+public sealed record PreparedPrompt(int[] Ids, int CompressAt)
+{
+    /// <summary>Most tokens of an answer.</summary>
+    public required int MaxNewTokens { get; init; }
+
+    /// <summary>Ids that end an answer.</summary>
+    public required IReadOnlyList<int> StopIds { get; init; }
+
+    /// <summary>Whether the first token may not be a stop id.</summary>
+    public bool NoEmptyAnswer { get; init; }
+
+    /// <summary>Tokens cut out of the middle.</summary>
+    public int TruncatedTokens { get; init; }
+
+    /// <summary>Where the first token comes from.</summary>
+    public FirstToken FirstToken { get; init; } = FirstToken.RecomputeLast;
+
+    /// <summary>Reference answers.</summary>
+    public required IReadOnlyList<string> Answers { get; init; }
+
+    /// <summary>Classes of a classification.</summary>
+    public IReadOnlyList<string>? AllClasses { get; init; }
+
+    /// <summary>Length as the data set states it.</summary>
+    public int Length { get; init; }
+
+    /// <summary>Name of the metric.</summary>
+    public required string Metric { get; init; }
+
+    /// <summary>Scores a prediction, 0 to 1.</summary>
+    public required Func<string, double> Score { get; init; }
+}
+
+/// <summary>How far a run is.</summary>
+/// <param name="Done">Samples in the folder.</param>
+/// <param name="Total">Samples of the plan.</param>
+/// <param name="Left">Time left at the speed of this run; null before its first sample.</param>
+public readonly record struct EvalProgress(int Done, int Total, TimeSpan? Left);

@@ -1,0 +1,116 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using HeadKvLab.Eviction;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>
+/// What to run: a model, suites, protocols, and the grid of methods, budgets and settings. The file of `lab sweep` is this record as JSON; every
+/// list is multiplied with every other. <c>lab eval</c> fills it from its options.
+/// </summary>
+/// <example>
+/// <code>
+/// { "model": "data/models/world-4m", "suites": ["data/suites/world-2048-test.jsonl"],
+///   "methods": ["FullKV", "SnapKV", "HeadKV-R2"], "kvSizes": [64, 128, 256], "betas": [1.01] }
+/// </code>
+/// </example>
+public sealed record SweepPlan
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        WriteIndented = true,
+    };
+
+    /// <summary>Model folder.</summary>
+    public string Model { get; init; } = "data/models/world-4m";
+
+    /// <summary>Suites: names, or files.</summary>
+    public required IReadOnlyList<string> Suites { get; init; }
+
+    /// <summary>Folder with the suites' data, where they need one.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Prompt protocols; none: each suite's own.</summary>
+    public IReadOnlyList<string> Protocols { get; init; } = [];
+
+    /// <summary>Methods of the catalogue.</summary>
+    public required IReadOnlyList<string> Methods { get; init; }
+
+    /// <summary>Budgets in entries per head, window included.</summary>
+    public IReadOnlyList<int> KvSizes { get; init; } = [];
+
+    /// <summary>Budgets as shares of the prompt.</summary>
+    public IReadOnlyList<double> Shares { get; init; } = [];
+
+    /// <summary>Budget disciplines.</summary>
+    public IReadOnlyList<string> Disciplines { get; init; } = ["equal-entries"];
+
+    /// <summary>Which heads own entries.</summary>
+    public string Granularity { get; init; } = "kv-head";
+
+    /// <summary>Observation windows.</summary>
+    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
+
+    /// <summary>HeadKV's betas; none: the default.</summary>
+    public IReadOnlyList<double> Betas { get; init; } = [];
+
+    /// <summary>Pooling kernels; none: each method's default.</summary>
+    public IReadOnlyList<int> Kernels { get; init; } = [];
+
+    /// <summary>Where the first token comes from; null: as the protocol says.</summary>
+    public string? FirstToken { get; init; }
+
+    /// <summary>Most questions of a data set; 0: all.</summary>
+    public int Limit { get; init; }
+
+    /// <summary>Seed of methods that draw.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>The variants of the grid, the full cache first.</summary>
+    /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
+    public IReadOnlyList<Variant> Variants() => Variant.Product(new VariantGrid(Methods)
+    {
+        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines, Granularity = Granularity, Windows = Windows, Betas = Betas, Kernels = Kernels,
+    });
+
+    /// <summary>Reads a sweep file.</summary>
+    /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
+    public static SweepPlan Load(string path)
+    {
+        if (!File.Exists(path)) throw new LabException($"{path}: no such sweep file; see `lab sweep --help` for an example");
+        try
+        {
+            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
+        }
+        catch (JsonException e)
+        {
+            throw new LabException($"{path}: {e.Message.Replace(" HeadKvLab.Evaluation.Runs.SweepPlan", " a sweep", StringComparison.Ordinal)}; see `lab sweep --help` for what a sweep holds", e);
+        }
+    }
+
+    /// <summary>This plan if it can be run.</summary>
+    /// <param name="origin">Where it came from, for the message.</param>
+    /// <exception cref="LabException">Something is missing or out of range.</exception>
+    public SweepPlan Checked(string origin)
+    {
+        if (Suites.Count == 0) throw new LabException($"{origin}: no suite is named; give at least one");
+        if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
+        if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
+        try
+        {
+            Variants();
+        }
+        catch (LabException e)
+        {
+            throw new LabException($"{origin}: {e.Message}", e);
+        }
+        return this;
+    }
+
+    /// <summary>The plan as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+}

@@ -1,0 +1,82 @@
+using HeadKvLab.Evaluation.Runs;
+
+namespace HeadKvLab.Evaluation.Statistics;
+
+/// <summary>The samples of one data set answered by one variant.</summary>
+/// <param name="Suite">Suite.</param>
+/// <param name="Protocol">Prompt protocol.</param>
+/// <param name="Dataset">Data set; <see cref="ScoreCells.Average"/> for the mean over the data sets of a suite.</param>
+/// <param name="Variant">Method, budget and settings.</param>
+/// <param name="Seed">Seed of the run.</param>
+/// <param name="Metric">Name of the metric; empty for an average.</param>
+/// <param name="Score">Mean score in percent with its 95 % interval.</param>
+/// <param name="Contexts">Contexts that were resampled.</param>
+/// <param name="PromptTokens">Mean length of the prompts.</param>
+/// <param name="Entries">Mean entries kept, per head.</param>
+/// <param name="EntriesShare">Entries kept as a share of the full cache's.</param>
+/// <param name="Bytes">Mean bytes of the cache.</param>
+/// <param name="Truncated">Prompts from whose middle tokens were cut.</param>
+public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Variant Variant, int Seed, string Metric, Interval Score, int Contexts,
+    double PromptTokens, double Entries, double EntriesShare, double Bytes, int Truncated)
+{
+    /// <summary>The score as papers print it: percent, two decimals.</summary>
+    public double Rounded => Math.Round(Score.Mean, 2, MidpointRounding.ToEven);
+}
+
+/// <summary>Rows summed up: a cell for each data set and variant, and averages over data sets as the papers take them.</summary>
+public static class ScoreCells
+{
+    /// <summary>Stands for all data sets of a suite.</summary>
+    public const string Average = "average";
+
+    /// <summary>Cells of all data sets and variants, followed for each suite of several data sets by the averages; the order does not depend on that of the rows.</summary>
+    /// <param name="rows">Rows of a results folder.</param>
+    public static IReadOnlyList<ScoreCell> Of(IEnumerable<EvalRow> rows)
+    {
+        var ordered = ResultFolder.Ordered(rows);
+        var cells = new List<ScoreCell>();
+        foreach (var part in ordered.GroupBy(r => (r.Suite, r.Protocol, r.Seed)).OrderBy(g => g.Key.Suite, StringComparer.Ordinal).ThenBy(g => g.Key.Protocol, StringComparer.Ordinal).ThenBy(g => g.Key.Seed))
+        {
+            var datasets = part.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal).ToArray();
+            var variants = InOrder(part.Select(r => r.Variant)).ToArray();
+            foreach (var dataset in datasets)
+                foreach (var variant in variants)
+                    if (dataset.Where(r => r.Variant == variant).ToArray() is { Length: > 0 } samples) cells.Add(Cell(samples));
+            if (datasets.Length < 2) continue;
+            cells.AddRange(from variant in variants
+                           let samples = part.Where(r => r.Variant == variant).ToArray()
+                           where samples.Select(r => r.Dataset).Distinct().Count() == datasets.Length
+                           select Cell(samples) with { Dataset = Average, Metric = "", Score = AverageOf(samples) });
+        }
+        return cells;
+    }
+
+    /// <summary>The variants in the order of tables: the full cache, then budgets from small to large, methods by the catalogue, settings.</summary>
+    public static IEnumerable<Variant> InOrder(IEnumerable<Variant> variants)
+    {
+        var methods = Eviction.Catalogue.Methods.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i);
+        return variants.Distinct().OrderByDescending(v => v.IsFull).ThenBy(v => v.Share).ThenBy(v => v.KvSize).ThenBy(v => v.Discipline, StringComparer.Ordinal)
+            .ThenBy(v => methods.GetValueOrDefault(v.Method, int.MaxValue)).ThenBy(v => v.Key, StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples the contexts of each data set
+    /// apart from the others.
+    /// </summary>
+    private static Interval AverageOf(IReadOnlyCollection<EvalRow> samples)
+    {
+        var strata = samples.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
+            .Select(g => g.Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
+        var interval = Bootstrap.MeanOfMeans(strata);
+        var rounded = strata.Average(s => Math.Round(s.Average(v => v.Item2), 2, MidpointRounding.ToEven));
+        return interval with { Mean = rounded };
+    }
+
+    private static ScoreCell Cell(IReadOnlyList<EvalRow> rows)
+    {
+        var first = rows[0];
+        return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score))),
+            rows.Select(r => r.Context).Distinct().Count(), rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
+            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.TruncatedTokens > 0));
+    }
+}

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Eviction;
 
 namespace HeadKvLab.Cli;
@@ -10,14 +11,17 @@ internal static class EvalCommand
 {
     internal static Command Create()
     {
-        var suite = new Argument<string>("suite") { Description = "JSON lines of a world suite, for example data/suites/world-2048-test.jsonl." };
+        var suite = new Argument<string>("suite") { Description = $"{string.Join(", ", SuiteCatalogue.Names)}, datasets of LongBench separated by commas, or a file of JSON lines." };
+        var data = new Option<string?>("--data") { Description = "Folder with the downloaded data of longbench, longbench-e, loogle or babilong." };
+        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens of needle and ruler.", DefaultValueFactory = _ => "1024,2048,4096" };
+        var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
         var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`. The full cache is always run beside them.", DefaultValueFactory = _ => "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled" };
         var sizes = new Option<string>("--kv-sizes") { Description = "Budgets in entries per head, window included.", DefaultValueFactory = _ => "" };
         var shares = new Option<string>("--shares") { Description = "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", DefaultValueFactory = _ => "" };
         var protocols = new Option<string>("--protocol") { Description = "paper, repaired or agnostic; several separated by commas.", DefaultValueFactory = _ => "repaired" };
-        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes; several separated by commas.", DefaultValueFactory = _ => "equal-entries" };
-        var granularity = new Option<string>("--granularity") { Description = "kv-head, or query-head for the papers' accounting.", DefaultValueFactory = _ => "kv-head" };
+        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", DefaultValueFactory = _ => "" };
+        var granularity = new Option<string?>("--granularity") { Description = "kv-head, or query-head for the papers' accounting; the protocol's where it is not given." };
         var betas = new Option<string>("--betas") { Description = "HeadKV's beta, one or several; the default is 1.01.", DefaultValueFactory = _ => "" };
         var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
@@ -32,22 +36,26 @@ internal static class EvalCommand
             Every sample is a line of rows.jsonl in the results folder, on the disk before the next one starts. A run that was
             stopped or killed goes on where it was when the same command is given again, and ends with the same table.csv.
 
-            Example:  lab eval data/suites/world-2048-test.jsonl --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
-            """) { suite, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, limit, seed, shard, output };
+            Example:  lab eval world --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
+            Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128
+            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
-            var (kvSizes, kvShares) = (Numbers(parse.GetRequiredValue(sizes), "--kv-sizes"), Numbers(parse.GetRequiredValue(shares), "--shares"));
+            var (kvSizes, kvShares) = (Whole(parse.GetRequiredValue(sizes), "--kv-sizes"), Numbers(parse.GetRequiredValue(shares), "--shares"));
             var plan = new SweepPlan
             {
                 Model = parse.GetRequiredValue(model),
                 Suites = [parse.GetRequiredValue(suite)],
+                Data = parse.GetValue(data),
+                Lengths = Whole(parse.GetRequiredValue(lengths), "--lengths"),
+                PerTask = parse.GetValue(perTask),
                 Protocols = Words(parse.GetRequiredValue(protocols)),
                 Methods = ["FullKV", .. Words(parse.GetRequiredValue(methods))],
-                KvSizes = [.. kvSizes.Select(size => size == (int)size ? (int)size : throw new LabException(string.Create(CultureInfo.InvariantCulture, $"--kv-sizes: {size} is no whole number")))],
+                KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
                 Disciplines = Words(parse.GetRequiredValue(discipline)),
-                Granularity = parse.GetRequiredValue(granularity),
+                Granularity = parse.GetValue(granularity),
                 Betas = Numbers(parse.GetRequiredValue(betas), "--betas"),
                 Windows = [parse.GetValue(window)],
                 FirstToken = parse.GetValue(first),
@@ -62,6 +70,9 @@ internal static class EvalCommand
     }
 
     internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    internal static int[] Whole(string list, string option) =>
+        [.. Numbers(list, option).Select(number => number == (int)number ? (int)number : throw new LabException(string.Create(CultureInfo.InvariantCulture, $"{option}: {number} is no whole number")))];
 
     internal static double[] Numbers(string list, string option) =>
         [.. Words(list).Select(text => double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number

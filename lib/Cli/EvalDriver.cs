@@ -17,22 +17,21 @@ internal static class EvalDriver
     {
         // A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process.
         using var fileSize = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
-        var variants = plan.Variants();
         var model = LanguageModel.Load(plan.Model);
-        var sets = SuiteSource.Open(plan, model);
+        var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
         var own = sets.Select(set => set.Part(shard)).ToArray();
         var card = new FolderCard
         {
             ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(),
-            Data = new(sets.GroupBy(s => s.Suite).ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
-            Samples = sets.Sum(s => s.Tasks.Count) * variants.Count, ShardSamples = own.Sum(s => s.Tasks.Count) * variants.Count,
+            Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
+            Samples = sets.Sum(s => s.Samples), ShardSamples = own.Sum(s => s.Samples),
         };
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), folder, plan.Seed).Run(own, variants, progress.Show, stop);
+            new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), folder, plan.Seed).Run(own, progress.Show, stop);
         }
         catch (OperationCanceledException)
         {

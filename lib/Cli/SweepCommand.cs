@@ -22,7 +22,8 @@ internal static class SweepCommand
                 "kvSizes": [64, 128, 256],          // or "shares": [0.03, 0.06]
                 "betas": [1.01], "windows": [8], "kernels": [7],
                 "disciplines": ["equal-entries"], "granularity": "kv-head",
-                "limit": 0, "seed": 0, "data": null, "firstToken": null }
+                "limit": 0, "seed": 0, "data": null, "firstToken": null,
+                "lengths": [1024, 2048], "perTask": 10 }   // of generated suites
 
             Like `lab eval` it can be killed at any instant: the same command goes on, and ends with the same table.csv.
 

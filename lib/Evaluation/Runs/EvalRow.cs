@@ -49,7 +49,7 @@ public sealed record EvalRow
     /// <summary>Hash of the model's weights.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Hash of the suite's data.</summary>
+    /// <summary>Hash of the data set.</summary>
     public required string Data { get; init; }
 
     /// <summary>Where the first token came from.</summary>
@@ -58,8 +58,8 @@ public sealed record EvalRow
     /// <summary>Prompt tokens, n.</summary>
     public required int PromptTokens { get; init; }
 
-    /// <summary>Tokens cut out of the middle because the prompt was longer than the protocol or the model allows; 0 for none.</summary>
-    public int TruncatedTokens { get; init; }
+    /// <summary>Whether the middle was cut out because the prompt was longer than the protocol or the model allows.</summary>
+    public bool Truncated { get; init; }
 
     /// <summary>KV heads of all layers together.</summary>
     public required int Heads { get; init; }

@@ -19,22 +19,21 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
 
     /// <summary>Runs what is missing.</summary>
     /// <param name="sets">Suites under protocols.</param>
-    /// <param name="variants">Methods and budgets; every question is answered by each.</param>
     /// <param name="progress">Told after each sample, and once at the start.</param>
     /// <param name="stop">Ends the run; the sample in flight is dropped.</param>
     /// <exception cref="OperationCanceledException">The run was stopped; all finished samples are on the disk.</exception>
     /// <exception cref="LabException">The disk refuses, or a prompt cannot be run.</exception>
-    public void Run(IReadOnlyList<EvalSet> sets, IReadOnlyList<Variant> variants, Action<EvalProgress>? progress = null, CancellationToken stop = default)
+    public void Run(IReadOnlyList<EvalSet> sets, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
-        var total = sets.Sum(s => s.Tasks.Count) * variants.Count;
-        var done = sets.Sum(set => set.Tasks.Sum(task => variants.Count(v => folder.Has(Key(set, task, v)))));
-        var methods = variants.ToDictionary(v => v, v => v.Create(importances, seed));
+        var total = sets.Sum(s => s.Samples);
+        var done = sets.Sum(set => set.Tasks.Sum(task => set.Variants.Count(v => folder.Has(Key(set, task, v)))));
+        var methods = sets.SelectMany(s => s.Variants).Distinct().ToDictionary(v => v, v => v.Create(importances, seed));
         progress?.Invoke(new(done, total, null));
         _clock.Start();
         foreach (var set in sets)
             foreach (var group in set.Tasks.GroupBy(t => t.Context))
             {
-                var missing = group.SelectMany(task => variants.Where(v => !folder.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
+                var missing = group.SelectMany(task => set.Variants.Where(v => !folder.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
                 using var context = new ContextRun(model, methods, [.. group.Select(t => (t, t.Prepare()))]);
                 foreach (var (task, prompt) in context.Prompts)
@@ -55,8 +54,8 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
         return new EvalRow
         {
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
-            Seed = seed, Model = model.Hash, Data = set.DataHash, FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
-            PromptTokens = prompt.Ids.Length, TruncatedTokens = prompt.TruncatedTokens, Heads = model.Config.Layers * model.Config.KvHeads,
+            Seed = seed, Model = model.Hash, Data = task.DataHash, FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
+            PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = prompt.Score(text), NewTokens = answer.Ids.Length,
             PrefillSeconds = Math.Round(answer.PrefillSeconds, 6), DecodeSeconds = Math.Round(answer.DecodeSeconds, 6),

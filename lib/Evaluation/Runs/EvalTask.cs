@@ -3,18 +3,22 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <summary>A question that can be prepared when its turn comes: long suites are never tokenised as a whole.</summary>
 /// <param name="Suite">Name of the suite.</param>
 /// <param name="Dataset">Data set or family.</param>
+/// <param name="DataHash">Hash of the data set.</param>
 /// <param name="Context">The context; questions that name the same one share its prefill, and are resampled together.</param>
 /// <param name="Question">Unique in the data set.</param>
 /// <param name="Prepare">Makes the prompt.</param>
-public sealed record EvalTask(string Suite, string Dataset, string Context, string Question, Func<PreparedPrompt> Prepare);
+public sealed record EvalTask(string Suite, string Dataset, string DataHash, string Context, string Question, Func<PreparedPrompt> Prepare);
 
 /// <summary>A suite under a protocol, on one model.</summary>
 /// <param name="Suite">Name of the suite.</param>
 /// <param name="Protocol">Name of the protocol.</param>
-/// <param name="DataHash">Hash of the suite's data.</param>
 /// <param name="Tasks">Its questions.</param>
-public sealed record EvalSet(string Suite, string Protocol, string DataHash, IReadOnlyList<EvalTask> Tasks)
+/// <param name="Variants">What answers each of them.</param>
+public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTask> Tasks, IReadOnlyList<Variant> Variants)
 {
+    /// <summary>Samples of the set.</summary>
+    public int Samples => Tasks.Count * Variants.Count;
+
     /// <summary>The part of the work that is one shard's: every n-th context, so that questions that share a prefill stay together.</summary>
     /// <param name="shard">Which part; null for all of it.</param>
     public EvalSet Part(Shard? shard)
@@ -60,8 +64,8 @@ public sealed record PreparedPrompt(int[] Ids, int CompressAt)
     /// <summary>Whether the first token may not be a stop id.</summary>
     public bool NoEmptyAnswer { get; init; }
 
-    /// <summary>Tokens cut out of the middle.</summary>
-    public int TruncatedTokens { get; init; }
+    /// <summary>Whether the middle was cut out because the prompt was too long.</summary>
+    public bool Truncated { get; init; }
 
     /// <summary>Where the first token comes from.</summary>
     public FirstToken FirstToken { get; init; } = FirstToken.RecomputeLast;

@@ -17,7 +17,7 @@ public sealed record FolderCard
     /// <summary>Hash of the weights.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Hash of the data of each suite.</summary>
+    /// <summary>Hash of each data set, by suite/dataset.</summary>
     public required SortedDictionary<string, string> Data { get; init; }
 
     /// <summary>Samples that the whole plan has, over all shards; 0 where it is not known.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Eviction;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -34,8 +35,14 @@ public sealed record SweepPlan
     /// <summary>Folder with the suites' data, where they need one.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Prompt protocols; none: each suite's own.</summary>
-    public IReadOnlyList<string> Protocols { get; init; } = [];
+    /// <summary>Prompt protocols.</summary>
+    public IReadOnlyList<string> Protocols { get; init; } = ["repaired"];
+
+    /// <summary>Prompt lengths in tokens of suites that are generated.</summary>
+    public IReadOnlyList<int> Lengths { get; init; } = [1024, 2048, 4096];
+
+    /// <summary>Samples of each generated task; depths of a needle grid.</summary>
+    public int PerTask { get; init; } = 10;
 
     /// <summary>Methods of the catalogue.</summary>
     public required IReadOnlyList<string> Methods { get; init; }
@@ -46,11 +53,11 @@ public sealed record SweepPlan
     /// <summary>Budgets as shares of the prompt.</summary>
     public IReadOnlyList<double> Shares { get; init; } = [];
 
-    /// <summary>Budget disciplines.</summary>
-    public IReadOnlyList<string> Disciplines { get; init; } = ["equal-entries"];
+    /// <summary>Budget disciplines; none: the protocol's.</summary>
+    public IReadOnlyList<string> Disciplines { get; init; } = [];
 
-    /// <summary>Which heads own entries.</summary>
-    public string Granularity { get; init; } = "kv-head";
+    /// <summary>Which heads own entries; null: as the protocol says.</summary>
+    public string? Granularity { get; init; }
 
     /// <summary>Observation windows.</summary>
     public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
@@ -71,10 +78,11 @@ public sealed record SweepPlan
     public int Seed { get; init; }
 
     /// <summary>The variants of the grid, the full cache first.</summary>
+    /// <param name="protocol">Gives the disciplines and the granularity where the plan does not.</param>
     /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
-    public IReadOnlyList<Variant> Variants() => Variant.Product(new VariantGrid(Methods)
+    public IReadOnlyList<Variant> Variants(Protocol protocol) => Variant.Product(new VariantGrid(Methods)
     {
-        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines, Granularity = Granularity, Windows = Windows, Betas = Betas, Kernels = Kernels,
+        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Betas = Betas, Kernels = Kernels,
     });
 
     /// <summary>Reads a sweep file.</summary>
@@ -98,11 +106,13 @@ public sealed record SweepPlan
     public SweepPlan Checked(string origin)
     {
         if (Suites.Count == 0) throw new LabException($"{origin}: no suite is named; give at least one");
+        if (Protocols.Count == 0) throw new LabException($"{origin}: no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
+        if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
         if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
         try
         {
-            Variants();
+            foreach (var protocol in Protocols) Variants(Protocol.Find(protocol));
         }
         catch (LabException e)
         {

@@ -20,7 +20,7 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     double PromptTokens, double Entries, double EntriesShare, double Bytes, int Truncated)
 {
     /// <summary>The score as papers print it: percent, two decimals.</summary>
-    public double Rounded => Math.Round(Score.Mean, 2, MidpointRounding.ToEven);
+    public double Rounded => Metrics.PythonText.Round2(Score.Mean);
 }
 
 /// <summary>Rows summed up: a cell for each data set and variant, and averages over data sets as the papers take them.</summary>
@@ -68,7 +68,7 @@ public static class ScoreCells
         var strata = samples.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => g.Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
         var interval = Bootstrap.MeanOfMeans(strata);
-        var rounded = strata.Average(s => Math.Round(s.Average(v => v.Item2), 2, MidpointRounding.ToEven));
+        var rounded = strata.Average(s => Metrics.PythonText.Round2(s.Average(v => v.Item2)));
         return interval with { Mean = rounded };
     }
 
@@ -77,6 +77,6 @@ public static class ScoreCells
         var first = rows[0];
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score))),
             rows.Select(r => r.Context).Distinct().Count(), rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
-            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.TruncatedTokens > 0));
+            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated));
     }
 }

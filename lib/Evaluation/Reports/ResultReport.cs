@@ -54,7 +54,7 @@ public static class ResultReport
         new DoubleDataFrameColumn("score", cells.Select(c => c.Score.Mean)), new DoubleDataFrameColumn("low", cells.Select(c => c.Score.Low)), new DoubleDataFrameColumn("high", cells.Select(c => c.Score.High)),
         new DoubleDataFrameColumn("entries", cells.Select(c => c.EntriesShare)), new DoubleDataFrameColumn("kib", cells.Select(c => c.Bytes / 1024)), new Int32DataFrameColumn("questions", cells.Select(c => c.Score.Samples)));
 
-    /// <summary>A table for each suite and protocol: variants down, data sets across, scores in percent with 95 % intervals, the average last.</summary>
+    /// <summary>A table for each suite and protocol: variants down, data sets across, scores in percent with 95 % intervals (none where all questions are on one context), the average last.</summary>
     public static string Markdown(IReadOnlyList<ScoreCell> cells)
     {
         var text = new StringBuilder();
@@ -91,9 +91,9 @@ public static class ResultReport
         return variant => variant.IsFull ? "" : string.Concat(parts.Select(p => p(variant)).Where(p => p.Length > 0).Select(p => ", " + p));
     }
 
-    private static string Percent(ScoreCell cell) => string.Create(CultureInfo.InvariantCulture, $"{cell.Score.Mean:0.00} [{cell.Score.Low:0.0}, {cell.Score.High:0.0}]");
+    private static string Percent(ScoreCell cell) => double.IsNaN(cell.Score.Low) ? Fixed(cell.Score.Mean, 2) : string.Create(CultureInfo.InvariantCulture, $"{cell.Score.Mean:0.00} [{cell.Score.Low:0.0}, {cell.Score.High:0.0}]");
 
-    private static string Fixed(double value, int decimals) => value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    private static string Fixed(double value, int decimals) => double.IsNaN(value) ? "" : value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
     private static void Line(StringBuilder text, params IReadOnlyList<object?> values) =>
         text.AppendJoin(',', values.Select(v => Quote(Convert.ToString(v, CultureInfo.InvariantCulture) ?? ""))).Append('\n');

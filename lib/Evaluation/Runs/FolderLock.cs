@@ -18,9 +18,9 @@ public sealed record LockOwner(int Pid, string Host, DateTimeOffset Started)
 
 /// <summary>
 /// One process at a time in a results folder. The file <c>lock</c> is held by the operating system's advisory lock, which ends with its process
-/// however that dies, so that nothing stale stays behind; its text names the owner. Where the file system does not enforce such locks, or the owner
-/// was another machine, the owner's heartbeat decides: it touches the file every 20 s, and is taken for dead after two minutes without.
-/// The file is emptied at the end, never deleted: a deleted file could be locked twice.
+/// however that dies, so that nothing stale stays behind; <c>owner.json</c> names the owner. Where the file system does not enforce such locks, or the
+/// owner was another machine, the owner's heartbeat decides: it touches its name every 20 s, and is taken for dead after two minutes without.
+/// The file <c>lock</c> is never deleted: a deleted file could be locked twice.
 /// </summary>
 public sealed class FolderLock : IDisposable
 {
@@ -30,12 +30,13 @@ public sealed class FolderLock : IDisposable
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(20);
 
     private readonly FileStream _file;
+    private readonly string _name;
     private readonly Timer _heartbeat;
     private bool _released;
 
-    private FolderLock(FileStream file)
+    private FolderLock(FileStream file, string name)
     {
-        _file = file;
+        (_file, _name) = (file, name);
         _heartbeat = new Timer(_ => Touch(), null, Heartbeat, Heartbeat);
     }
 
@@ -46,24 +47,27 @@ public sealed class FolderLock : IDisposable
     public static FolderLock Take(string folder, LockOwner? self = null)
     {
         self ??= LockOwner.Self;
-        var path = Path.Combine(folder, "lock");
-        var file = Open(path) ?? throw Held(folder, ReadOwner(path));
+        var (path, name) = (Path.Combine(folder, "lock"), Path.Combine(folder, "owner.json"));
+        FileStream? file = null;
         try
         {
-            if (ReadOwner(file) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, path)) throw Held(folder, owner);
-            file.SetLength(0);
-            file.Write(JsonSerializer.SerializeToUtf8Bytes(self, EvalRow.Json));
-            file.Flush(flushToDisk: true);
-            return new FolderLock(file);
+            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            if (ReadOwner(name) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, name)) throw Held(folder, owner);
+            ResultFolder.Replace(folder, "owner.json", JsonSerializer.Serialize(self, EvalRow.Json) + "\n");
+            return new FolderLock(file, name);
         }
-        catch (IOException e)
+        catch (IOException) when (file is null && IsHeld(path))
         {
-            file.Dispose();
-            throw new LabException($"{path}: the lock cannot be written: {e.Message}; free space on the disk, or give another --out", e);
+            throw Held(folder, ReadOwner(name));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            file?.Dispose();
+            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the results folder must be writable and have room, or give another --out", e);
         }
         catch
         {
-            file.Dispose();
+            file?.Dispose();
             throw;
         }
     }
@@ -77,8 +81,8 @@ public sealed class FolderLock : IDisposable
             _released = true;
         }
         _heartbeat.Dispose();
-        try { _file.SetLength(0); }
-        catch (IOException) { }        // a full disk cannot keep us from leaving: the operating system's lock ends with the handle
+        try { File.Delete(_name); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }      // a name without a lock is stale by itself
         _file.Dispose();
     }
 
@@ -87,39 +91,22 @@ public sealed class FolderLock : IDisposable
         lock (_heartbeat)
         {
             if (_released) return;
-            try { File.SetLastWriteTimeUtc(_file.SafeFileHandle, DateTime.UtcNow); }
-            catch (IOException) { }
+            try { File.SetLastWriteTimeUtc(_name, DateTime.UtcNow); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
         }
     }
 
-    private static FileStream? Open(string path)
+    /// <summary>Whether an existing lock keeps a reader out: it is held, and not merely unwritable.</summary>
+    private static bool IsHeld(string path)
     {
+        if (!File.Exists(path)) return false;
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            return (File.GetAttributes(path) & FileAttributes.ReadOnly) == 0;               // let go of in between
         }
-        catch (IOException) when (File.Exists(path) && ReadOwner(path) is not null)
-        {
-            return null;
-        }
-        catch (IOException) when (File.Exists(path) && CanRead(path))
-        {
-            return null;                // held by a process that is just writing its name
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the results folder must be writable, or give another --out", e);
-        }
-    }
-
-    private static bool CanRead(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return false; }
+        catch (IOException) { return true; }
+        catch (UnauthorizedAccessException) { return false; }
     }
 
     /// <summary>Whether this file system keeps a second handle out.</summary>
@@ -133,37 +120,23 @@ public sealed class FolderLock : IDisposable
         catch (IOException) { return true; }
     }
 
-    /// <summary>Whether the lock was not touched for <see cref="Silence"/>, by the clock of the file system both machines share.</summary>
-    private static bool IsSilent(string folder, string path)
+    /// <summary>Whether the owner did not touch its name for <see cref="Silence"/>, by the clock of the file system both machines share.</summary>
+    private static bool IsSilent(string folder, string name)
     {
         var probe = Path.Combine(folder, $"clock-{Environment.MachineName}-{Environment.ProcessId}");
         File.WriteAllBytes(probe, []);
         var now = File.GetLastWriteTimeUtc(probe);
         File.Delete(probe);
-        return now - File.GetLastWriteTimeUtc(path) > Silence;
+        return now - File.GetLastWriteTimeUtc(name) > Silence;
     }
 
-    private static LockOwner? ReadOwner(string path)
+    private static LockOwner? ReadOwner(string name)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            return ReadOwner(file);
+            return JsonSerializer.Deserialize<LockOwner>(File.ReadAllBytes(name), EvalRow.Json);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return null; }
-    }
-
-    private static LockOwner? ReadOwner(FileStream file)
-    {
-        file.Position = 0;
-        var bytes = new byte[Math.Min(file.Length, 4096)];
-        file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        file.Position = 0;
-        try
-        {
-            return bytes.Length == 0 ? null : JsonSerializer.Deserialize<LockOwner>(bytes, EvalRow.Json);
-        }
-        catch (JsonException) { return null; }   // a name torn by the death of its owner
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException) { return null; }
     }
 
     private static LabException Held(string folder, LockOwner? owner) => new(

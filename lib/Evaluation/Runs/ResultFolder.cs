@@ -124,6 +124,9 @@ public sealed class ResultFolder : IDisposable
         _lock.Dispose();
     }
 
+    /// <summary>Whether an exception is the disk's: full, read-only, or a limit on the size of files, which .NET reports as an argument out of range.</summary>
+    internal static bool DiskRefuses(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
+
     internal static IReadOnlyList<EvalRow> Ordered(IEnumerable<EvalRow> rows) => [.. rows.OrderBy(r => r.Key, StringComparer.Ordinal)];
 
     internal static void Replace(string folder, string name, string text)
@@ -139,7 +142,7 @@ public sealed class ResultFolder : IDisposable
             }
             File.Move(draft, path, overwrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (DiskRefuses(e))
         {
             try { File.Delete(draft); }
             catch (Exception again) when (again is IOException or UnauthorizedAccessException) { }

@@ -60,11 +60,11 @@ public sealed class RowJournal : IDisposable
             _file.Write(Encoding.UTF8.GetBytes(row.ToLine()));
             _file.Flush(flushToDisk: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (ResultFolder.DiskRefuses(e))
         {
             try { _file.SetLength(good); }
             catch (IOException) { }     // then the next start cuts it off
-            throw new LabException($"{_file.Name}: cannot be written: {e.Message} The {(good == 0 ? "folder is empty" : "samples before this one are kept")}; "
+            throw new LabException($"{_file.Name}: cannot be written: {e.Message.TrimEnd('.')}. The {(good == 0 ? "folder is empty" : "samples before this one are kept")}; "
                 + "free space on the disk and give the same command again", e);
         }
     }

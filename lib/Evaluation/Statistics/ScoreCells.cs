@@ -9,7 +9,7 @@ namespace HeadKvLab.Evaluation.Statistics;
 /// <param name="Variant">Method, budget and settings.</param>
 /// <param name="Seed">Seed of the run.</param>
 /// <param name="Metric">Name of the metric; empty for an average.</param>
-/// <param name="Score">Mean score in percent with its 95 % interval.</param>
+/// <param name="Score">Mean score in percent with its 95 % interval, whose ends are NaN where a data set has a single context: nothing can be said then.</param>
 /// <param name="Contexts">Contexts that were resampled.</param>
 /// <param name="PromptTokens">Mean length of the prompts.</param>
 /// <param name="Entries">Mean entries kept, per head.</param>
@@ -67,16 +67,19 @@ public static class ScoreCells
     {
         var strata = samples.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => g.Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
-        var interval = Bootstrap.MeanOfMeans(strata);
+        var interval = strata.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? Bootstrap.MeanOfMeans(strata) : Unknown(strata.Sum(s => s.Length));
         var rounded = strata.Average(s => Metrics.PythonText.Round2(s.Average(v => v.Item2)));
         return interval with { Mean = rounded };
     }
 
+    private static Interval Unknown(int samples) => new(double.NaN, double.NaN, double.NaN, samples);
+
     private static ScoreCell Cell(IReadOnlyList<EvalRow> rows)
     {
-        var first = rows[0];
-        return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score))),
-            rows.Select(r => r.Context).Distinct().Count(), rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
+        var (first, contexts) = (rows[0], rows.Select(r => r.Context).Distinct().Count());
+        var score = Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score)));
+        return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
+            rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
             rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated));
     }
 }

@@ -1,0 +1,40 @@
+using System.Diagnostics;
+
+namespace HeadKvLab.Tests;
+
+/// <summary>
+/// The test assembly as a program of its own: what tests about killed and competing processes start. <c>dotnet HeadKvLab.Tests.dll journal ...</c>
+/// </summary>
+public static class Child
+{
+    public static int Main(string[] args) => args switch
+    {
+        ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
+        _ => 64,
+    };
+
+    internal static Process Start(params string[] args) => Start("dotnet", [typeof(Child).Assembly.Location, .. args]);
+
+    /// <summary>The command-line program, with arguments as after <c>./lab</c>.</summary>
+    internal static Process Lab(params string[] args) => Start("dotnet", [Repository.Path("bin", "HeadKvLab.dll"), .. args]);
+
+    internal static Process Start(string program, string[] args)
+    {
+        var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        var process = Process.Start(start)!;
+        process.BeginOutputReadLine();
+        return process;
+    }
+
+    /// <summary>Waits; gives exit code and error stream.</summary>
+    internal static (int Code, string Error) End(this Process process)
+    {
+        using (process)
+        {
+            var error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, error);
+        }
+    }
+}

@@ -36,7 +36,7 @@ internal static class EvalCommand
             Every sample is a line of rows.jsonl in the results folder, on the disk before the next one starts. A run that was
             stopped or killed goes on where it was when the same command is given again, and ends with the same table.csv.
 
-            Example:  lab eval world --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
+            Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128
             """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Heads;
 using HeadKvLab.Models;
 
@@ -18,43 +19,62 @@ internal static class HeadsCommand
         var longest = new Option<int>("--longest") { Description = "Tokens of the longest prompts.", DefaultValueFactory = _ => 2048 };
         var lengths = new Option<int>("--lengths") { Description = "Number of lengths.", DefaultValueFactory = _ => 5 };
         var depths = new Option<int>("--depths") { Description = "Number of depths.", DefaultValueFactory = _ => 10 };
+        var protocol = new Option<string>("--protocol") { Description = "clean (one begin-of-text mark, chat template) or reference (the published prompts, token by token).", DefaultValueFactory = _ => "clean" };
+        var form = new Option<string?>("--form") { Description = "paper or code, where the formulas differ. Default: paper for clean, code for reference." };
         var command = new Command("score", """
             Hides needles in a haystack, lets the model answer with its full cache, and scores every query head by its attention
             while the right answer is being generated. Writes three files in the authors' JSON form, each with a card beside it:
             retrieval.json (Eq. 1), enhanced-retrieval.json (Eq. 2 on the same needles), reasoning.json (Eq. 2 on two-fact needles).
+            Only tests whose answer overlaps the right one by more than a half count. A run that is ended remembers its finished
+            tests in OUT/*.unfinished.jsonl; the same command goes on from there.
+
+            --protocol reference with --shortest 0 --longest 10000 is the published run of HeadKV.
 
             Example:  lab heads score --model data/models/world-4m
-            """) { model, needles, output, shortest, longest, lengths, depths };
-        command.SetAction((parse, stop) => Task.FromResult(RunScore(parse.GetRequiredValue(model), parse.GetRequiredValue(needles), parse.GetValue(output),
-            HaystackGrid.Even(parse.GetValue(shortest), parse.GetValue(longest), parse.GetValue(lengths), parse.GetValue(depths)), stop)));
+            """) { model, needles, output, shortest, longest, lengths, depths, protocol, form };
+        command.SetAction((parse, stop) =>
+        {
+            var chosen = ScoringPlan.ParseProtocol(parse.GetRequiredValue(protocol));
+            var plan = new ScoringPlan(chosen, parse.GetValue(form) is { } name ? ScoringPlan.ParseForm(name) : chosen == HaystackProtocol.Clean ? ScoreForm.Paper : ScoreForm.Code)
+            {
+                Recall = chosen == HaystackProtocol.Reference ? Rouge1.Recall : null,
+            };
+            return Task.FromResult(RunScore(parse.GetRequiredValue(model), parse.GetRequiredValue(needles), parse.GetValue(output),
+                HaystackGrid.Even(parse.GetValue(shortest), parse.GetValue(longest), parse.GetValue(lengths), parse.GetValue(depths)), plan, stop));
+        });
         return command;
     }
 
-    private static int RunScore(string folder, string needles, string? output, HaystackGrid grid, CancellationToken stop)
+    private static int RunScore(string folder, string needles, string? output, HaystackGrid grid, ScoringPlan plan, CancellationToken stop)
     {
         var model = LanguageModel.Load(folder);
         var set = NeedleSet.Load(needles);
         output ??= Path.Combine(folder, "heads");
         Directory.CreateDirectory(output);
+        string Journal(string kind) => Path.Combine(output, kind + ".unfinished.jsonl");
         try
         {
-            var retrieval = HeadScoring.Run(model, set, set.Retrieval, grid, (done, all, passed) => Report("retrieval", done, all, passed), stop);
+            var retrieval = Run("retrieval", set.Retrieval);
             Write("retrieval.json", retrieval.Retrieval, "eq1", "retrieval", retrieval.TestsRun);
             Write("enhanced-retrieval.json", retrieval.Reasoning, "eq2", "retrieval", retrieval.TestsRun);
-            var reasoning = HeadScoring.Run(model, set, set.Reasoning, grid, (done, all, passed) => Report("retrieval-reasoning", done, all, passed), stop);
+            var reasoning = Run("retrieval-reasoning", set.Reasoning);
             Write("reasoning.json", reasoning.Reasoning, "eq2", "retrieval-reasoning", reasoning.TestsRun);
+            foreach (var kind in new[] { "retrieval", "retrieval-reasoning" }) File.Delete(Journal(kind));
             return 0;
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("\nstopped; files already written are complete.");
+            Console.Error.WriteLine("\nstopped; the same command goes on from here.");
             return 130;
         }
+
+        HeadScoreResult Run(string kind, IReadOnlyList<Needle> chosen) =>
+            HeadScoring.Run(model, set, chosen, grid, plan with { Journal = Journal(kind) }, (done, all, passed) => Report(kind, done, all, passed), stop);
 
         void Write(string name, HeadScores scores, string score, string kind, int run)
         {
             if (scores.Tests == 0) throw new LabException($"{folder}: answered none of {run} {kind} needles, so that its heads cannot be scored; use shorter prompts (--longest) or another model.");
-            HeadScoreFile.Write(Path.Combine(output, name), scores, new HeadScoreCard(model.Hash, score, $"{kind}, {needles}", "clean", run, scores.Tests, 0));
+            HeadScoreFile.Write(Path.Combine(output, name), scores, new HeadScoreCard(model.Hash, score, $"{kind}, {needles}", plan.ToString(), run, scores.Tests, 0));
             Console.Error.WriteLine($"\n{Path.Combine(output, name)}: {scores.Tests} of {run} tests passed");
         }
     }

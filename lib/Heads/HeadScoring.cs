@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
@@ -13,7 +15,7 @@ public sealed record HaystackGrid(IReadOnlyList<int> Lengths, IReadOnlyList<doub
     /// <summary>The published grid: lengths evenly up to <paramref name="longest"/>, depths evenly from beginning to end.</summary>
     public static HaystackGrid Even(int shortest, int longest, int lengths = 5, int depths = 10)
     {
-        if (shortest < 1 || longest < shortest || lengths < 1 || depths < 1)
+        if (shortest < 0 || longest < Math.Max(1, shortest) || lengths < 1 || depths < 1)
             throw new LabException($"haystack grid: {lengths} lengths from {shortest} to {longest} tokens and {depths} depths make no grid.");
         static double At(int i, int count) => count == 1 ? 0 : (double)i / (count - 1);
         return new([.. Enumerable.Range(0, lengths).Select(i => (int)Math.Round(shortest + (longest - shortest) * At(i, lengths)))],
@@ -29,66 +31,112 @@ public sealed record HeadScoreResult(HeadScores Retrieval, HeadScores Reasoning,
 
 /// <summary>
 /// Scores heads on needles: decodes each answer greedily with the full cache and reads, at every step, the attention of the forward
-/// pass that chose the token. Only prompts that the model answers (QA-F1 above 0.5) count, as in the published code.
+/// pass that chose the token. Only prompts that the model answers (overlap above a half) count, as in the published code.
 /// </summary>
 public static class HeadScoring
 {
     private const double Passed = 0.5;
+
+    /// <summary>Runs all tests, in the clean protocol and the paper's form.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="set">Haystack and template.</param>
+    /// <param name="needles">Which of its needles.</param>
+    /// <param name="grid">Lengths and depths.</param>
+    /// <param name="progress">Told how many tests are done, of how many, and how many were answered.</param>
+    /// <param name="stop">Ends the run; without a journal, what it had is lost.</param>
+    public static HeadScoreResult Run(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid,
+        Action<int, int, int>? progress = null, CancellationToken stop = default) => Run(model, set, needles, grid, new ScoringPlan(), progress, stop);
 
     /// <summary>Runs all tests.</summary>
     /// <param name="model">The model.</param>
     /// <param name="set">Haystack and template.</param>
     /// <param name="needles">Which of its needles.</param>
     /// <param name="grid">Lengths and depths.</param>
+    /// <param name="plan">Protocol, form and journal.</param>
     /// <param name="progress">Told how many tests are done, of how many, and how many were answered.</param>
-    /// <param name="stop">Ends the run; what it had is lost.</param>
-    public static HeadScoreResult Run(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid,
+    /// <param name="stop">Ends the run between two tests; the journal remembers what it had.</param>
+    public static HeadScoreResult Run(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid, ScoringPlan plan,
         Action<int, int, int>? progress = null, CancellationToken stop = default)
     {
         var config = model.Config;
-        var result = new HeadScoreResult(new(config.Layers, config.QueryHeads), new(config.Layers, config.QueryHeads), grid.Lengths.Count * grid.Depths.Count * needles.Count);
-        var done = 0;
-        foreach (var length in grid.Lengths)
-            foreach (var needle in needles)
-                foreach (var depth in grid.Depths)
-                {
-                    stop.ThrowIfCancellationRequested();
-                    Test(model, HaystackPrompt.Build(model.Tokenizer, set, needle, length, depth), needle, result);
-                    progress?.Invoke(++done, result.TestsRun, result.Reasoning.Tests);
-                }
+        var tests = (from length in grid.Lengths from needle in needles from depth in grid.Depths select (Length: length, Needle: needle, Depth: depth)).ToArray();
+        var result = new HeadScoreResult(new(config.Layers, config.QueryHeads), new(config.Layers, config.QueryHeads), tests.Length);
+        var prompts = Prompts(model, set, grid, plan);
+        using var journal = ScoringJournal.Open(plan.Journal, About(model, set, needles, grid, plan));
+        foreach (var test in journal.Finished) Count(test);
+        for (var i = journal.Finished.Count; i < tests.Length; i++)
+        {
+            stop.ThrowIfCancellationRequested();
+            var (eq1, eq2) = Test(model, prompts(tests[i].Length, tests[i].Needle, tests[i].Depth), tests[i].Needle, plan);
+            var scored = new ScoredTest(i, eq1, eq2);
+            journal.Add(scored);
+            Count(scored);
+            progress?.Invoke(i + 1, tests.Length, Math.Max(result.Retrieval.Tests, result.Reasoning.Tests));
+        }
         return result;
+
+        void Count(ScoredTest test)
+        {
+            if (test.Retrieval is not null) result.Retrieval.Add(test.Retrieval);
+            if (test.Reasoning is not null) result.Reasoning.Add(test.Reasoning);
+        }
     }
 
-    private static void Test(LanguageModel model, HaystackPrompt prompt, Needle needle, HeadScoreResult result)
+    private static Func<int, Needle, double, HaystackPrompt> Prompts(LanguageModel model, NeedleSet set, HaystackGrid grid, ScoringPlan plan)
+    {
+        if (plan.Protocol == HaystackProtocol.Clean)
+        {
+            var chat = !set.OwnTemplate && ChatTemplate.Exists(model.DirectoryName) ? ChatTemplate.Load(model.DirectoryName) : null;
+            return (length, needle, depth) => HaystackPrompt.Build(model.Tokenizer, set, needle, length, depth, chat);
+        }
+        var reference = new ReferenceHaystack(model.Tokenizer, grid.Lengths.Max());
+        return (length, needle, depth) =>
+        {
+            var ids = reference.Build(needle.Haystack ?? set.Haystack, needle, length, (int)Math.Round(100 * depth, MidpointRounding.ToEven));
+            return new HaystackPrompt(ids, reference.FindNeedle(ids, needle.Copied), reference.FindAnswer(ids, needle.Copied));
+        };
+    }
+
+    /// <summary>Scores of one test, null where the model's answer does not pass.</summary>
+    private static (double[]? Retrieval, double[]? Reasoning) Test(LanguageModel model, HaystackPrompt prompt, Needle needle, ScoringPlan plan)
     {
         var config = model.Config;
+        var code = plan.Form == ScoreForm.Code;
+        int[] newlines = [.. new[] { model.Tokenizer.TryIdOf("<0x0A>"), 144 }.OfType<int>()];
+        int[] ends = [.. config.EosIds];
+        var answerSteps = plan.Protocol == HaystackProtocol.Clean ? prompt.AnswerLength : model.Tokenizer.Encode(needle.Answer, addSpecial: false).Length;
+        var eq1 = code
+            ? new AnswerReading(model, prompt.Ids, prompt.Needle, ScoringPlan.MostSteps, newlines, reasoning: false, rounded: false)
+            : new AnswerReading(model, prompt.Ids, prompt.Needle, Math.Max(prompt.Needle.Length, answerSteps), ends, reasoning: false, rounded: false);
+        var eq2 = code
+            ? new AnswerReading(model, prompt.Ids, prompt.Answer, Math.Min(ScoringPlan.MostSteps, answerSteps), [.. newlines, .. ends], reasoning: true, rounded: true)
+            : new AnswerReading(model, prompt.Ids, prompt.Answer, answerSteps, ends, reasoning: true, rounded: false);
+
         var recorder = new AttentionRecorder(config);
-        var (eq1, eq2) = (new double[config.Layers * config.QueryHeads], new double[config.Layers * config.QueryHeads]);
         using var cache = new RaggedCache(model.CacheShape());
         using (NewDisposeScope()) model.Decoder.Prefill(prompt.Ids.AsSpan(..^1), cache);
-        var answer = new List<int>();
         model.Step.Observer = recorder;
         try
         {
-            for (var token = prompt.Ids[^1]; answer.Count < prompt.AnswerLength && cache.LogicalLength < config.MaxPositions;)
+            for (var token = prompt.Ids[^1]; (eq1.Open || eq2.Open) && cache.LogicalLength < config.MaxPositions;)
             {
                 token = Generation.Greedy(model.Step.Run(token, cache));
-                answer.Add(token);
-                for (var layer = 0; layer < config.Layers; layer++)
-                {
-                    var heads = new Range(layer * config.QueryHeads, (layer + 1) * config.QueryHeads);
-                    RetrievalScore.Add(recorder.Row(layer), prompt.Ids, prompt.AnswerStart..(prompt.AnswerStart + prompt.AnswerLength), token, eq1.AsSpan(heads));
-                    ReasoningScore.Add(recorder.Row(layer), prompt.AnswerStart, prompt.AnswerLength, eq2.AsSpan(heads));
-                }
-                if (config.EosIds.Contains(token)) break;
+                if (eq1.Open) eq1.Step(token, recorder);
+                if (eq2.Open) eq2.Step(token, recorder);
             }
         }
         finally
         {
             model.Step.Observer = null;
         }
-        if (AnswerOverlap.F1(model.Tokenizer.Decode(answer.ToArray()), needle.Answer) <= Passed) return;
-        result.Retrieval.Add(eq1);
-        result.Reasoning.Add(eq2);
+        var retrieved = (plan.Recall ?? AnswerOverlap.F1)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
+        return (retrieved ? eq1.Scores : null, AnswerOverlap.F1(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);
+    }
+
+    private static string About(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid, ScoringPlan plan)
+    {
+        var texts = string.Join('\n', needles.Select(n => $"{n.Text}|{n.Question}|{n.Answer}|{n.Copied}|{n.Haystack}")) + set.Haystack + set.Template;
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(texts)))[..16];
+        return FormattableString.Invariant($"model {model.Hash}, needles {hash}, lengths {string.Join(' ', grid.Lengths)}, depths {grid.Depths.Count}, {plan}");
     }
 }

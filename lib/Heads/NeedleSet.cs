@@ -3,15 +3,11 @@ using System.Text.Json.Serialization;
 
 namespace HeadKvLab.Heads;
 
-/// <summary>A needle: sentences to hide, a question about them, and what counts as found.</summary>
-/// <param name="Text">The sentences.</param>
-/// <param name="Question">The question.</param>
-/// <param name="Answer">The correct answer; its words stand in <paramref name="Text"/>.</param>
-public sealed record Needle(string Text, string Question, string Answer);
-
 /// <summary>
-/// Needles and their haystack, read from a folder: <c>needles-r.jsonl</c> (retrieval) and <c>needles-r2.jsonl</c> (retrieval-reasoning) with the published
-/// fields <c>needle, question, real_needle, answer</c>, <c>haystack.txt</c>, and optionally <c>prompt.txt</c>, a template with {context} and {question}.
+/// Needles and their haystacks, read from a folder: <c>needles-r.jsonl</c> (retrieval; <c>needles-retrieval.jsonl</c> is read too) and <c>needles-r2.jsonl</c>
+/// (retrieval-reasoning) with the published fields <c>needle, question, real_needle, answer</c>; <c>haystack.txt</c>, or a text for each needle as in the
+/// published runs, <c>retrieval-part1.txt, ...</c> and <c>r2-part0.txt, ...</c> (a needle without one takes the first there is); and optionally
+/// <c>prompt.txt</c>, a template with {context} and {question}.
 /// </summary>
 /// <param name="Retrieval">Retrieval needles.</param>
 /// <param name="Reasoning">Retrieval-reasoning needles.</param>
@@ -22,6 +18,9 @@ public sealed record NeedleSet(IReadOnlyList<Needle> Retrieval, IReadOnlyList<Ne
     /// <summary>The published runs' template, without their double spaces and begin-of-text marks.</summary>
     public const string PublishedTemplate = "{context} Based on the content of the book, Question: {question}\nAnswer:";
 
+    /// <summary>Whether the folder brings its own template, so that no chat template is put around it.</summary>
+    public bool OwnTemplate { get; init; }
+
     /// <summary>Reads a folder.</summary>
     /// <exception cref="LabException">A file is missing or broken; the message names file and line.</exception>
     public static NeedleSet Load(string folder)
@@ -30,8 +29,21 @@ public sealed record NeedleSet(IReadOnlyList<Needle> Retrieval, IReadOnlyList<Ne
         var text = File.Exists(template) ? File.ReadAllText(template).TrimEnd('\n') : PublishedTemplate;
         if (!text.Contains("{context}") || !text.Contains("{question}"))
             throw new LabException($"{template}: must hold {{context}} and {{question}}.");
-        return new NeedleSet(Read(Path.Combine(folder, "needles-r.jsonl")), Read(Path.Combine(folder, "needles-r2.jsonl")),
-            ReadText(Path.Combine(folder, "haystack.txt")).Trim(), text);
+        var retrieval = Path.Combine(folder, "needles-retrieval.jsonl");
+        if (!File.Exists(retrieval)) retrieval = Path.Combine(folder, "needles-r.jsonl");
+        var common = Path.Combine(folder, "haystack.txt");
+        var parts = Directory.Exists(folder) ? Directory.GetFiles(folder, "*-part*.txt").Order(StringComparer.Ordinal).ToArray() : [];
+        var haystack = ReadText(File.Exists(common) || parts.Length == 0 ? common : parts[0]);
+        return new NeedleSet(OwnHaystacks(folder, "retrieval-part", 1, Read(retrieval)), OwnHaystacks(folder, "r2-part", 0, Read(Path.Combine(folder, "needles-r2.jsonl"))),
+            haystack.Trim(), text) { OwnTemplate = File.Exists(template) };
+    }
+
+    /// <summary>The published runs number haystacks by needle: retrieval from 1, retrieval-reasoning from 0.</summary>
+    private static Needle[] OwnHaystacks(string folder, string name, int first, Needle[] needles)
+    {
+        string? Text(string part) => File.Exists(part) ? File.ReadAllText(part) : null;
+        string? any = Directory.Exists(folder) && Directory.GetFiles(folder, name + "*.txt").Order(StringComparer.Ordinal).FirstOrDefault() is { } part ? Text(part) : null;
+        return [.. needles.Select((needle, i) => needle with { Haystack = Text(Path.Combine(folder, $"{name}{first + i}.txt")) ?? any })];
     }
 
     private static Needle[] Read(string path)
@@ -48,7 +60,7 @@ public sealed record NeedleSet(IReadOnlyList<Needle> Retrieval, IReadOnlyList<Ne
                 var answer = record.Answer ?? record.RealNeedle;
                 if (!record.Needle.Contains(answer, StringComparison.Ordinal))
                     throw new LabException($"{path}, line {number}: the needle does not contain the answer '{answer}', so that its place is unknown.");
-                needles.Add(new Needle(record.Needle, record.Question, answer));
+                needles.Add(new Needle(record.Needle, record.Question, answer) { Copied = record.RealNeedle });
             }
             catch (JsonException e)
             {

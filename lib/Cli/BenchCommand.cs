@@ -17,6 +17,7 @@ internal static class BenchCommand
         BenchHeartCommands.Select(),
         BenchHeartCommands.Allocate(),
         BenchKernelCommand.Create(),
+        BenchPrefillCommand.Create(),
     };
 
     private static Command Ops()

@@ -35,10 +35,8 @@ internal static class HeadsCommand
         command.SetAction((parse, stop) =>
         {
             var chosen = ScoringPlan.ParseProtocol(parse.GetRequiredValue(protocol));
-            var plan = new ScoringPlan(chosen, parse.GetValue(form) is { } name ? ScoringPlan.ParseForm(name) : chosen == HaystackProtocol.Clean ? ScoreForm.Paper : ScoreForm.Code)
-            {
-                Recall = chosen == HaystackProtocol.Reference ? Rouge1.Recall : null,
-            };
+            var reading = parse.GetValue(form) is { } name ? ScoringPlan.ParseForm(name) : chosen == HaystackProtocol.Clean ? ScoreForm.Paper : ScoreForm.Code;
+            var plan = new ScoringPlan(chosen, reading) { Recall = reading == ScoreForm.Code ? Rouge1.Recall : null };
             return Task.FromResult(RunScore(parse.GetRequiredValue(model), parse.GetRequiredValue(needles), parse.GetValue(output),
                 HaystackGrid.Even(parse.GetValue(shortest), parse.GetValue(longest), parse.GetValue(lengths), parse.GetValue(depths)), plan, stop));
         });

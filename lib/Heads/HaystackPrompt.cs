@@ -33,6 +33,8 @@ public sealed record HaystackPrompt(int[] Ids, (int Start, int Length) Needle, (
             return chat is null ? plain : chat.Render([new ChatMessage("user", plain)]);
         }
         int[] Encode(string text) => tokenizer.Encode(text, addSpecial: chat is null);  // a chat template writes its own marks
+        var inside = needle.Text.IndexOf(needle.Answer, StringComparison.OrdinalIgnoreCase);
+        if (inside < 0) throw new LabException($"the needle '{needle.Text}' does not contain its answer '{needle.Answer}', so that its place is unknown; write the answer as it stands in the needle.");
         var sentences = Sentences(needle.Haystack ?? set.Haystack);
         var room = length - Encode(Prompt(needle.Text)).Length;
         if (room < 0) throw new LabException($"a prompt of {length} tokens has no room for the needle '{needle.Text[..Math.Min(40, needle.Text.Length)]}...': it alone takes {length - room}; use longer lengths.");
@@ -46,7 +48,7 @@ public sealed record HaystackPrompt(int[] Ids, (int Start, int Length) Needle, (
         var before = string.Concat(Enumerable.Range(0, (int)Math.Round(depth * count)).Select(i => sentences[i % sentences.Length] + " "));
         var after = string.Concat(Enumerable.Range((int)Math.Round(depth * count), count - (int)Math.Round(depth * count)).Select(i => " " + sentences[i % sentences.Length]));
         var text = Prompt(before + needle.Text + after);
-        var answer = text.IndexOf(needle.Text, StringComparison.Ordinal) + needle.Text.IndexOf(needle.Answer, StringComparison.Ordinal);
+        var answer = text.IndexOf(needle.Text, StringComparison.Ordinal) + inside;
         var start = Encode(text[..answer].TrimEnd()).Length;
         var end = Encode(text[..(answer + needle.Answer.Length)]).Length;
         return new HaystackPrompt(Encode(text), (start, end - start), (start, end - start));

@@ -62,7 +62,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : IDisposable
         ("missing shard", t => t.Shards("gone.safetensors"), Index, "'gone.safetensors', which is not in the folder", "download it"),
         ("one tensor in two shards", t => { t.Shards("one.safetensors"); File.Copy(t.files.Path("one.safetensors"), t.files.Path("two.safetensors")); t.Entry(Norm, "two.safetensors"); }, "safetensors", "also stands in", "keep one of them"),
         ("one tensor twice in the index", t => { t.Shards("one.safetensors"); t.Text(Index, s => s.Replace("{\"weight_map\":{", $"{{\"weight_map\":{{\"{Norm}\":\"one.safetensors\",", StringComparison.Ordinal)); }, Index, "Duplicate property 'model.norm", "download it again"),
-        ("NaN in a weight", t => t.Save(name => name == Norm ? full(8, float.NaN) : null), Weights, $"'{Norm}' holds NaN or infinity at element 0", "download or save it again"),
+        ("NaN in a weight", t => t.DamageWeights(), Weights, $"'{Norm}' holds NaN or infinity at element 0", "download or save it again"),
         ("KV heads that do not divide heads", t => t.Set(Config, "num_key_value_heads", "3"), Config, "'num_key_value_heads' is 3", "does not divide the 4 query heads"),
         ("10^9 layers", t => t.Set(Config, "num_hidden_layers", "1000000000"), Config, "'num_hidden_layers' is 1,000,000,000", "correct the file"),
         ("1024 layers without weights", t => t.Set(Config, "num_hidden_layers", "1024"), Weights, "no tensor 'model.layers.2.input_layernorm.weight'", "incomplete"),
@@ -72,14 +72,14 @@ public sealed class BadInputTests(ITestOutputHelper output) : IDisposable
         ("merges naming unknown tokens", t => t.Text(Tokenizer, s => s.Replace("\"h e\"", "\"h xyz\"", StringComparison.Ordinal)), Tokenizer, "model.merges[0] names the token 'xyz'", "damaged"),
         ("token id beyond the vocabulary", t => t.Text(Tokenizer, s => s.Replace("\"he\":256", "\"he\":2000000000", StringComparison.Ordinal)), Tokenizer, "model.vocab[he] is 2000000000", "damaged"),
         ("added token id beyond the vocabulary", t => t.Text(Tokenizer, s => s.Replace("\"id\":257", "\"id\":16000000", StringComparison.Ordinal)), Tokenizer, "added_tokens[0].id is 16000000", "damaged"),
-        ("tokenizer with more ids than the model", t => { t.Text(Tokenizer, s => s.Replace("\"he\":256", "\"he\":261", StringComparison.Ordinal)); }, "prompt", "id 261 at token 0 is outside the vocabulary of 260", "belongs to another model"),
+        ("tokenizer with more ids than the model", t => { t.DamageWeights(); t.Text(Tokenizer, s => s.Replace("\"he\":256", "\"he\":261", StringComparison.Ordinal)); }, "prompt", "id 261 at token 0 is outside the vocabulary of 260", "belongs to another model"),
         ("unknown normalizer", t => t.Text(Tokenizer, s => s.Replace("\"normalizer\":null", "\"normalizer\":{\"type\":\"BertNormalizer\"}", StringComparison.Ordinal)), Tokenizer, "normalizer is a normalizer of type 'BertNormalizer'", "known are NFC"),
         ("unknown pre-tokenizer", t => t.Text(Tokenizer, s => s.Replace("\"Sequence\"", "\"UnicodeScripts\"", StringComparison.Ordinal)), Tokenizer, "pre-tokenizer of type 'UnicodeScripts'", "known are ByteLevel"),
         ("unknown chat-template construct", t => t.files.Write("chat_template.jinja", "ok\n{% include 'x' %}"), "chat_template.jinja", "line 2: the statement 'include'", "not supported"),
         ("endless loop in a chat template", t => t.files.Write("chat_template.jinja", "{% for i in range(99999) %}\n{% for j in range(99999) %}{% endfor %}{% endfor %}"), "chat_template.jinja", "line 2", "loops without end"),
         ("endless macro in a chat template", t => t.files.Write("chat_template.jinja", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), "chat_template.jinja", "line 1", "without end"),
-        ("prompt of 0 tokens", t => t.prompt = "", "prompt", "it is empty", "give at least one word"),
-        ("prompt longer than the context", t => t.prompt = new string('x', 33), "prompt", "33 tokens exceed the model's context of 32", "shorten the prompt"),
+        ("prompt of 0 tokens", t => { t.DamageWeights(); t.prompt = ""; }, "prompt", "it is empty", "give at least one word"),
+        ("prompt longer than the context", t => { t.DamageWeights(); t.prompt = new string('x', 33); }, "prompt", "33 tokens exceed the model's context of 32", "shorten the prompt"),
     ];
 
     private string prompt = "he";
@@ -127,7 +127,7 @@ public sealed class BadInputTests(ITestOutputHelper output) : IDisposable
     [InlineData("long", "33 tokens exceed the model's context of 32", "shorten")]
     public void LogitsOfUnusableIds(string ids, string place, string cure)
     {
-        Save(_ => null);
+        DamageWeights();
         using var error = new StringWriter();
         Assert.Equal(2, Program.Run(["logits", "--model", files.Folder, "--ids", ids == "long" ? string.Join(',', new int[33]) : ids, "--out", files.Path("l")], error));
         if (ids.Length > 0) Assert.Contains(place, error.ToString());
@@ -142,6 +142,9 @@ public sealed class BadInputTests(ITestOutputHelper output) : IDisposable
         ModelFolder.Save(files.Folder, Sound, name => weight(name) ?? ones(ModelTensors.Of(Sound).Single(t => t.Name == name).Shape));
         files.Write(Tokenizer, TinyTokenizer.ByteLevel(["h e"], "<|bos|>").ToJsonString());
     }
+
+    /// <summary>A weight that is seen to be damaged only when weights are read: what is refused for another reason was refused before.</summary>
+    private void DamageWeights() => Save(name => name == Norm ? full(8, float.NaN) : null);
 
     private void Text(string file, Func<string, string> change)
     {

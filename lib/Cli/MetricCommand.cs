@@ -13,7 +13,7 @@ internal static class MetricCommand
         var dataset = new Option<string>("--dataset") { Description = "Name of the dataset, for example hotpotqa; decides the metric.", Required = true };
         var predictions = new Option<string>("--predictions") { Description = "JSON lines with pred, answers, all_classes and length, as LongBench's pred.py writes them.", Required = true };
         var metric = new Option<string?>("--metric") { Description = $"Another metric: {string.Join(", ", TextMetric.Names)}." };
-        var dictionary = new Option<string?>("--dictionary") { Description = "jieba's dict.txt, for the Chinese sets; without it characters are compared, under that name." };
+        var dictionary = new Option<string?>("--dictionary") { Description = "For the Chinese sets: the folder of the installed Python package jieba (scores as the official script), or its dict.txt alone; without either, characters are compared. The metric's name says which." };
         var byLength = new Option<bool>("--e") { Description = "Also LongBench-E's scores by length." };
         var json = new Option<bool>("--json") { Description = "Print {\"score\": ..., \"samples\": [...]}; samples are 0 to 1." };
         var command = new Command("metric", """

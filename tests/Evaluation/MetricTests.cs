@@ -8,7 +8,7 @@ namespace HeadKvLab.Tests.Evaluation;
 
 public class MetricTests(ITestOutputHelper log)
 {
-    private sealed record Pair(string Metric, string Prediction, string[] Answers, string[] Classes, double Score);
+    private sealed record Pair(string Metric, string Prediction, string[] Answers, string[] Classes, string Question, double Score);
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNameCaseInsensitive = true };
 
@@ -26,7 +26,7 @@ public class MetricTests(ITestOutputHelper log)
         Assert.True(Pairs[metric].Length > 20);
         foreach (var pair in Pairs[metric])
         {
-            var score = scorer.Score(pair.Prediction, new Reference(pair.Answers, pair.Classes));
+            var score = scorer.Score(pair.Prediction, new Reference(pair.Answers, pair.Classes, pair.Question));
             Assert.True(Math.Abs(score - pair.Score) < 1e-12, $"'{pair.Prediction}' for '{string.Join("' or '", pair.Answers)}': {score} instead of {pair.Score}");
         }
     }
@@ -47,6 +47,18 @@ public class MetricTests(ITestOutputHelper log)
         foreach (var e in examples.RootElement.GetProperty("code_sim").EnumerateArray())
             foreach (var (field, metric) in (ReadOnlySpan<(string, string)>)[("difflib", "code_sim_difflib"), ("indel", "code_sim_insert_delete")])
                 Assert.Equal(e.GetProperty(field).GetDouble(), TextMetric.Named(metric).Score(e.GetProperty("prediction").GetString()!, new Reference([e.GetProperty("truth").GetString()!], [])), 12);
+    }
+
+    /// <summary>The package recurses once for each step back: 990 fit on Python's stack below the official script.</summary>
+    [Fact]
+    public void TheStackOfPythonIsAVariant()
+    {
+        string Text(int words) => string.Join(' ', Enumerable.Range(0, words));
+        foreach (var (words, score) in ((int, double)[])[(990, 1), (991, 0)])
+        {
+            Assert.Equal(score, TextMetric.Named("rouge_l_python_stack").Score(Text(words), new Reference([Text(words)], [])), 6);
+            Assert.Equal(1, TextMetric.Named("rouge_l").Score(Text(words), new Reference([Text(words)], [])), 6);
+        }
     }
 
     /// <summary>The words of Porter's paper and of NLTK's extensions.</summary>

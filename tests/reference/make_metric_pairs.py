@@ -61,6 +61,24 @@ def rouge_l(prediction, truth):
     return 2 * precision * recall / (precision + recall + 1e-8)
 
 
+def rouge_l_zh_characters(prediction, truth):
+    return rouge_l(*(" ".join(c for c in text if not c.isspace()) for text in (prediction, truth)))
+
+
+def all_substrings(prediction, truths):
+    text = re.sub(r"[\x00-\x1f]", "\n", prediction).strip().lower()
+    return sum(t.lower() in text for t in truths) / len(truths)
+
+
+def babilong(prediction, target, question, labels):
+    text = prediction.lower()
+    for end in (".", "<context>", "<example>", "Question"):
+        text = text.split(end)[0]
+    found = {label.lower() for label in labels if label.lower() in text and label.lower() not in question.lower()}
+    target = target.lower()
+    return float(found == (set(target.split(",")) if "," in target and len(target) > 3 else {target}))
+
+
 def code_line(prediction):
     for line in prediction.lstrip("\n").split("\n"):
         if "`" not in line and "#" not in line and "//" not in line:
@@ -127,8 +145,8 @@ numbers = ["12", "There are 12.", "12 12 13", "3.5", "none", "", "Paragraph 7", 
 cases = []
 
 
-def add(metric, score, prediction, answers, all_classes=()):
-    cases.append({"metric": metric, "prediction": prediction, "answers": answers, "classes": list(all_classes), "score": score})
+def add(metric, score, prediction, answers, all_classes=(), question=""):
+    cases.append({"metric": metric, "prediction": prediction, "answers": answers, "classes": list(all_classes), "question": question, "score": score})
 
 
 for i, prediction in enumerate(texts):
@@ -139,6 +157,13 @@ for i, prediction in enumerate(texts):
     add("qa_f1", max(qa_f1(prediction, t) for t in several), prediction, several)
 for a, b in itertools.product(chinese, chinese):
     add("qa_f1_zh_characters", qa_f1_zh_characters(a, b), a, [b])
+    add("rouge_l_zh_characters", rouge_l_zh_characters(a, b), a, [b])
+places = ["kitchen", "office", "garden", "Bill", "milk"]
+for prediction in ["kitchen", "The Kitchen. Or the garden.", "kitchen or office", "", "office<context>garden", "garden, kitchen", "BILL", "the milk is in the kitchen", "nowhere.kitchen", "Question: kitchen"]:
+    for target, question in itertools.product(["kitchen", "garden,kitchen", "Bill", "a,b", "kitchen,office"], ["Where is Mary?", "Where was the milk before the Office?"]):
+        add("babilong", babilong(prediction, target, question, places), prediction, [target], places, question)
+for prediction, truths in itertools.product(["", "12 and 13", "12\x0013\tAb", " AB ", "İ ß", "1 2 3"], [["12"], ["12", "13", "14"], ["ab", "12"], ["i\u0307"], ["2", "3", "1", "4"]]):
+    add("all_substrings", all_substrings(prediction, truths), prediction, truths)
 for i, prediction in enumerate(code):
     for j in range(i - 3, i + 4):
         truth = code[j % len(code)]

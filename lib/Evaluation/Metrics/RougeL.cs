@@ -6,14 +6,21 @@ namespace HeadKvLab.Evaluation.Metrics;
 /// </summary>
 public static class RougeL
 {
+    /// <summary>Steps of one back-tracking that Python's stack of 1,000 frames allows the package below the official script.</summary>
+    public const int PythonSteps = 990;
+
     /// <summary>F of precision and recall; 0 where either text has no sentence.</summary>
-    public static double Score(string prediction, string truth)
+    /// <param name="prediction">The prediction.</param>
+    /// <param name="truth">The reference.</param>
+    /// <param name="mostSteps">Score 0 where one back-tracking takes more steps, as the package does when its recursion fails.</param>
+    public static double Score(string prediction, string truth, int mostSteps = int.MaxValue)
     {
         string[][] predicted = Sentences(prediction), expected = Sentences(truth);
         if (predicted.Length == 0 || expected.Length == 0) return 0;
         var union = new HashSet<string>(StringComparer.Ordinal);
         foreach (var reference in expected)
-            foreach (var sentence in predicted) AddCommon(reference, sentence, union);
+            foreach (var sentence in predicted)
+                if (AddCommon(reference, sentence, union) > mostSteps) return 0;
         var recall = (double)union.Count / Distinct(expected);
         var precision = (double)union.Count / Distinct(predicted);
         return 2 * (precision * recall) / (precision + recall + 1e-8);
@@ -25,14 +32,15 @@ public static class RougeL
 
     private static int Distinct(string[][] sentences) => sentences.SelectMany(words => words).Distinct(StringComparer.Ordinal).Count();
 
-    /// <summary>Back-tracks one longest common subsequence: up in the reference only if that is strictly longer.</summary>
-    private static void AddCommon(string[] reference, string[] sentence, HashSet<string> union)
+    /// <summary>Back-tracks one longest common subsequence: up in the reference only if that is strictly longer. Returns the steps it took.</summary>
+    private static int AddCommon(string[] reference, string[] sentence, HashSet<string> union)
     {
         var length = new int[reference.Length + 1, sentence.Length + 1];
         for (var i = 1; i <= reference.Length; i++)
             for (var j = 1; j <= sentence.Length; j++)
                 length[i, j] = reference[i - 1] == sentence[j - 1] ? length[i - 1, j - 1] + 1 : Math.Max(length[i - 1, j], length[i, j - 1]);
-        for (int i = reference.Length, j = sentence.Length; i > 0 && j > 0;)
+        var steps = 0;
+        for (int i = reference.Length, j = sentence.Length; i > 0 && j > 0; steps++)
             if (reference[i - 1] == sentence[j - 1])
             {
                 union.Add(reference[i - 1]);
@@ -41,5 +49,6 @@ public static class RougeL
             }
             else if (length[i - 1, j] > length[i, j - 1]) i--;
             else j--;
+        return steps;
     }
 }

@@ -3,16 +3,19 @@ using System.Globalization;
 namespace HeadKvLab.Evaluation.Metrics;
 
 /// <summary>
-/// Cuts Chinese text into words by the likeliest path through a dictionary, as jieba does without its hidden Markov model for unknown
-/// words: those stay single characters here, so scores can differ slightly from the official script's. Its file <c>dict.txt</c> must be given; none comes with this project.
+/// Cuts Chinese text into words as jieba does: the likeliest path through a dictionary, and the single characters it leaves joined by a hidden Markov model.
+/// Neither table comes with this project: given jieba's <c>dict.txt</c> alone, unknown words stay single characters (jieba's HMM=False) and scores can differ
+/// slightly from the official script's; given the folder of the installed package, both are read from it.
 /// </summary>
 public sealed class Segmenter
 {
     private readonly Dictionary<string, double> _frequency = new(StringComparer.Ordinal); // 0: only the beginning of words
     private readonly double _logTotal;
+    private readonly WordShapes? _shapes;
 
-    private Segmenter(IEnumerable<(string Word, double Frequency)> words)
+    private Segmenter(IEnumerable<(string Word, double Frequency)> words, WordShapes? shapes)
     {
+        _shapes = shapes;
         double total = 0;
         foreach (var (word, frequency) in words)
         {
@@ -23,13 +26,19 @@ public sealed class Segmenter
         _logTotal = Math.Log(total);
     }
 
+    /// <summary>Whether words outside the dictionary are recognised, as jieba does by default.</summary>
+    public bool KnowsNewWords => _shapes is not null;
+
     /// <summary>Every character a word, white space left out: needs no dictionary.</summary>
     public static IEnumerable<string> Characters(string text) => PythonText.CodePoints(text).Select(point => point is >= 0xD800 and <= 0xDFFF ? ((char)point).ToString() : char.ConvertFromUtf32(point)).Where(c => !PythonText.IsSpace(c[0]));
 
-    /// <summary>Reads a dictionary: lines of <c>word frequency [tag]</c>.</summary>
-    /// <exception cref="LabException">The file is missing, empty or has another form.</exception>
+    /// <summary>Reads a dictionary, lines of <c>word frequency [tag]</c>, or jieba's package folder with <c>dict.txt</c> and <c>finalseg</c>.</summary>
+    /// <param name="path">File or folder.</param>
+    /// <exception cref="LabException">A file is missing, empty or has another form.</exception>
     public static Segmenter Load(string path)
     {
+        var shapes = Directory.Exists(path) ? WordShapes.Load(Path.Combine(path, "finalseg")) : null;
+        if (shapes is not null) path = Path.Combine(path, "dict.txt");
         if (!File.Exists(path)) throw new LabException($"{path}: no such dictionary; give jieba's dict.txt");
         var words = new List<(string, double)>();
         foreach (var (line, number) in File.ReadLines(path).Select((line, i) => (line.Trim(), i + 1)))
@@ -40,10 +49,10 @@ public sealed class Segmenter
                 throw new LabException($"{path}, line {number}: '{line}' is not 'word frequency tag'; give jieba's dict.txt");
             words.Add((parts[0], frequency));
         }
-        return words.Count > 0 ? new(words) : throw new LabException($"{path}: the dictionary is empty; give jieba's dict.txt");
+        return words.Count > 0 ? new(words, shapes) : throw new LabException($"{path}: the dictionary is empty; give jieba's dict.txt");
     }
 
-    /// <summary>The words of a text; what stands between words is given too.</summary>
+    /// <summary>The words of a text; what stands between words is given too, a character at a time.</summary>
     public IEnumerable<string> Cut(string text)
     {
         for (int i = 0, end; i < text.Length; i = end)
@@ -51,6 +60,7 @@ public sealed class Segmenter
             end = i + 1;
             if (!IsWordCharacter(text[i]))
             {
+                if (char.IsHighSurrogate(text[i]) && end < text.Length && char.IsLowSurrogate(text[end])) end++;
                 yield return text[i..end];
                 continue;
             }
@@ -61,36 +71,40 @@ public sealed class Segmenter
 
     private static bool IsWordCharacter(char c) => c is >= '\u4E00' and <= '\u9FD5' || char.IsAsciiLetterOrDigit(c) || "+#&._%-".Contains(c);
 
-    /// <summary>The likeliest division, from the end backwards; of equals the longer word. Latin letters and digits stay together.</summary>
+    /// <summary>The likeliest division, from the end backwards; of equals the longer word. Runs of single characters are looked at once more.</summary>
     private IEnumerable<string> Route(string block)
     {
         var best = new (double LogProbability, int End)[block.Length + 1];
         for (var i = block.Length - 1; i >= 0; i--)
         {
             best[i] = (double.NegativeInfinity, i + 1);
-            for (var end = i + 1; end <= block.Length; end++)
-            {
-                var known = _frequency.TryGetValue(block[i..end], out var frequency);
-                if (!known && end > i + 1) break;
-                if (frequency == 0 && end > i + 1) continue;
-                var score = Math.Log(Math.Max(frequency, 1)) - _logTotal + best[end].LogProbability;
-                if (score >= best[i].LogProbability) best[i] = (score, end);
-            }
+            for (var end = i + 1; end <= block.Length && _frequency.TryGetValue(block[i..end], out var frequency); end++)
+                if (frequency > 0 && Math.Log(frequency) - _logTotal + best[end].LogProbability is var score && score >= best[i].LogProbability) best[i] = (score, end);
+            if (double.IsNegativeInfinity(best[i].LogProbability)) best[i] = (-_logTotal + best[i + 1].LogProbability, i + 1);
         }
-        for (int i = 0, latin = -1; i <= block.Length;)
+        for (int i = 0, single = 0; i <= block.Length;)
         {
-            var end = i < block.Length ? best[i].End : i + 1;
-            if (i < block.Length && end == i + 1 && char.IsAsciiLetterOrDigit(block[i]))
+            var end = i < block.Length ? best[i].End : i + 2;
+            if (end > i + 1)
             {
-                if (latin < 0) latin = i;
-            }
-            else
-            {
-                if (latin >= 0) yield return block[latin..i];
-                latin = -1;
+                foreach (var word in Singles(block[single..i])) yield return word;
                 if (i < block.Length) yield return block[i..end];
+                single = end;
             }
             i = end;
+        }
+    }
+
+    private IEnumerable<string> Singles(string run) =>
+        _shapes is null ? LatinRuns(run) : run.Length < 2 || _frequency.GetValueOrDefault(run) > 0 ? run.Select(c => c.ToString()) : _shapes.Cut(run);
+
+    /// <summary>Latin letters and digits stay together.</summary>
+    private static IEnumerable<string> LatinRuns(string run)
+    {
+        for (int i = 0, end; i < run.Length; i = end)
+        {
+            for (end = i + 1; end < run.Length && char.IsAsciiLetterOrDigit(run[i]) && char.IsAsciiLetterOrDigit(run[end]);) end++;
+            yield return run[i..end];
         }
     }
 }

@@ -14,11 +14,11 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
     /// <summary>Names of all metrics.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "rouge_l", "rouge_l_zh_characters", "rouge_l_zh_dictionary", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
+        "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "qa_f1_zh_jieba", "rouge_l", "rouge_l_python_stack", "rouge_l_zh_characters", "rouge_l_zh_dictionary", "rouge_l_zh_jieba", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
         "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong", "cloze",
     ];
 
-    /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are the dictionary's variant where there is one, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>.</summary>
+    /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are jieba's variant where its package is given, the dictionary's where that alone is, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="dictionary">Chinese words; null for none.</param>
     /// <exception cref="LabException">There is none of that name, or it needs a dictionary.</exception>
@@ -26,20 +26,21 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
     {
         var variant = name switch
         {
-            "qa_f1_zh" or "rouge_l_zh" => name + (dictionary is null ? "_characters" : "_dictionary"),
+            "qa_f1_zh" or "rouge_l_zh" => name + (dictionary is null ? "_characters" : dictionary.KnowsNewWords ? "_jieba" : "_dictionary"),
             "code_sim" => "code_sim_insert_delete",
             _ => name,
         };
-        if (variant.EndsWith("_dictionary", StringComparison.Ordinal) && dictionary is null)
-            throw new LabException($"metric '{variant}' needs a dictionary of Chinese words: give jieba's dict.txt with --dictionary, or use '{variant.Replace("_dictionary", "_characters", StringComparison.Ordinal)}'");
+        if (variant.EndsWith("_dictionary", StringComparison.Ordinal) && dictionary is null or { KnowsNewWords: true } || variant.EndsWith("_jieba", StringComparison.Ordinal) && dictionary is not { KnowsNewWords: true })
+            throw new LabException($"metric '{variant}' needs a dictionary of Chinese words: give {(variant.EndsWith("_jieba", StringComparison.Ordinal) ? "the folder of the installed package jieba" : "jieba's dict.txt")} with --dictionary, or use '{variant[..variant.LastIndexOf('_')]}_characters'");
         return variant switch
         {
             "qa_f1" => Best(variant, QaF1.English),
             "qa_f1_zh_characters" => Best(variant, (p, t) => QaF1.Chinese(p, t, Segmenter.Characters)),
-            "qa_f1_zh_dictionary" => Best(variant, (p, t) => QaF1.Chinese(p, t, dictionary!.Cut)),
-            "rouge_l" => Best(variant, RougeL.Score),
+            "qa_f1_zh_dictionary" or "qa_f1_zh_jieba" => Best(variant, (p, t) => QaF1.Chinese(p, t, dictionary!.Cut)),
+            "rouge_l" => Best(variant, (p, t) => RougeL.Score(p, t)),
+            "rouge_l_python_stack" => Best(variant, (p, t) => RougeL.Score(p, t, RougeL.PythonSteps)),   // sentence pairs of some 1,000 words score 0, as in the package
             "rouge_l_zh_characters" => Best(variant, (p, t) => RougeL.Score(string.Join(' ', Segmenter.Characters(p)), string.Join(' ', Segmenter.Characters(t)))),
-            "rouge_l_zh_dictionary" => Best(variant, (p, t) => RougeL.Score(string.Join(' ', dictionary!.Cut(p)), string.Join(' ', dictionary.Cut(t)))),
+            "rouge_l_zh_dictionary" or "rouge_l_zh_jieba" => Best(variant, (p, t) => RougeL.Score(string.Join(' ', dictionary!.Cut(p)), string.Join(' ', dictionary.Cut(t)))),
             "rouge_1" => Best(variant, Rouge1.Score),
             "classification" => new(variant, (p, r) => r.Answers.Select(t => ListMetrics.Classification(p, t, r.Classes)).DefaultIfEmpty().Max()),
             "count" => Best(variant, ListMetrics.Count),

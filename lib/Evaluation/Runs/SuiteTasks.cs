@@ -20,7 +20,7 @@ public static class SuiteTasks
         var options = new SuiteOptions
         {
             DataDirectory = plan.Data, OwnDirectory = ownSuites, Seed = plan.Seed + 1, CountTokens = text => model.Tokenizer.Encode(text, addSpecial: false).Length,
-            Lengths = plan.Lengths, PerTask = plan.PerTask,
+            Lengths = plan.Lengths, PerTask = plan.PerTask, Tokenizer = model.Tokenizer,
         };
         var protocols = plan.Protocols.Select(Protocol.Find).ToArray();
         var suites = plan.Suites.Select(name => SuiteCatalogue.Open(name, options)).ToArray();
@@ -55,7 +55,7 @@ public static class SuiteTasks
         {
             MaxNewTokens = set.Dataset.MaxNewTokens,
             StopIds = protocol.StopIds(model, set),
-            NoEmptyAnswer = protocol == Protocol.Paper || set.Dataset.Name == "samsum",    // min_length of HeadKV's runs; the official script's for samsum only
+            NoEmptyAnswer = protocol.NoEmptyAnswers || set.Dataset.EndsAtNewline,          // min_length of HeadKV's runs; the official script's for samsum only
             Truncated = prompt.Truncated,
             FirstToken = first,
             Answers = sample.Answers,

@@ -10,10 +10,11 @@ internal static class Repository
 
     internal static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
 
-    /// <summary>The shipped model, loaded once for all tests.</summary>
-    internal static LanguageModel Model => Loaded.Value;
+    /// <summary>The shipped model, loaded once for each thread: it decodes in buffers of its own, and test classes run side by side.</summary>
+    internal static LanguageModel Model => loaded ??= LanguageModel.Load(Path("data", "models", "world-4m"));
 
-    private static readonly Lazy<LanguageModel> Loaded = new(() => LanguageModel.Load(Path("data", "models", "world-4m")));
+    [ThreadStatic]
+    private static LanguageModel? loaded;
 
     private static string Find()
     {

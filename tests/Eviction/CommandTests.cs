@@ -103,10 +103,44 @@ public sealed class CommandTests : IDisposable
     {
         foreach (var window in new[] { "4", "30", "40" })
         {
-            var (code, output, _) = Lab("select", "--tensors", Tensors(), "--method", "SnapKV", "--kv-size", "40", "--window", window, "--json");
+            var (code, output, error) = Lab("select", "--tensors", Tensors(), "--method", "SnapKV", "--kv-size", "40", "--window", window, "--json");
             Assert.Equal(0, code);
+            Assert.Contains("passes through uncompressed", error);
             Assert.Equal(30, JsonDocument.Parse(output).RootElement.GetProperty("kept")[1].GetArrayLength());
         }
+    }
+
+    [Theory]
+    [InlineData("""{"0-0": [0.5], "0-1": [0.25], "1-0": [0.25]}""", "1-1 is missing")]
+    [InlineData("""{"0-0": [0.5], "0-1": [0.25], "0-2": [0.1]}""", "another model")]
+    [InlineData("""{"0-0": [NaN], "0-1": [0.25]}""", "NaN")]
+    [InlineData("""{"0-0": [-1], "0-1": [0.25]}""", "no score")]
+    [InlineData("""{"0-0": [0], "0-1": [0]}""", "all scores are zero")]
+    [InlineData("""{"0-0": [0.5], "0-1": """, "broken JSON")]
+    public void Select_refuses_head_scores_that_cannot_be(string scores, string named)
+    {
+        var (code, _, error) = Lab("select", "--tensors", Tensors(), "--method", "HeadKV-R2", "--kv-size", "12", "--scores", Scores(scores));
+        Assert.Equal(2, code);
+        Assert.Contains(named, error);
+    }
+
+    [Theory]
+    [InlineData("--kv-size 0", "KV size"), InlineData("--kv-size 7", "window"), InlineData("--kv-size 12 --beta 1", "beta"), InlineData("--kv-size 12 --beta NaN", "beta")]
+    [InlineData("--kv-size 12 --beta Infinity", "beta"), InlineData("--kv-size 12 --beta 0.5", "beta"), InlineData("--kv-size 12 --kernel 6", "kernel"), InlineData("--kv-size 12 --window 0", "window")]
+    [InlineData("--kv-size 12 --pooling median", "pooling"), InlineData("--kv-size 12 --reduction most", "reduction"), InlineData("--kv-size 12 --granularity token", "granularity")]
+    public void Select_refuses_settings_that_cannot_be(string arguments, string named)
+    {
+        var (code, _, error) = Lab(["select", "--tensors", Tensors(), "--method", "HeadKV-R2", "--scores", Scores(), .. arguments.Split(' ')]);
+        Assert.Equal(2, code);
+        Assert.Contains(named, error);
+    }
+
+    [Fact]
+    public void A_prompt_of_one_token_is_kept()
+    {
+        var (code, output, error) = Lab("select", "--tensors", Tensors(n: 1, values: 1), "--method", "Ada-SnapKV", "--kv-size", "12", "--json");
+        Assert.Equal((0, """{"kept":[[0],[0]]}"""), (code, output.Trim()));
+        Assert.Contains("1 tokens fits", error);
     }
 
     [Fact]

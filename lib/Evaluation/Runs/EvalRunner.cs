@@ -11,7 +11,7 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <param name="model">The model.</param>
 /// <param name="importances">Its head scores.</param>
 /// <param name="folder">Where rows go.</param>
-/// <param name="seed">Seed of methods that draw.</param>
+/// <param name="seed">Seed of methods that draw; each context draws from it and its own name.</param>
 public sealed class EvalRunner(LanguageModel model, HeadImportances importances, ResultFolder folder, int seed)
 {
     private readonly Stopwatch _clock = new();
@@ -35,7 +35,8 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
             {
                 var missing = group.SelectMany(task => set.Variants.Where(v => !folder.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
-                using var context = new ContextRun(model, methods, [.. group.Select(t => (t, t.Prepare()))]);
+                var seeded = methods.Keys.ToDictionary(v => v, v => v.Create(importances, SeedOf(group.Key)));
+                using var context = new ContextRun(model, seeded, [.. group.Select(t => (t, t.Prepare()))]);
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {
@@ -44,6 +45,14 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
                         progress?.Invoke(new(++done, total, _clock.Elapsed / _here * (total - done)));
                     }
             }
+    }
+
+    /// <summary>Methods that draw draw anew for each context, so that intervals over contexts hold the chance of the draw as well.</summary>
+    private int SeedOf(string context)
+    {
+        var hash = 2166136261u;
+        foreach (var c in string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{seed} {context}")) hash = (hash ^ c) * 16777619;
+        return (int)(hash >> 1);
     }
 
     private string Key(EvalSet set, EvalTask task, Variant variant) => EvalRow.KeyOf(set.Suite, task.Dataset, task.Question, set.Protocol, variant, seed);

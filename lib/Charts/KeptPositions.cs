@@ -39,7 +39,7 @@ public static class KeptPositions
         double Place(double position) => position * bins / length - 0.5;
         var ticks = Axis.Linear("", [], min: 0, max: length).Ticks.Select(tick => tick with { Value = Place(tick.Value) }).ToArray();
         var marks = new List<Mark> { new CellMark(values, new ColourScale("share of heads", 0, 1) { Format = Words.Percent }) { Hover = hover, Gaps = false } };
-        marks.AddRange((landmarks ?? []).Select(landmark => new RuleMark(Place(landmark.Position + 0.5), landmark.Label) { Upright = true, Colour = Theme.Accent }));
+        marks.AddRange((landmarks ?? []).Select(landmark => new RuleMark(Place(landmark.Position + 0.5), landmark.Label) { Upright = true, LabelBefore = landmark.Position > 0.6 * length, Colour = Theme.Accent }));
         var panel = new Panel("", new Axis("Position in the prompt (tokens)", -0.5, bins - 0.5, ticks), Axis.Categories("", [.. rows.Select(row => row.Name)], reversed: true), marks);
         return new Sketch(title, note, [panel]) { Height = Math.Clamp(150 + rows.Count * 34, 220, 700), Width = 860 }.ToFigure();
     }

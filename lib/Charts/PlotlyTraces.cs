@@ -108,7 +108,7 @@ internal static class PlotlyTraces
     public static Dictionary<string, object?> Label(RuleMark rule, string suffix) => Map(
         ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
         ("x", rule.Upright ? Compact(rule.Value) : 1), ("y", rule.Upright ? 1 : Compact(rule.Value)),
-        ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", "left"), ("xshift", 4), ("borderpad", 0), ("yanchor", rule.Upright ? "top" : "middle"),
+        ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", rule.LabelBefore ? "right" : "left"), ("xshift", rule.LabelBefore ? -4 : 4), ("borderpad", 0), ("yanchor", rule.Upright ? "top" : "middle"),
         ("font", Map(("size", Theme.TickSize), ("color", rule.Colour))));
 
     private static Trace Start(string kind, string name, string suffix, bool inLegend)

@@ -113,7 +113,9 @@ public static class Theme
     /// <returns>As many styles as there are names.</returns>
     public static IReadOnlyList<SeriesStyle> StylesFor(IReadOnlyList<string> names)
     {
-        var reserved = names.Select(name => Array.FindIndex(Reserved, known => known.Equals(name, StringComparison.OrdinalIgnoreCase))).ToArray();
+        var reserved = names.Select(Known).ToArray();
+        for (var index = 1; index < reserved.Length; index++) // of several variants of one method only the first has its style
+            if (Array.IndexOf(reserved, reserved[index]) < index) reserved[index] = -1;
         var free = new Queue<int>(Enumerable.Range(0, Series.Count).Except(reserved));
         var styles = new SeriesStyle[names.Count];
         for (var index = 0; index < names.Count; index++)
@@ -125,4 +127,8 @@ public static class Theme
         }
         return styles;
     }
+
+    /// <summary>Index of the well-known method that a name begins with, be it <c>SnapKV</c>, <c>SnapKV 128</c> or <c>SnapKV, window 32</c>; -1 for none.</summary>
+    private static int Known(string name) => Array.FindIndex(Reserved, known => name.StartsWith(known, StringComparison.OrdinalIgnoreCase)
+        && (name.Length == known.Length || name[known.Length] is ' ' or ','));
 }

@@ -22,6 +22,9 @@ public static class Words
         return words.Contains('.') ? words.TrimEnd('0').TrimEnd('.') : words;
     }
 
+    /// <summary>A setting as it was given, all its digits: 1.005, 20.</summary>
+    public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
     /// <summary>A share as a percentage: 0.03 is <c>3 %</c>, 0.125 is <c>12.5 %</c>.</summary>
     public static string Percent(double share) => Short(share * 100) + " %";
 

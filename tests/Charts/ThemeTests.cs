@@ -41,6 +41,9 @@ public sealed class ThemeTests
         Assert.Equal(few[1], many[1]);
         Assert.Equal(Theme.Reference, many[0]);
         Assert.Equal(5, many.Distinct().Count());
+        var variants = Theme.StylesFor(["SnapKV 128", "HeadKV-R2, β 1.01", "HeadKV-R2, β 2", "HeadKV-R2-shuffled"]);
+        Assert.Equal(few, variants.Take(2));
+        Assert.Equal(4, variants.Distinct().Count());
         Assert.Equal(15, Theme.StylesFor([.. Enumerable.Range(0, 15).Select(index => $"m{index}")]).Count);
     }
 

@@ -105,6 +105,9 @@ public sealed record RuleMark(double Value, string Label) : Mark
     /// <summary>Whether it stands upright at a value of x, instead of lying at a value of y.</summary>
     public bool Upright { get; init; }
 
+    /// <summary>Whether the label of an upright line stands at its left, where there is more room.</summary>
+    public bool LabelBefore { get; init; }
+
     /// <summary>Colour of line and label.</summary>
     public string Colour { get; init; } = Theme.Reference.Colour;
 }

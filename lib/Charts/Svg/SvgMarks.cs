@@ -144,7 +144,7 @@ internal static class SvgMarks
         {
             var x = box.X(rule.Value);
             svg.Line(x, box.Top, x, box.Bottom, rule.Colour, 1.5, Dashes(Dash.Dashed));
-            svg.Text(x + 5, box.Top + Theme.TickSize, rule.Label, Theme.TickSize, rule.Colour, halo: true);
+            svg.Text(x + (rule.LabelBefore ? -5 : 5), box.Top + Theme.TickSize, rule.Label, Theme.TickSize, rule.Colour, rule.LabelBefore ? "end" : "start", halo: true);
         }
         else
         {

@@ -1,0 +1,30 @@
+using HeadKvLab.Evaluation;
+
+namespace HeadKvLab.Charts;
+
+/// <summary>Exact match over the values of a setting, such as beta: one line for each budget, the values side by side.</summary>
+public static class SettingScores
+{
+    /// <summary>Draws the lines with 95 % intervals.</summary>
+    /// <param name="rows">Rows of all values of the setting, on the same questions.</param>
+    /// <param name="setting">The value that a row was run with.</param>
+    /// <param name="name">Name of the setting, with its unit.</param>
+    /// <param name="title">Title of the figure.</param>
+    /// <param name="note">How to read it.</param>
+    /// <exception cref="ArgumentException">There are no rows.</exception>
+    public static Figure Draw(IReadOnlyList<ResultRow> rows, Func<ResultRow, double> setting, string name, string title,
+        string note = "Points are means over questions, whiskers their 95 % intervals (bootstrap over contexts). Values stand side by side, whatever lies between them.")
+    {
+        var curves = rows.GroupBy(row => row.Share).OrderBy(budget => budget.Key).Select(budget =>
+        {
+            var points = budget.GroupBy(setting).OrderBy(value => value.Key)
+                .Select(value => (Value: value.Key, Score: Bootstrap.Mean(value.Select(row => (row.Context, row.ExactMatch))))).ToArray();
+            return new Curve($"{Words.Percent(budget.Key)} of the entries", [.. points.Select(p => p.Value)], [.. points.Select(p => p.Score.Mean)])
+            {
+                Low = [.. points.Select(p => p.Score.Low)],
+                High = [.. points.Select(p => p.Score.High)],
+            };
+        });
+        return Curves.Draw([.. curves], title, name, "Exact match", note, Spacing.Ordinal, xFormat: value => Words.Exact(value));
+    }
+}

@@ -44,12 +44,11 @@ public static class BudgetBars
             }
         }
         var x = Axis.Categories(last ? "Layer" : "", [.. Enumerable.Range(0, layers).Select(layer => Words.Whole(layer))]);
-        return new Panel(heading, x, Axis.Linear("Entries", [largest], min: 0),
-        [
-            Bars("at least the mean", Theme.Bar, above, width),
-            Bars("less than the mean", Theme.BarPale, below, width),
-            new RuleMark(mean, $"mean {Words.Fixed(mean, 0)}"),
-        ]);
+        var marks = new List<Mark>();
+        if (above.Count > 0) marks.Add(Bars("at least the mean", Theme.Bar, above, width)); // bars that are not there would take the legend's entry along
+        if (below.Count > 0) marks.Add(Bars("less than the mean", Theme.BarPale, below, width));
+        marks.Add(new RuleMark(mean, $"mean {Words.Fixed(mean, 0)}"));
+        return new Panel(heading, x, Axis.Linear("Entries", [largest], min: 0), marks);
     }
 
     private static BarMark Bars(string name, string colour, List<(double X, double Y, string Hover)> bars, double width) =>

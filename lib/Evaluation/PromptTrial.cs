@@ -55,17 +55,17 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
         return holding;
     }
 
-    /// <summary>Importance, as a share of the model's, of the heads that kept every one of some positions.</summary>
+    /// <summary>How much of some positions the important heads kept: the share each head kept, weighted by its importance; between 0 and 1.</summary>
     /// <param name="importance">Importance of every KV head, or of the query heads that share it.</param>
     /// <param name="start">First position.</param>
     /// <param name="length">Number of positions.</param>
     public double ImportanceHolding(HeadTable importance, int start, int length)
     {
-        var shares = importance.Aggregate(Kept.GetLength(1), GroupReduction.Mean).Normalised();
+        var weights = importance.Aggregate(Kept.GetLength(1), GroupReduction.Mean).Normalised();
+        var shares = ShareKept(start, length);
         var sum = 0.0;
-        for (var layer = 0; layer < shares.Layers; layer++)
-            for (var head = 0; head < shares.Heads; head++)
-                if (Holds(layer, head, start, length)) sum += shares[layer, head];
+        for (var layer = 0; layer < weights.Layers; layer++)
+            for (var head = 0; head < weights.Heads; head++) sum += weights[layer, head] * shares[layer, head];
         return sum;
     }
 

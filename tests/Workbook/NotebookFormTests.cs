@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace HeadKvLab.Tests.Workbook;
+
+/// <summary>What every lesson has in common: its file, its parameters, its dialect, its committed outputs.</summary>
+public sealed partial class NotebookFormTests
+{
+    public static TheoryData<string> Notebooks => [.. Directory.GetFiles(Repository.Path("notebooks"), "*.ipynb").Select(path => Path.GetFileName(path)!).Order()];
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void It_is_a_lesson_of_the_workbook(string file)
+    {
+        using var notebook = Read(file);
+        var root = notebook.RootElement;
+        Assert.Equal(4, root.GetProperty("nbformat").GetInt32());
+        Assert.Equal(5, root.GetProperty("nbformat_minor").GetInt32());
+        Assert.Equal(".net-csharp", root.GetProperty("metadata").GetProperty("kernelspec").GetProperty("name").GetString());
+        var cells = root.GetProperty("cells").EnumerateArray().ToArray();
+        Assert.Equal(cells.Length, cells.Select(c => c.GetProperty("id").GetString()).Distinct().Count());
+        Assert.StartsWith("# ", Source(cells[0]));
+        var parameters = Assert.Single(cells, c => Tags(c).Contains("parameters"));
+        Assert.StartsWith("//", Source(parameters)); // says first what to set for another model
+        Assert.Contains(cells, c => Tags(c).Contains("summary"));
+        var prose = string.Concat(cells.Where(c => c.GetProperty("cell_type").GetString() == "markdown").Select(Source));
+        Assert.Contains("Exercise", prose);
+        Assert.Contains("claim", prose, StringComparison.OrdinalIgnoreCase);
+        Assert.Matches("falsif|refute", prose);
+    }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void It_stays_in_the_dialect_of_NET_Interactive(string file)
+    {
+        using var notebook = Read(file);
+        foreach (var cell in notebook.RootElement.GetProperty("cells").EnumerateArray().Where(c => c.GetProperty("cell_type").GetString() == "code"))
+        {
+            var code = Source(cell);
+            Assert.DoesNotMatch(Foreign(), code);
+            Assert.True(code.Split('\n').Length <= 22, $"a cell of {code.Split('\n').Length} lines: move what is long into the library\n{code}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void What_is_committed_of_its_outputs_is_light_and_of_no_machine(string file)
+    {
+        using var notebook = Read(file);
+        var outputs = notebook.RootElement.GetProperty("cells").EnumerateArray().Where(c => c.TryGetProperty("outputs", out _)).SelectMany(c => c.GetProperty("outputs").EnumerateArray()).ToArray();
+        Assert.DoesNotContain(outputs, o => o.GetProperty("output_type").GetString() == "error");
+        var figures = 0;
+        foreach (var output in outputs)
+        {
+            var text = output.GetRawText();
+            Assert.True(text.Length < 2_000_000, $"an output of {text.Length} letters");
+            Assert.DoesNotMatch(Place(), text);
+            if (!output.TryGetProperty("data", out var data) || !data.TryGetProperty("application/vnd.plotly.v1+json", out _)) continue;
+            figures++;
+            Assert.Contains("data:image/svg+xml;base64,", data.GetProperty("text/html").GetRawText());
+        }
+        if (outputs.Length > 0) Assert.NotEqual(0, figures);
+    }
+
+    private static JsonDocument Read(string file) => JsonDocument.Parse(File.ReadAllText(Repository.Path("notebooks", file)));
+
+    private static string Source(JsonElement cell) => cell.GetProperty("source") is { ValueKind: JsonValueKind.Array } lines
+        ? string.Concat(lines.EnumerateArray().Select(l => l.GetString())) : cell.GetProperty("source").GetString()!;
+
+    private static string[] Tags(JsonElement cell) => cell.GetProperty("metadata").TryGetProperty("tags", out var tags) ? [.. tags.EnumerateArray().Select(t => t.GetString()!)] : [];
+
+    /// <summary>What only one of the kernels knows, or neither: magics, the kernel's own types, packages from a feed, namespaces, classic extension methods.</summary>
+    [GeneratedRegex(@"^\s*#!|Microsoft\.DotNet\.Interactive|Kernel\.|#r ""nuget|^\s*namespace |\(this ", RegexOptions.Multiline)]
+    private static partial Regex Foreign();
+
+    /// <summary>A folder of somebody's machine.</summary>
+    [GeneratedRegex(@"(?<![\w.])/(home|root|tmp|work|Users|mnt)/|[A-Z]:\\\\")]
+    private static partial Regex Place();
+}

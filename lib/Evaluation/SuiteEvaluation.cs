@@ -98,7 +98,7 @@ public static class SuiteEvaluation
         var answer = Generation.Run(model.Step, cache, logits, expected.Length + 2, stops, Generation.Greedy);
         return template with
         {
-            Prediction = model.Tokenizer.Decode(answer).Trim(),
+            Prediction = model.Tokenizer.DecodeGenerated(answer).Trim(),
             AnswerTokens = expected.Length,
             TokenAccuracy = expected.Where((id, i) => i < answer.Length && answer[i] == id).Count() / (double)expected.Length,
         };

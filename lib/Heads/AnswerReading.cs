@@ -14,7 +14,7 @@ internal sealed class AnswerReading(LanguageModel model, int[] prompt, (int Star
     public bool Open { get; private set; } = mostSteps > 0;
 
     /// <summary>The text of the steps that counted.</summary>
-    public string Response => model.Tokenizer.Decode(_answer.ToArray()).Trim();
+    public string Response => model.Tokenizer.DecodeGenerated(_answer.ToArray()).Trim();
 
     /// <summary>Counts a step: the token and the attention of the pass that produced it. The stopping token's row counts.</summary>
     public void Step(int token, AttentionRecorder rows)

@@ -39,13 +39,14 @@ public sealed class LanguageModel
     /// <summary>Loads a model folder.</summary>
     /// <param name="directory">Holds config.json, the weights in safetensors, and the tokenizer's files.</param>
     /// <param name="compute">Type of the weight matrices and of the prefill's products; norm gains and biases are always float32.</param>
+    /// <param name="device">Where the prefill runs; null: CPU. Decoding and the cache are on the CPU.</param>
     /// <exception cref="LabException">The folder is missing, incomplete or broken; the message names file, place and cure.</exception>
-    public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32)
+    public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32, Device? device = null)
     {
         if (!Directory.Exists(directory)) throw new LabException($"{directory}: no such model folder; give the path of one with config.json, model.safetensors and tokenizer.json.");
         using var folder = ModelFolder.Open(directory);
         var tokenizer = TextTokenizer.Load(directory);
-        return new LanguageModel(directory, folder.LoadDecoder(compute), tokenizer, HashOf(directory));
+        return new LanguageModel(directory, folder.LoadDecoder(compute, device), tokenizer, HashOf(directory));
     }
 
     private static string HashOf(string directory)

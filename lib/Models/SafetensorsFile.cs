@@ -8,9 +8,10 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Models;
 
 /// <summary>
-/// An open safetensors file. Opening reads and checks the header only. <see cref="Load"/> reads a tensor's bytes from the file straight
-/// into the tensor's own memory, a few blocks at a time on several threads, and looks at each block for NaN and infinity while it is
-/// in the processor's cache. <see cref="Map"/> gives the bytes without any copy.
+/// An open safetensors file. Opening reads and checks the header only. <see cref="Map"/> gives a tensor's bytes where the operating system
+/// maps them, without a copy. A tensor of TorchSharp owns its memory and cannot stand on such bytes; <see cref="Load"/> therefore makes the one
+/// copy there must be: it reads from the file straight into the tensor's own memory, a few blocks at a time on several threads, and looks at
+/// each block for NaN and infinity while it is in the processor's cache.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {

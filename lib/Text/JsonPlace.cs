@@ -17,7 +17,7 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
         get
         {
             if (!Exists) return new JsonPlace(File, $"{Path}.{name}", default);
-            if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object");
+            if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object: download the file again");
             return new JsonPlace(File, $"{Path}.{name}", Value.TryGetProperty(name, out JsonElement member) ? member : default);
         }
     }
@@ -26,35 +26,35 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
     public IEnumerable<JsonPlace> Items()
     {
         if (!Exists) yield break;
-        if (Value.ValueKind != JsonValueKind.Array) throw Bad("should be an array");
+        if (Value.ValueKind != JsonValueKind.Array) throw Bad("should be an array: download the file again");
         int i = 0;
         foreach (JsonElement item in Value.EnumerateArray()) yield return new JsonPlace(File, $"{Path}[{i++}]", item);
     }
 
     /// <summary>How many members an object has.</summary>
-    public int Count() => !Exists ? 0 : Value.ValueKind == JsonValueKind.Object ? Value.GetPropertyCount() : throw Bad("should be an object");
+    public int Count() => !Exists ? 0 : Value.ValueKind == JsonValueKind.Object ? Value.GetPropertyCount() : throw Bad("should be an object: download the file again");
 
     /// <summary>The members of an object.</summary>
     public IEnumerable<(string Name, JsonPlace Value)> Members()
     {
         if (!Exists) yield break;
-        if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object");
+        if (Value.ValueKind != JsonValueKind.Object) throw Bad("should be an object: download the file again");
         foreach (JsonProperty member in Value.EnumerateObject())
             yield return (member.Name, new JsonPlace(File, $"{Path}[{member.Name}]", member.Value));
     }
 
     /// <summary>The text here; refuses anything else.</summary>
-    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Bad("should be a string");
+    public string Text() => Value.ValueKind == JsonValueKind.String ? Value.GetString()! : throw Bad("should be a string: download the file again");
 
     /// <summary>The text here, or a default when there is none.</summary>
     public string TextOr(string otherwise) => Exists ? Text() : otherwise;
 
     /// <summary>The whole number here; refuses anything else.</summary>
-    public int Integer() => Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out int number) ? number : throw Bad("should be a whole number below 2^31");
+    public int Integer() => Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out int number) ? number : throw Bad("should be a whole number below 2^31: download the file again");
 
     /// <summary>The flag here, or a default when there is none.</summary>
     public bool FlagOr(bool otherwise) => !Exists ? otherwise
-        : Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("should be true or false");
+        : Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("should be true or false: download the file again");
 
     /// <summary>An error about this place.</summary>
     public LabException Bad(string what) => new($"{File}: {(Path.Length == 0 ? "the file" : Path.TrimStart('.'))} {what}.");

@@ -56,12 +56,12 @@ internal static class RankFile
             byte[] token = new byte[Base64.GetMaxDecodedFromUtf8Length(Math.Max(blank, 0))];
             if (blank <= 0 || Base64.DecodeFromUtf8(text[..blank], token, out _, out int length) != System.Buffers.OperationStatus.Done
                 || !int.TryParse(text[(blank + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out int rank))
-                throw new LabException($"{file}: line {line} is not 'base64 rank': the file is damaged.");
+                throw new LabException($"{file}: line {line} is not 'base64 rank': the file is damaged: download it again.");
             own.Add(rank, ByteAlphabet.Write(token[..length]), token[..length]);
         }
         for (int b = 0; b < 256; b++)
             if (!own.TryId(ByteAlphabet.CharOf((byte)b).ToString(), out _))
-                throw new LabException($"{file}: no token for the byte 0x{b:X2}: the file is incomplete.");
+                throw new LabException($"{file}: no token for the byte 0x{b:X2}: the file is incomplete: download it again.");
 
         var all = new Vocabulary(file);
         foreach ((string text, int id) in own.Tokens) all.Add(id, text, own.BytesOf(id));

@@ -12,7 +12,7 @@ namespace HeadKvLab.Text;
 internal sealed class RegexDialect
 {
     /// <summary>How long one match may be searched for: a pattern that backtracks without end is an error, not a hang.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private const string SafeEscapes = "sSdDrntfv";
     private static readonly HashSet<string> Categories =

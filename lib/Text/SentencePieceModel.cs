@@ -71,7 +71,7 @@ internal sealed class SentencePieceModel
             else if (field == 3) kind = (Kind)number;
         });
         if (!Enum.IsDefined(kind)) throw new LabException($"{_file}: {place} ('{text}') is of type {(int)kind}, which is not known.");
-        if (float.IsNaN(score)) throw new LabException($"{_file}: the score of {place} ('{text}') is not a number: the file is damaged.");
+        if (float.IsNaN(score)) throw new LabException($"{_file}: the score of {place} ('{text}') is not a number: the file is damaged: download it again.");
         Pieces.Add(new Piece(text, score, kind));
     }
 
@@ -129,7 +129,7 @@ internal sealed class SentencePieceModel
 
     private string Utf8(ReadOnlySpan<byte> bytes, string place) => System.Text.Unicode.Utf8.IsValid(bytes)
         ? Encoding.UTF8.GetString(bytes)
-        : throw new LabException($"{_file}: the text of {place} is not UTF-8: the file is damaged.");
+        : throw new LabException($"{_file}: the text of {place} is not UTF-8: the file is damaged: download it again.");
 
     private LabException Damaged(string place, int at) =>
         new($"{_file}: {place} breaks off or is no protobuf at its byte {at:N0}: the download is incomplete: fetch the file again.");

@@ -15,7 +15,7 @@ internal static class SentencePieceReader
     public static TextTokenizer Read(string file, byte[] data)
     {
         SentencePieceModel model = SentencePieceModel.Read(file, data);
-        Refuse(model.ModelType != 2, $"is a {model.ModelType switch { 1 => "unigram", 3 => "word", 4 => "character", _ => "unknown" }} model; only BPE is supported");
+        Refuse(model.ModelType != 2, $"is a {model.ModelType switch { 1 => "unigram", 3 => "word", 4 => "character", _ => "unknown" }} model; only BPE is supported: use a model with another tokenizer");
         Refuse(model.HasCharacterMap, "normalizes characters by a compiled map, which is not supported: convert it to tokenizer.json");
         Refuse(model.RemovesExtraBlanks, "removes extra blanks (remove_extra_whitespaces), which is not supported");
         Refuse(!model.EscapesBlanks, "keeps plain blanks (escape_whitespaces is off), which is not supported");
@@ -68,7 +68,7 @@ internal static class SentencePieceReader
             if (piece.Kind != SentencePieceModel.Kind.Byte) return Encoding.UTF8.GetBytes(piece.Text.Replace('▁', ' '));
             if (piece.Text.Length == 6 && piece.Text.StartsWith("<0x", StringComparison.Ordinal)
                 && byte.TryParse(piece.Text.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)) return [value];
-            throw new LabException($"{file}: piece {id} is a byte but reads '{piece.Text}' instead of <0x..>: the file is damaged.");
+            throw new LabException($"{file}: piece {id} is a byte but reads '{piece.Text}' instead of <0x..>: the file is damaged: download it again.");
         }
     }
 

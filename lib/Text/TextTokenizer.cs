@@ -70,6 +70,16 @@ public sealed class TextTokenizer
     /// <exception cref="LabException">An id has no token.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true) => _vocabulary.Decode(ids, skipSpecial);
 
+    /// <summary>Decodes what a model generated: as <see cref="Decode"/>, but rows that only pad the model's embedding, ids without a token, give nothing.</summary>
+    /// <param name="ids">Generated ids.</param>
+    public string DecodeGenerated(ReadOnlySpan<int> ids)
+    {
+        var known = new List<int>(ids.Length);
+        foreach (int id in ids)
+            if (HasToken(id)) known.Add(id);
+        return Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(known));
+    }
+
     /// <summary>A decoder that takes ids one by one and gives text as soon as its characters are complete.</summary>
     /// <param name="skipSpecial">Whether special tokens are left out.</param>
     /// <param name="continues">Whether the text goes on after other text, so that SentencePiece's first blank is kept.</param>

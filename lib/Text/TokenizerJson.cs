@@ -18,7 +18,7 @@ internal static class TokenizerJson
         JsonPlace model = root["model"];
         if (!model.Exists) throw root.Bad("has no 'model': it is not a tokenizer.json");
         string type = model["type"].TextOr(model["merges"].Exists ? "BPE" : "without a type");
-        if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported");
+        if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported: use a model with another tokenizer");
         RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out double share) && share == 0);
         RefuseUnless(model, "continuing_subword_prefix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
         RefuseUnless(model, "end_of_word_suffix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
@@ -77,7 +77,7 @@ internal static class TokenizerJson
     private static int Within(JsonPlace place, int tokens)
     {
         int id = place.Integer();
-        return id >= 0 && id <= tokens + LargestHole ? id : throw place.Bad($"is {id}; with {tokens:N0} tokens ids run from 0 to little more: the file is damaged");
+        return id >= 0 && id <= tokens + LargestHole ? id : throw place.Bad($"is {id}; with {tokens:N0} tokens ids run from 0 to little more: the file is damaged: download it again");
     }
 
     private static List<AddedToken> ReadAdded(JsonPlace root, Vocabulary own)
@@ -88,7 +88,7 @@ internal static class TokenizerJson
             var read = new AddedToken(Within(token["id"], own.Size), token["content"].Text(), token["special"].FlagOr(false),
                 token["single_word"].FlagOr(false), token["lstrip"].FlagOr(false), token["rstrip"].FlagOr(false), token["normalized"].FlagOr(true));
             if (own.TryId(read.Content, out int known) && known != read.Id)
-                throw token.Bad($"gives '{read.Content}' the id {read.Id}, the vocabulary gives it {known}: the file contradicts itself");
+                throw token.Bad($"gives '{read.Content}' the id {read.Id}, the vocabulary gives it {known}: the file contradicts itself: download it again");
             added.Add(read);
         }
         return added;
@@ -151,9 +151,9 @@ internal static class TokenizerJson
                     throw merge.Bad($"is '{text}', not two tokens with one blank between them");
                 (left, right) = (text[..blank], text[(blank + 1)..]);
             }
-            if (left.Length == 0 || right.Length == 0) throw merge.Bad("joins an empty token: the file is damaged");
+            if (left.Length == 0 || right.Length == 0) throw merge.Bad("joins an empty token: the file is damaged: download it again");
             foreach (string token in (string[])[left, right, left + right])
-                if (!vocabulary.TryId(token, out _)) throw merge.Bad($"names the token '{token}', which is not in the vocabulary: the file is damaged");
+                if (!vocabulary.TryId(token, out _)) throw merge.Bad($"names the token '{token}', which is not in the vocabulary: the file is damaged: download it again");
             if (!seen.Add((left, right))) throw merge.Bad($"repeats the rule '{left} {right}': a rule has one rank");
             vocabulary.TryId(left + right, out int result);
             yield return (left, right, result);

@@ -28,7 +28,7 @@ internal static class TokenizerJsonParts
             case "Sequence":
                 return new SequenceNormalizer(place["normalizers"].Items().Select(step => Normalizer(step) ?? throw step.Bad("is null")).ToArray());
             case var other:
-                throw place.Bad($"is a normalizer of type '{other}'; known are NFC, Prepend, Replace and Sequence");
+                throw place.Bad($"is a normalizer of type '{other}'; known are NFC, Prepend, Replace and Sequence: use a model with another tokenizer");
         }
     }
 
@@ -69,7 +69,7 @@ internal static class TokenizerJsonParts
                     steps.Add(Metaspace(step));
                     break;
                 default:
-                    throw step.Bad($"is a pre-tokenizer of type '{type}'; known are ByteLevel, Split, Digits, Metaspace and Sequence");
+                    throw step.Bad($"is a pre-tokenizer of type '{type}'; known are ByteLevel, Split, Digits, Metaspace and Sequence: use a model with another tokenizer");
             }
         }
 
@@ -95,7 +95,7 @@ internal static class TokenizerJsonParts
             case "TemplateProcessing":
                 return Template(place, vocabulary);
             case var other:
-                throw place.Bad($"is a post-processor of type '{other}'; known are TemplateProcessing, ByteLevel and Sequence");
+                throw place.Bad($"is a post-processor of type '{other}'; known are TemplateProcessing, ByteLevel and Sequence: use a model with another tokenizer");
         }
     }
 
@@ -176,7 +176,7 @@ internal static class TokenizerJsonParts
                 }
                 catch (LabException error)
                 {
-                    throw new LabException(id.Bad($"is {id.Integer()}, the id of no token: the file is damaged").Message, error);
+                    throw new LabException(id.Bad($"is {id.Integer()}, the id of no token: the file is damaged: download it again").Message, error);
                 }
                 (seen ? after : before).Add(id.Integer());
             }

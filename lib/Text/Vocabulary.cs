@@ -36,16 +36,16 @@ internal sealed class Vocabulary
     public void Add(int id, string text, byte[] bytes, bool special = false, bool rawByte = false)
     {
         if (id is < 0 or > MaxId)
-            throw new LabException($"{_source}: token '{text}' has id {id}; ids run from 0 to {MaxId:N0}: the file is damaged.");
+            throw new LabException($"{_source}: token '{text}' has id {id}; ids run from 0 to {MaxId:N0}: the file is damaged: download it again.");
         while (_texts.Count <= id)
         {
             _texts.Add(null);
             _bytes.Add(null);
         }
         if (_texts[id] is string other && other != text)
-            throw new LabException($"{_source}: id {id} is given to '{other}' and to '{text}'; an id has one token: the file is damaged.");
+            throw new LabException($"{_source}: id {id} is given to '{other}' and to '{text}'; an id has one token: the file is damaged: download it again.");
         if (_ids.TryGetValue(text, out int known) && known != id)
-            throw new LabException($"{_source}: token '{text}' has the ids {known} and {id}; a token has one id: the file is damaged.");
+            throw new LabException($"{_source}: token '{text}' has the ids {known} and {id}; a token has one id: the file is damaged: download it again.");
         _ids[text] = id;
         _texts[id] = text;
         _bytes[id] = bytes;

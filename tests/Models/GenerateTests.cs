@@ -130,7 +130,9 @@ public sealed class GenerateTests : IDisposable
         var all = writer.Write([5, 6], settings, pieces.Add);
         Assert.Equal(all.Text, string.Concat(pieces));
         Assert.Contains(all.Ids, id => id > 258); // the embedding has 13 rows more than there are tokens: no text
-        Assert.Equal(TextTokenizer.Load(files.Folder).Decode(all.Ids.Where(id => id <= 258).ToArray()), all.Text);
+        var tokenizer = TextTokenizer.Load(files.Folder);
+        Assert.Equal(tokenizer.Decode(all.Ids.Where(id => id <= 258).ToArray()), all.Text);
+        Assert.Equal(all.Text, tokenizer.DecodeGenerated(all.Ids));
         Assert.True(pieces.Count > 50);
         Assert.All(pieces, piece => Assert.False(char.IsHighSurrogate(piece[^1])));
 

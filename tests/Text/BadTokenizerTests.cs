@@ -113,6 +113,32 @@ public sealed class BadTokenizerTests
         Assert.Contains("tokenizer.model", Assert.Throws<LabException>(() => TextTokenizer.Load(folder.Path)).Message);
     }
 
+    [Theory]
+    [InlineData(1, "unigram")]
+    [InlineData(3, "word")]
+    [InlineData(4, "character")]
+    public void SentencePieceModelsOtherThanBpeAreRefusedByName(byte type, string name)
+    {
+        using var folder = new TempFolder();
+        File.WriteAllBytes(folder.File("tokenizer.model"), [0x0A, 3, 0x0A, 1, (byte)'a', 0x12, 2, 0x18, type]);
+        string message = Assert.Throws<LabException>(() => TextTokenizer.Load(folder.Path)).Message;
+        Assert.Contains($"tokenizer.model: the model is a {name} model; only BPE is supported", message);
+    }
+
+    /// <summary>A pattern that backtracks for ever (some 10^12 ways to cut sixty letters) is an error after its patience, not a hang.</summary>
+    [Fact]
+    public void PatternsThatNeverEndAreStopped()
+    {
+        JsonObject file = TinyTokenizer.ByteLevel([]);
+        file["pre_tokenizer"] = JsonNode.Parse("""
+            {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?:\\p{L}|\\p{L}\\p{L})+\\p{N}"},"behavior":"Isolated","invert":false},
+              {"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}
+            """);
+        TextTokenizer tokenizer = TinyTokenizer.Load(file);
+        Assert.Equal([.. "aa1".Select(c => (int)c)], tokenizer.Encode("aa1"));
+        Assert.Contains(@"(?:\p{L}|\p{L}\p{L})+\p{N}", Assert.Throws<LabException>(() => tokenizer.Encode(new string('a', 60))).Message);
+    }
+
     [Fact]
     public void BrokenRankFiles()
     {

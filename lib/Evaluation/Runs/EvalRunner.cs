@@ -59,7 +59,7 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
 
     private EvalRow Row(EvalSet set, EvalTask task, PreparedPrompt prompt, VariantAnswer answer)
     {
-        var text = model.Tokenizer.Decode(answer.Ids);
+        var text = model.Tokenizer.DecodeGenerated(answer.Ids);
         return new EvalRow
         {
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,

@@ -211,5 +211,5 @@ internal sealed class JinjaLexer
         return value.ToString();
     }
 
-    private LabException Bad(string what) => new($"{_source}: line {_line}: {what}.");
+    private LabException Bad(string what) => JinjaRun.Bad(_source, _line, what);
 }

@@ -39,7 +39,10 @@ internal sealed class JinjaRun(string source, JinjaLimits limits, TimeProvider c
 
     public void Exit() => _depth--;
 
-    public LabException Bad(int line, string what) => new($"{source}: line {line}: {what}.");
+    public LabException Bad(int line, string what) => Bad(source, line, what);
+
+    /// <summary>The error of a template at a line: lexer, parser and renderer say it alike.</summary>
+    public static LabException Bad(string source, int line, string what) => new($"{source}: line {line}: {what}. Correct the template, or do without it.");
 
     public LabException Refused(string message) => new($"{source}: the chat template refuses these messages: {message}");
 }

@@ -63,5 +63,5 @@ internal sealed class JinjaTokens(string source, List<JinjaToken> tokens)
         return result;
     }
 
-    public LabException Bad(string what) => new($"{source}: line {Line}: {what}.");
+    public LabException Bad(string what) => JinjaRun.Bad(source, Line, what);
 }

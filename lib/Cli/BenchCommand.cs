@@ -9,9 +9,10 @@ namespace HeadKvLab.Cli;
 internal static class BenchCommand
 {
     /// <summary>The command with its subcommands.</summary>
-    public static Command Create() => new("bench", "Repeatable measurements: each prints a table, or with --json a list of {case, metric, value, unit}.")
+    public static Command Create() => new("bench", "Repeatable measurements: each prints a table, or with --json a list of {case, metric, value, unit}.\n\nExample:  lab bench load --json")
     {
         Ops(),
+        BenchLoadCommand.Create(),
         BenchDecodeCommand.Create(),
         BenchHeartCommands.Ragged(),
         BenchHeartCommands.Select(),

@@ -8,7 +8,7 @@ namespace HeadKvLab.Cli;
 /// <summary><c>lab heads</c>: importance of each head.</summary>
 internal static class HeadsCommand
 {
-    internal static Command Create() => new("heads", "Importance of each attention head, measured on needles.") { Score(), Show() };
+    internal static Command Create() => new("heads", "Importance of each attention head, measured on needles.\n\nExample:  lab heads show data/models/world-4m/heads/reasoning.json") { Score(), Show() };
 
     private static Command Score()
     {

@@ -12,7 +12,31 @@ public static class Program
     /// <summary>The same, with the messages of failures written to <paramref name="error"/>.</summary>
     internal static int Run(string[] args, TextWriter error)
     {
-        var root = new RootCommand("HeadKvLab: head-level KV-cache compression, measured.");
+        try
+        {
+            return Root().Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+        }
+        catch (LabException e)
+        {
+            error.WriteLine(e.Message);
+            return 2;
+        }
+        catch (Exception e) when (MemoryShortage.Describe(e) is { } shortage)
+        {
+            error.WriteLine(shortage);
+            return 1;
+        }
+    }
+
+    /// <summary>All commands.</summary>
+    internal static RootCommand Root()
+    {
+        var root = new RootCommand("""
+            HeadKvLab: head-level KV-cache compression, measured. The script ./lab adds run, test, build, notebook and kernel.
+
+            Example:  lab generate --model data/models/world-4m --prompt "Anna"
+            Example:  lab eval --help
+            """) { HelpName = "lab" };
         root.Add(BenchCommand.Create());
         root.Add(BudgetCommand.Create());
         root.Add(DoctorCommand.Create());
@@ -32,19 +56,7 @@ public static class Program
         root.Add(TokensCommand.Create());
         root.Add(TrainCommand.Create());
         root.Add(WorldCommand.Create());
-        try
-        {
-            return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
-        }
-        catch (LabException e)
-        {
-            error.WriteLine(e.Message);
-            return 2;
-        }
-        catch (Exception e) when (MemoryShortage.Describe(e) is { } shortage)
-        {
-            error.WriteLine(shortage);
-            return 1;
-        }
+        ManualPage.Use(root);
+        return root;
     }
 }

@@ -8,7 +8,7 @@ namespace HeadKvLab.Cli;
 internal static class WorldCommand
 {
     /// <summary>The command with its subcommands.</summary>
-    public static Command Create() => new("world", "The synthetic world: documents whose facts are random, and what is made from them.")
+    public static Command Create() => new("world", "The synthetic world: documents whose facts are random, and what is made from them.\n\nExample:  lab world sample --seed 3 --tokens 512")
     {
         Sample(), Tokenizer(), WorldMakeCommand.Make(), WorldMakeCommand.Needles(),
     };

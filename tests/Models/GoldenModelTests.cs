@@ -3,6 +3,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using TorchSharp;
 using Xunit.Abstractions;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;
 
@@ -42,6 +43,30 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
     }
 
     /// <summary>The same through 1,000 decode steps: the live-tensor count does not move.</summary>
+    /// <summary>A thousand whole prompts: half by the kernel, half as tensor operators with their gradients.</summary>
+    [Fact]
+    public void AThousandForwardStepsLeaveNoTensorBehind()
+    {
+        using var folder = ModelFolder.Open(TestFiles.Fixture("models", "qwen3"));
+        using var decoder = folder.LoadDecoder();
+        Run(2);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Run(500);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Run(int steps)
+        {
+            for (var i = 0; i < steps; i++) decoder.Prefill([1, 2, 3, 4], allLogits: true).Dispose();
+            using var recording = enable_grad();
+            for (var i = 0; i < steps; i++)
+            {
+                using var scope = NewDisposeScope();
+                Tensor ids = tensor(new long[] { 1, 2, 3, 4 }, 1, 4), places = arange(0, 4, ScalarType.Int64).view(1, 4);
+                decoder.Logits(decoder.Hidden(ids, places)).sum().requires_grad_().backward();
+            }
+        }
+    }
+
     [Fact]
     public void DecodingLeavesNoTensorBehind()
     {

@@ -5,6 +5,7 @@ make_metric_pairs.py OUT: writes [{"metric", "prediction", "answers", "classes",
 import difflib
 import itertools
 import json
+import random
 import re
 import string
 import sys
@@ -155,6 +156,11 @@ for i, prediction in enumerate(texts):
         add("rouge_l", rouge_l(prediction, texts[j]), prediction, [texts[j]])
     several = [texts[(i + k * 5) % len(texts)] for k in range(3)]
     add("qa_f1", max(qa_f1(prediction, t) for t in several), prediction, several)
+add("rouge_l", rouge_l("b a. b c", "a b"), "b a. b c", ["a b"])      # which of two longest common subsequences is taken decides
+chance = random.Random(5)
+for _ in range(60):
+    one, other = (" ".join(chance.choice(["a", "b", "c", "d", "e.", "f."]) for _ in range(chance.randrange(2, 14))) for _ in range(2))
+    add("rouge_l", rouge_l(one, other), one, [other])
 for a, b in itertools.product(chinese, chinese):
     add("qa_f1_zh_characters", qa_f1_zh_characters(a, b), a, [b])
     add("rouge_l_zh_characters", rouge_l_zh_characters(a, b), a, [b])

@@ -55,5 +55,5 @@ public sealed record ScoringPlan(HaystackProtocol Protocol = HaystackProtocol.Cl
     };
 
     /// <summary>Protocol and form as cards name them.</summary>
-    public override string ToString() => $"{Protocol.ToString().ToLowerInvariant()}, {Form.ToString().ToLowerInvariant()}'s form";
+    public override string ToString() => $"{Protocol.ToString().ToLowerInvariant()}, form of the {Form.ToString().ToLowerInvariant()}";
 }

@@ -179,7 +179,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         for (; g + 4 <= head.Group; g += 4)
         {
             var i = 0;
-            for (; i + 4 * Lanes <= dim; i += 4 * Lanes) Add4x4(head.Output + g * dim + i, values + i * TLanes.Size, dim, count, weights + g * Block);
+            for (; i + 4 * Lanes <= dim; i += 4 * Lanes) Add4x4(head.Output + g * dim + i, values + i * TLanes.Size, dim, count, weights + g * Block, i == 0 && g == 0 ? dim * TLanes.Size : 0);
             for (; i < dim; i += Lanes)
                 for (var one = g; one < g + 4; one++) Add1x1(head.Output + one * dim + i, values + i * TLanes.Size, dim, count, weights + one * Block);
         }
@@ -192,7 +192,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Add4x4(float* o, byte* values, int dim, int count, float* weights)
+    private static void Add4x4(float* o, byte* values, int dim, int count, float* weights, int ahead)
     {
         var a0 = Vector512.Load(o); var a1 = Vector512.Load(o + 16); var a2 = Vector512.Load(o + 32); var a3 = Vector512.Load(o + 48);
         o += dim;
@@ -205,6 +205,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, ILanes
         var rowBytes = dim * TLanes.Size;
         for (var j = 0; j < count; j++, values += rowBytes)
         {
+            Prefetch(values, ahead / 4);
             var v0 = TLanes.Load(values);
             var v1 = TLanes.Load(values + Lanes * TLanes.Size);
             var v2 = TLanes.Load(values + 2 * Lanes * TLanes.Size);

@@ -15,18 +15,28 @@ internal static class EvalDriver
 
     internal static int Run(SweepPlan plan, string output, Shard? shard, CancellationToken stop)
     {
-        // A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process.
-        using var fileSize = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
         var model = LanguageModel.Load(plan.Model);
         var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
+        var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
+        if (RunInto(model, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
+        if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
+        else Print(path, rows);
+        return 0;
+    }
+
+    /// <summary>Runs what a folder does not have yet and writes its tables.</summary>
+    /// <returns>Its rows, or null when the run was stopped.</returns>
+    internal static IReadOnlyList<EvalRow>? RunInto(LanguageModel model, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
+    {
+        // A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process.
+        using var fileSize = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
         var own = sets.Select(set => set.Part(shard)).ToArray();
         var card = new FolderCard
         {
-            ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(),
+            ModelFolder = plan.Model, Model = model.Hash, KnownAs = PublishedFigures.Recognise(model.Config), Shard = shard?.ToString(),
             Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
             Samples = sets.Sum(s => s.Samples), ShardSamples = own.Sum(s => s.Samples),
         };
-        var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
@@ -37,24 +47,22 @@ internal static class EvalDriver
         {
             progress.End();
             Console.Error.WriteLine($"stopped: {folder.Rows.Count} samples are in {path}; the same command goes on from there");
-            return Interrupted;
+            return null;
         }
-        catch
+        finally
         {
             progress.End();
-            throw;
         }
-        progress.End();
-        ReportFiles.Write(path, folder.Rows);
-        if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
-        else Print(path, folder.Rows);
-        return 0;
+        ReportFiles.Write(path, folder.Rows, card.KnownAs);
+        return folder.Rows;
     }
 
     /// <summary>Prints the tables of a folder, with published figures where there are any.</summary>
     internal static void Print(string path, IReadOnlyList<EvalRow> rows)
     {
-        Console.Write(ResultReport.Markdown(ScoreCells.Of(rows)));
+        var cells = ScoreCells.Of(rows);
+        Console.Write(ResultReport.Markdown(cells));
+        Console.Write(PublishedFigures.Beside(cells, ResultFolder.ReadCard(path)?.KnownAs));
         foreach (var comparison in Comparisons.Of(rows)) Console.WriteLine(comparison.Words);
         Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
     }

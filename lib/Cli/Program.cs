@@ -38,6 +38,7 @@ public static class Program
             Example:  lab eval --help
             """) { HelpName = "lab" };
         root.Add(BenchCommand.Create());
+        root.Add(BetaCommand.Create());
         root.Add(BudgetCommand.Create());
         root.Add(DoctorCommand.Create());
         root.Add(EvalCommand.Create());
@@ -50,6 +51,7 @@ public static class Program
         root.Add(ModelCommand.Create());
         root.Add(PlanCommand.Create());
         root.Add(ProfileCommand.Create());
+        root.Add(ReportCommand.Create());
         root.Add(SelectCommand.Create());
         root.Add(SummaryCommand.Create());
         root.Add(SweepCommand.Create());

@@ -9,15 +9,16 @@ public static class ReportFiles
     /// <summary>Writes <c>table.csv</c>, <c>comparisons.csv</c>, <c>table.md</c> and <c>times.csv</c>; each replaces its predecessor as a whole.</summary>
     /// <param name="folder">The results folder.</param>
     /// <param name="rows">Its rows.</param>
+    /// <param name="knownAs">Model of the published tables; null for any other.</param>
     /// <exception cref="LabException">The disk refuses.</exception>
-    public static void Write(string folder, IReadOnlyList<EvalRow> rows)
+    public static void Write(string folder, IReadOnlyList<EvalRow> rows, string? knownAs = null)
     {
         if (rows.Count == 0) return;
         var cells = ScoreCells.Of(rows);
         var comparisons = Comparisons.Of(rows);
         ResultFolder.Replace(folder, "table.csv", ResultReport.Csv(cells));
         ResultFolder.Replace(folder, "comparisons.csv", ResultReport.ComparisonCsv(comparisons));
-        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + string.Concat(comparisons.Select(c => $"- {c.Words}\n")));
+        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + PublishedFigures.Beside(cells, knownAs) + string.Concat(comparisons.Select(c => $"- {c.Words}\n")));
         ResultFolder.Replace(folder, "times.csv", ResultReport.TimeCsv(rows));
     }
 }

@@ -17,6 +17,9 @@ public sealed record FolderCard
     /// <summary>Hash of the weights.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Model of the published tables that this one is, by its sizes; null for any other.</summary>
+    public string? KnownAs { get; init; }
+
     /// <summary>Hash of each data set, by suite/dataset.</summary>
     public required SortedDictionary<string, string> Data { get; init; }
 

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Eviction;
+using HeadKvLab.Eviction.Allocators;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Cli;
+
+/// <summary><c>lab beta</c>: HeadKV's beta, chosen without looking at the test questions.</summary>
+internal static class BetaCommand
+{
+    internal static Command Create()
+    {
+        var suite = new Argument<string>("suite") { Description = "As in `lab eval`." };
+        var data = new Option<string?>("--data") { Description = "Folder with downloaded data, as in `lab eval`." };
+        var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
+        var method = new Option<string>("--method") { Description = "A method with a beta.", DefaultValueFactory = _ => "HeadKV-R2" };
+        var sizes = new Option<string>("--kv-sizes") { Description = "Budgets; each gets a choice of its own.", DefaultValueFactory = _ => "64,128" };
+        var betas = new Option<string>("--betas") { Description = "Candidates.", DefaultValueFactory = _ => "1.005,1.01,1.1,1.2,1.5,2,5,10" };
+        var windows = new Option<string>("--windows") { Description = "Candidates for the observation window.", DefaultValueFactory = _ => "8" };
+        var kernels = new Option<string>("--kernels") { Description = "Candidates for the pooling kernel.", DefaultValueFactory = _ => "" };
+        var protocol = new Option<string>("--protocol") { Description = "paper, repaired or agnostic.", DefaultValueFactory = _ => "repaired" };
+        var split = new Option<double>("--split") { Description = "Share of the contexts that settings are chosen on.", DefaultValueFactory = _ => 0.4 };
+        var seed = new Option<int>("--seed") { Description = "Seed of the division." };
+        var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
+        var honest = new Option<bool>("--no-leaky") { Description = "Leave out the leaky way, which runs every candidate on the test questions." };
+        var output = new Option<string?>("--out") { Description = "Results folder; results/beta-SUITE where it is not given." };
+        var command = new Command("beta", """
+            Divides a suite's contexts into validation and test, chooses beta (and window and kernel, where several are given) on
+            validation alone, writes the choice down, and only then measures it on the test questions, beside the paper's default
+            fixed in advance. Then the leaky way, side by side: the candidate that is best on the test questions themselves, as
+            the published results were chosen. Can be killed and goes on, like `lab eval`.
+
+            Example:  lab beta data/suites/world-2048-test.jsonl --kv-sizes 64,128 --out results/beta
+            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, honest, output };
+        command.SetAction((parse, stop) =>
+        {
+            var name = Catalogue.Find(parse.GetRequiredValue(method)).Name;
+            if (!Variant.HasBeta(name)) throw new LabException($"--method {name}: it has no beta; use HeadKV-R, HeadKV-ER or HeadKV-R2");
+            var plan = new SweepPlan
+            {
+                Model = parse.GetRequiredValue(model), Suites = [parse.GetRequiredValue(suite)], Data = parse.GetValue(data), Protocols = [parse.GetRequiredValue(protocol)], Methods = [name],
+                KvSizes = EvalCommand.Whole(parse.GetRequiredValue(sizes), "--kv-sizes"), Betas = EvalCommand.Numbers(parse.GetRequiredValue(betas), "--betas"),
+                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Limit = parse.GetValue(limit),
+            }.Checked("lab beta");
+            if (plan.KvSizes.Count == 0 || plan.Betas.Count * plan.Windows.Count * Math.Max(1, plan.Kernels.Count) < 2) throw new LabException("lab beta: give at least one of --kv-sizes and at least two candidates");
+            if (parse.GetValue(split) is not (> 0 and < 1)) throw new LabException("--split: give a share between 0 and 1, for example 0.4");
+            var folder = parse.GetValue(output) ?? Path.Combine("results", "beta-" + Path.GetFileNameWithoutExtension(plan.Suites[0]));
+            return Task.FromResult(Run(plan, new ValidationSplit(parse.GetValue(seed), parse.GetValue(split)), folder, !parse.GetValue(honest), stop));
+        });
+        return command;
+    }
+
+    private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, CancellationToken stop)
+    {
+        var model = LanguageModel.Load(plan.Model);
+        var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
+        var (validation, test) = split.Divide(all);
+        Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");
+        if (EvalDriver.RunInto(model, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;
+        var choice = BetaChoice.Of(split, all.Variants, chosenOn);
+        choice.Declare(folder);
+        var fixedOnes = choice.Chosen.Select(v => v with { Beta = HeadKv.PaperBeta, Window = Budget.PaperWindow, Kernel = null }).ToArray();
+        Console.Error.WriteLine($"test: {test.Tasks.Count} questions, once");
+        if (EvalDriver.RunInto(model, plan, [test with { Variants = [.. choice.Chosen.Concat(fixedOnes).Distinct()] }], Path.Combine(folder, "test"), stop) is not { } tested) return EvalDriver.Interrupted;
+        IReadOnlyList<EvalRow>? leaky = null;
+        if (withLeaky)
+        {
+            Console.Error.WriteLine("the leaky way: every candidate on the test questions");
+            leaky = EvalDriver.RunInto(model, plan, [test], Path.Combine(folder, "leaky"), stop);
+            if (leaky is null) return EvalDriver.Interrupted;
+        }
+        var report = Markdown(plan, validation, test, BetaResult.Of(choice, fixedOnes, chosenOn, tested, leaky));
+        ResultFolder.Replace(folder, "beta.md", report);
+        Console.Write(report);
+        Console.WriteLine($"\n-> {folder}: selection.json, beta.md, and the rows in validation, test{(withLeaky ? ", leaky" : "")}");
+        return 0;
+    }
+
+    /// <summary>The honest and the leaky way side by side.</summary>
+    internal static string Markdown(SweepPlan plan, EvalSet validation, EvalSet test, IReadOnlyList<BetaResult> results)
+    {
+        var lines = new List<string>
+        {
+            $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}", "",
+            "| KV size | chosen on validation | there | on test | beta 1.01, fixed in advance, on test | chosen on test (leaky) | its score there | leaky minus honest |", "|---|---|---|---|---|---|---|---|",
+        };
+        foreach (var r in results)
+            lines.Add($"| {r.Chosen.BudgetName} | {Name(r.Chosen)} | {Show(r.Validation)} | {Show(r.Test)} | {Show(r.Fixed)} | {(r.Leaky is null ? "–" : Name(r.Leaky))} | {(r.LeakyTest is { } score ? Show(score) : "–")} | "
+                + $"{(r.Gap is { } gap ? string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}") : "–")} |");
+        return string.Join("\n", lines) + "\n";
+
+        string Name(Variant v) => string.Create(CultureInfo.InvariantCulture, $"beta {v.Beta}{(plan.Windows.Count > 1 ? $", window {v.Window}" : "")}{(v.Kernel is { } kernel ? $", kernel {kernel}" : "")}");
+        static string Show(Interval i) => string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
+    }
+}

@@ -93,6 +93,6 @@ internal static class BetaCommand
         return string.Join("\n", lines) + "\n";
 
         string Name(Variant v) => string.Create(CultureInfo.InvariantCulture, $"beta {v.Beta}{(plan.Windows.Count > 1 ? $", window {v.Window}" : "")}{(v.Kernel is { } kernel ? $", kernel {kernel}" : "")}");
-        static string Show(Interval i) => string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
+        static string Show(Interval i) => double.IsNaN(i.Low) ? i.Mean.ToString("0.00", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
     }
 }

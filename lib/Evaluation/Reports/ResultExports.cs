@@ -62,7 +62,7 @@ public static class ResultExports
             var (suite, dataset, protocol, seed, variant) = run.Key;
             var removed = Math.Max(0, 1 - run.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)));
             var ratio = removed.ToString("0.00", CultureInfo.InvariantCulture);
-            var name = string.Join("__", [suite, dataset, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["compressed_questions"]]);
+            var name = string.Join("__", [suite, dataset, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
             var path = Path.Combine(folder, name);
             for (var i = 1; !taken.Add(path); i++) path = Path.Combine(folder, name, i.ToString(CultureInfo.InvariantCulture));
             Directory.CreateDirectory(path);
@@ -72,7 +72,7 @@ public static class ResultExports
             Write(path, "predictions.csv", csv.ToString());
             Write(path, "metrics.json", suite == "longbench-e" ? JsonSerializer.Serialize(Buckets([.. run])) : JsonSerializer.Serialize(PredictionFile.Hundred([.. run.Select(r => r.Score)])));
             Write(path, "config.yaml", string.Create(CultureInfo.InvariantCulture,
-                $"dataset: {Yaml(suite)}\ndata_dir: {Yaml(dataset)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant.Method)}\ncompression_ratio: {removed:0.######}\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\ncompress_questions: {(protocol == "agnostic" ? "false" : "true")}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
+                $"dataset: {Yaml(suite)}\ndata_dir: {Yaml(dataset)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant.Method)}\ncompression_ratio: {removed:0.######}\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\nquery_aware: {(protocol == "agnostic" ? "false" : "true")}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
         }
         return files;
 

@@ -38,15 +38,19 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
     /// <param name="candidates">Variants that differ in beta, window or kernel.</param>
     /// <param name="validation">Rows of the validation questions.</param>
     public static BetaChoice Of(ValidationSplit split, IReadOnlyList<Variant> candidates, IReadOnlyList<EvalRow> validation) =>
-        new(split, candidates, [.. candidates.GroupBy(v => v.BudgetName).Select(group => group.OrderByDescending(v => Math.Round(Score(validation, v).Mean, 9))
-            .ThenBy(v => Math.Abs((v.Beta ?? Eviction.Allocators.HeadKv.PaperBeta) - Eviction.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First())]);
+        new(split, candidates, [.. candidates.GroupBy(v => v.BudgetName).Select(group => Best(group, validation))]);
 
-    /// <summary>Mean score in percent, every data set with the same weight.</summary>
+    /// <summary>The variant of the highest score; of equals the one whose beta is nearest to the paper's default.</summary>
+    public static Variant Best(IEnumerable<Variant> variants, IReadOnlyList<EvalRow> rows) => variants.OrderByDescending(v => Math.Round(Score(rows, v).Mean, 9))
+        .ThenBy(v => Math.Abs((v.Beta ?? Eviction.Allocators.HeadKv.PaperBeta) - Eviction.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First();
+
+    /// <summary>Mean score in percent, every data set with the same weight; without an interval (NaN) where a data set has a single context.</summary>
     public static Interval Score(IEnumerable<EvalRow> rows, Variant variant)
     {
         var sets = rows.Where(r => r.Variant == variant).GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => ResultFolder.Ordered(g).Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
-        return Bootstrap.MeanOfMeans(sets);
+        var interval = Bootstrap.MeanOfMeans(sets);
+        return sets.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? interval : interval with { Low = double.NaN, High = double.NaN };
     }
 
     /// <summary>Writes the choice, or checks it against the one that is there: the test questions are touched for one choice only.</summary>
@@ -81,7 +85,7 @@ public sealed record BetaResult(Variant Chosen, Interval Validation, Interval Te
         .. choice.Chosen.Select(chosen =>
         {
             var reference = fixedOnes.First(v => v.BudgetName == chosen.BudgetName);
-            var best = leaky is null ? null : choice.Candidates.Where(v => v.BudgetName == chosen.BudgetName).MaxBy(v => Math.Round(BetaChoice.Score(leaky, v).Mean, 9));
+            var best = leaky is null ? null : BetaChoice.Best(choice.Candidates.Where(v => v.BudgetName == chosen.BudgetName), leaky);
             var honest = test.Where(r => r.Variant == chosen).ToDictionary(r => (r.Dataset, r.Question), r => r.Score);
             var gap = best is null ? null : (PairedDifference?)PairedTest.Of([.. ResultFolder.Ordered(leaky!.Where(r => r.Variant == best)).Select(r => (r.Context, 100 * (r.Score - honest[(r.Dataset, r.Question)])))]);
             return new BetaResult(chosen, BetaChoice.Score(validation, chosen), BetaChoice.Score(test, chosen), BetaChoice.Score(test, reference), best, best is null ? null : BetaChoice.Score(leaky!, best), gap);

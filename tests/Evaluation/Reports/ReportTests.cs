@@ -1,0 +1,93 @@
+using System.Text.Json;
+using HeadKvLab.Evaluation.Metrics;
+using HeadKvLab.Evaluation.Reports;
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Statistics;
+using HeadKvLab.Models;
+using HeadKvLab.Tests.Evaluation.Runs;
+
+namespace HeadKvLab.Tests.Evaluation.Reports;
+
+/// <summary>Views of rows: equal rows give equal bytes, and other tools find what they look for.</summary>
+public sealed class ReportTests : IDisposable
+{
+    private readonly TemporaryFolder _temporary = new();
+
+    public void Dispose() => _temporary.Dispose();
+
+    private static EvalRow[] Rows(string suite = "longbench") =>
+    [
+        .. from variant in (Variant[])[Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128, Beta = null }]
+           from dataset in (string[])["qasper", "hotpotqa"]
+           from i in Enumerable.Range(0, 4)
+           select SomeRows.Row(i, i % 2, variant, dataset, $"{dataset}{i}") with { Suite = suite, Prediction = i % 2 == 1 ? "the answer, \"quoted\"\nsecond line" : "no", Answers = ["the answer, \"quoted\" second line"], Length = 3000 * i, PromptTokens = variant.IsFull ? 64 : 128 },
+    ];
+
+    [Fact]
+    public void Tables_do_not_depend_on_the_order_or_the_times_of_rows()
+    {
+        var rows = Rows();
+        var other = rows.Select(r => r with { DecodeSeconds = r.DecodeSeconds + 1, PrefillSeconds = 7 }).Reverse().ToArray();
+        Assert.Equal(ResultReport.Csv(ScoreCells.Of(rows)), ResultReport.Csv(ScoreCells.Of(other)));
+        Assert.Equal(ResultReport.Markdown(ScoreCells.Of(rows)), ResultReport.Markdown(ScoreCells.Of(other)));
+        Assert.Equal(ResultReport.ComparisonCsv(Comparisons.Of(rows)), ResultReport.ComparisonCsv(Comparisons.Of(other)));
+        Assert.NotEqual(ResultReport.TimeCsv(rows), ResultReport.TimeCsv(other));
+    }
+
+    [Fact]
+    public void The_frame_and_the_csv_hold_the_same_cells()
+    {
+        var cells = ScoreCells.Of(Rows());
+        Assert.Equal(9, cells.Count);                                             // three variants on two sets, and their averages
+        var frame = ResultReport.Frame(cells);
+        Assert.Equal((9L, "full", 50.0), (frame.Rows.Count, (string)frame["budget"][0]!, (double)frame["score"][0]!));
+        Assert.Equal("longbench,repaired,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0", ResultReport.Csv(cells).Split('\n')[2]);
+    }
+
+    [Fact]
+    public void LongBenchs_shape_scores_the_same_when_it_is_read_back()
+    {
+        var files = ResultExports.LongBench(Rows(), "llama", _temporary.Path);
+        Assert.Equal(3 * 3, files.Count);
+        var run = Path.Combine(_temporary.Path, "pred", "llama-SnapKV-128");
+        var line = JsonDocument.Parse(File.ReadLines(Path.Combine(run, "qasper.jsonl")).First()).RootElement;
+        Assert.Equal(["pred", "answers", "all_classes", "length"], line.EnumerateObject().Select(p => p.Name));
+        Assert.Equal("""{"hotpotqa":50,"qasper":50}""", JsonDocument.Parse(File.ReadAllText(Path.Combine(run, "result.json"))).RootElement.ToString().ReplaceLineEndings("").Replace(" ", ""));
+        Assert.Equal(50, PredictionFile.Score(Path.Combine(run, "qasper.jsonl"), "qasper").Score);
+        Assert.Contains("\"0-4k\"", File.ReadAllText(ResultExports.LongBench(Rows("longbench-e"), "llama", _temporary.Path).Single(f => f.Contains("pred_e") && f.Contains("Full") && f.EndsWith("result.json"))));
+    }
+
+    [Fact]
+    public void Kvpress_shape_names_the_share_that_was_really_removed()
+    {
+        ResultExports.KvPress(Rows(), "org/llama", _temporary.Path);
+        var folder = Path.Combine(_temporary.Path, "longbench__qasper__org--llama__snapkv__0.50__query_aware");
+        Assert.Equal("50", File.ReadAllText(Path.Combine(folder, "metrics.json")));
+        Assert.Contains("press_name: snapkv\ncompression_ratio: 0.5\n", File.ReadAllText(Path.Combine(folder, "config.yaml")));
+        Assert.StartsWith("task,_id,answers,all_classes,length,predicted_answer,compression_ratio\nqasper,q00,", File.ReadAllText(Path.Combine(folder, "predictions.csv")));
+        Assert.Contains("\"the answer, \"\"quoted\"\"\nsecond line\"", File.ReadAllText(Path.Combine(folder, "predictions.csv")));
+        Assert.True(Directory.Exists(Path.Combine(_temporary.Path, "longbench__qasper__org--llama__no_press__0.00__query_aware")));
+    }
+
+    [Fact]
+    public void Published_figures_stand_beside_ours_for_the_papers_models_only()
+    {
+        Assert.Equal("Llama-3-8B-Instruct", PublishedFigures.Recognise(Llama(8192, 500_000)));
+        Assert.Null(PublishedFigures.Recognise(Repository.Model.Config));
+        var cells = ScoreCells.Of(Rows());
+        var beside = PublishedFigures.Beside(cells, "Llama-3-8B-Instruct");
+        Assert.Contains("| repaired | qasper | 128 | SnapKV | 50.00 [0.0, 100.0] | 15.79 | yes |", beside);
+        Assert.Contains("| repaired | hotpotqa | 128 | HeadKV-R2 | 50.00 [0.0, 100.0] | 43.73 | yes |", beside);
+        Assert.Equal(6, beside.Split('\n').Count(l => l.StartsWith("| repaired", StringComparison.Ordinal)));
+        Assert.Equal("", PublishedFigures.Beside(cells, null));
+        // the averages the paper prints are those of its columns
+        double Average(string model, string method, int size) => Math.Round(((string[])["narrativeqa", "qasper", "multifieldqa_en", "hotpotqa", "2wikimqa", "musique"]).Average(d => PublishedFigures.Of(model, new Variant { Method = method, KvSize = size }, d)!.Value), 2);
+        Assert.Equal((32.90, 32.00, 26.43, 32.98, 31.41), (Average("Llama-3-8B-Instruct", "FullKV", 0), Average("Llama-3-8B-Instruct", "HeadKV-R2", 128), Average("Llama-3-8B-Instruct", "SnapKV", 128),
+            Average("Mistral-7B-Instruct-v0.2", "FullKV", 0), Average("Mistral-7B-Instruct-v0.2", "HeadKV-R2", 128)));
+    }
+
+    private static ModelConfig Llama(int positions, double theta) => new()
+    {
+        Architecture = "LlamaForCausalLM", VocabSize = 128256, HiddenSize = 4096, IntermediateSize = 14336, Layers = 32, QueryHeads = 32, KvHeads = 8, HeadDim = 128, MaxPositions = positions, RopeTheta = theta,
+    };
+}

@@ -18,7 +18,6 @@ internal static class SummaryCommand
 
     private static int Run(DirectoryInfo folder, FileInfo[] notebooks)
     {
-        var links = new List<string>();
         foreach (var file in notebooks.Where(n => n.Exists))
         {
             using var notebook = Parse(file);
@@ -26,16 +25,24 @@ internal static class SummaryCommand
             Console.WriteLine($"\n{title}\n{new string('-', title.Length)}");
             foreach (var text in SummaryTexts(notebook.RootElement)) Console.WriteLine(text.TrimEnd());
             Console.WriteLine($"-> {Path.ChangeExtension(Path.GetRelativePath(Environment.CurrentDirectory, file.FullName), ".html")}");
-            links.Add($"<li><a href=\"{WebUtility.HtmlEncode(Path.ChangeExtension(file.Name, ".html"))}\">{WebUtility.HtmlEncode(title)}</a></li>");
         }
         folder.Create();
+        var links = folder.EnumerateFiles("*.ipynb").Where(file => File.Exists(Path.ChangeExtension(file.FullName, ".html"))).OrderBy(file => file.Name, StringComparer.Ordinal).Select(Link);
         File.WriteAllText(Path.Combine(folder.FullName, "index.html"), $$"""
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><title>HeadKvLab</title>
             <style>body{font:17px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#222}a{color:#0b5394}</style></head>
-            <body><h1>HeadKvLab</h1><p>The workbook, executed on this machine.</p><ol start="0">{{string.Concat(links)}}</ol></body></html>
+            <body><h1>HeadKvLab</h1><p>The workbook, executed on this machine.</p><ul>{{string.Concat(links)}}</ul></body></html>
             """);
         return 0;
+    }
+
+    /// <summary>A line of the index, also for notebooks of earlier runs whose pages lie there.</summary>
+    private static string Link(FileInfo file)
+    {
+        using var notebook = Parse(file);
+        var name = Path.GetFileNameWithoutExtension(file.Name);
+        return $"<li><a href=\"{WebUtility.HtmlEncode(name)}.html\">{WebUtility.HtmlEncode($"{name[..Math.Min(2, name.Length)]} · {Title(notebook.RootElement) ?? name}")}</a></li>";
     }
 
     private static JsonDocument Parse(FileInfo file)

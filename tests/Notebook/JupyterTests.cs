@@ -110,6 +110,24 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.data && o.data['text/plain'] == '3')");
     }
 
+    [Fact]
+    public async Task A_page_of_the_runner_opens_from_disk_with_a_live_chart_and_without_a_network()
+    {
+        if (Browser.Executable is null)
+        {
+            log.WriteLine("skipped: no chromium here (Debian: chromium)");
+            return;
+        }
+        var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
+        File.WriteAllText(notebook, NotebookOf($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
+        var (code, said) = await Run("dotnet", Program, "run", notebook, "-o", notebook, "--html", html);
+        Assert.True(code == 0, said);
+        await using var page = await Browser.Open("file://" + html);
+        await page.Until("document.querySelectorAll('.js-plotly-plot .heatmaplayer').length == 1");
+        await page.Screenshot(Picture("page.png"));
+        Assert.Equal(0, (int)(await page.Run("performance.getEntriesByType('resource').filter(r => r.name.startsWith('http')).length"))!);
+    }
+
     async Task<string> Install()
     {
         var (code, said) = await Run("dotnet", Program, "install");

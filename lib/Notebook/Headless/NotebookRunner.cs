@@ -155,7 +155,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
     static string Label(string source)
     {
         var lines = source.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).ToArray();
-        var line = lines.FirstOrDefault(one => !one.StartsWith('#') && !one.StartsWith("using ", StringComparison.Ordinal)) ?? lines[0];
+        var line = lines.FirstOrDefault(one => !one.StartsWith('#') && !one.StartsWith("//", StringComparison.Ordinal) && !one.StartsWith("using ", StringComparison.Ordinal)) ?? lines[0];
         return line.Length <= 52 ? line : line[..49] + "...";
     }
 

@@ -23,7 +23,7 @@ internal sealed class Browser : IAsyncDisposable
     {
         var profile = Directory.CreateTempSubdirectory().FullName;
         var start = new ProcessStartInfo(Executable!,
-            ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,1500", "--remote-debugging-port=0", $"--user-data-dir={profile}", address])
+            ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows", "--window-size=1200,1500", "--remote-debugging-port=0", $"--user-data-dir={profile}", address])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

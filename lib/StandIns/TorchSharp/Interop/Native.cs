@@ -16,6 +16,7 @@ internal static unsafe partial class Native
     [LibraryImport(Bridge)] internal static partial void* lab_op(byte* name, byte* overload);
     [LibraryImport(Bridge)] internal static partial byte* lab_schema(void* op);
     [LibraryImport(Bridge)] internal static partial int lab_call(void* op, Value* args, int nargs, Value* outs, int cap);
+    [LibraryImport(Bridge)] internal static partial IntPtr lab_cat(IntPtr* handles, int n, long dim);
     [LibraryImport(Bridge)] internal static partial void lab_free(IntPtr handle);
     [LibraryImport(Bridge)] internal static partial IntPtr lab_retain(IntPtr handle);
     [LibraryImport(Bridge), SuppressGCTransition] internal static partial void lab_meta(IntPtr handle, Meta* meta);

@@ -139,7 +139,6 @@ internal static class Ops
     internal static readonly Op split_with_sizes = new("aten::split_with_sizes");
     internal static readonly Op chunk = new("aten::chunk");
     internal static readonly Op unbind = new("aten::unbind", "int");
-    internal static readonly Op cat = new("aten::cat");
     internal static readonly Op stack = new("aten::stack");
     internal static readonly Op alias = new("aten::alias");
     internal static readonly Op detach = new("aten::detach");

@@ -3,7 +3,7 @@
 set -e
 here=$(dirname "$0")
 out=$1
-flags="-std=c++17 -O2 -shared -fPIC -fvisibility=hidden -w"
+flags="-O2 -shared -fPIC -fvisibility=hidden -w"
 libs="-Wl,--no-as-needed -ltorch -ltorch_cpu -lc10"
 if [ -n "$LIBTORCH" ]; then
     flags="$flags -I$LIBTORCH/include -I$LIBTORCH/include/torch/csrc/api/include -L$LIBTORCH/lib -Wl,-rpath,$LIBTORCH/lib"
@@ -11,5 +11,8 @@ if [ -n "$LIBTORCH" ]; then
     if [ -e "$LIBTORCH/lib/libtorch_cuda.so" ]; then libs="$libs -ltorch_cuda -lc10_cuda"; fi   # or their kernels are never registered
 fi
 mkdir -p "$(dirname "$out")"
-${CXX:-g++} $flags "$here/shim.cpp" -o "$out.new" $libs
+# libtorch 1.13 to 2.9 are C++17; newer headers may ask for more
+if ! ${CXX:-g++} -std=c++17 $flags "$here/shim.cpp" -o "$out.new" $libs; then
+    ${CXX:-g++} -std=c++20 $flags "$here/shim.cpp" -o "$out.new" $libs
+fi
 mv "$out.new" "$out"

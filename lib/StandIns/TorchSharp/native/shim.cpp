@@ -1,5 +1,5 @@
 // The bridge between the managed stand-in and libtorch: one generic entry calls any ATen operator by name through the c10 dispatcher's boxed
-// convention. No per-operator code. A tensor handle is a raw TensorImpl* that owns one reference; null stands for an undefined tensor.
+// convention. No per-operator code, save for cat. A tensor handle is a raw TensorImpl* that owns one reference; null stands for an undefined tensor.
 // Every entry that can fail returns a negative number (or null) on error; error() then gives the text, per thread.
 #include <ATen/Context.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -11,6 +11,7 @@
 #include <ATen/core/ivalue.h>
 #include <ATen/core/stack.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
@@ -159,6 +160,12 @@ std::vector<at::Tensor> tensors(void* const* handles, int32_t n) {
   return list;
 }
 
+// libtorch 2 is on its way from getNumGPUs to deviceCount.
+template <typename Hooks>
+auto devices(const Hooks& hooks, int) -> decltype(static_cast<int32_t>(hooks.getNumGPUs())) { return static_cast<int32_t>(hooks.getNumGPUs()); }
+template <typename Hooks>
+auto devices(const Hooks& hooks, long) -> decltype(static_cast<int32_t>(hooks.deviceCount())) { return static_cast<int32_t>(hooks.deviceCount()); }
+
 }  // namespace
 
 API const char* lab_error() { return lastError.c_str(); }
@@ -199,6 +206,11 @@ API int32_t lab_call(const Op* op, const Value* args, int32_t nargs, Value* outs
   stack.clear();
   spareStack = std::move(stack);
   return result;
+}
+
+// The one operator with an entry of its own: boxing a list of tensors costs as much as joining small ones.
+API void* lab_cat(void* const* handles, int32_t n, int64_t dim) {
+  return guarded([&] { return release(at::cat(at::TensorList(reinterpret_cast<const at::Tensor*>(handles), n), dim)); }, static_cast<void*>(nullptr));
 }
 
 struct Meta {  // mirrored in Interop/Value.cs; the pointers live as long as the tensor
@@ -284,7 +296,7 @@ API int32_t lab_set_threads(int32_t n) {
 }
 API int32_t lab_keep_freed_memory() { return mallopt(M_MMAP_MAX, 0) & mallopt(M_TRIM_THRESHOLD, 0x7fffffff) & mallopt(M_ARENA_MAX, 1); }
 API int32_t lab_has_cuda() { return at::hasCUDA(); }
-API int32_t lab_cuda_count() { return guarded([] { return static_cast<int32_t>(at::detail::getCUDAHooks().getNumGPUs()); }, -1); }
+API int32_t lab_cuda_count() { return guarded([] { return devices(at::detail::getCUDAHooks(), 0); }, -1); }
 API int32_t lab_has_cudnn() { return at::detail::getCUDAHooks().compiledWithCuDNN(); }
 API int32_t lab_cuda_synchronize(int32_t device) { return guarded([&] { at::detail::getCUDAHooks().deviceSynchronize(static_cast<c10::DeviceIndex>(device)); return 0; }, -1); }
 API int32_t lab_flag(int32_t which, int32_t set) {  // 0: TF32 in cuBLAS, 1: flash attention, 2: plain attention; set < 0 only reads

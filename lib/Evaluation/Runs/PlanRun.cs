@@ -1,0 +1,34 @@
+using HeadKvLab.Heads;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>A plan run into a results folder in one call: what a notebook needs. The command line adds shards, progress and tables.</summary>
+public static class PlanRun
+{
+    /// <summary>Runs what the folder does not have yet.</summary>
+    /// <param name="plan">What to run.</param>
+    /// <param name="model">The model, loaded.</param>
+    /// <param name="sets">The plan laid out for it, by <see cref="SuiteTasks.Open"/>.</param>
+    /// <param name="folder">Results folder; made if need be.</param>
+    /// <param name="progress">Told after each answer.</param>
+    /// <param name="stop">Ends the run; what is on the disk stays.</param>
+    /// <returns>The rows of this plan: those of earlier plans in the same folder are left out.</returns>
+    /// <exception cref="LabException">The folder is in use, of another model or of other data, or cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">The run was stopped.</exception>
+    public static IReadOnlyList<EvalRow> Run(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, string folder, Action<EvalProgress>? progress = null, CancellationToken stop = default)
+    {
+        using var results = ResultFolder.Open(folder, CardOf(plan, model, sets));
+        new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), results, plan.Seed).Run(sets, progress, stop);
+        var wanted = sets.SelectMany(set => set.Tasks.SelectMany(task => set.Variants.Select(variant => EvalRow.KeyOf(task.Suite, task.Dataset, task.Question, set.Protocol, variant, plan.Seed)))).ToHashSet();
+        return [.. results.Rows.Where(row => wanted.Contains(row.Key))];
+    }
+
+    /// <summary>What a folder of this plan says of itself.</summary>
+    private static FolderCard CardOf(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets) => new()
+    {
+        ModelFolder = plan.Model, Model = model.Hash,
+        Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
+        Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Samples),
+    };
+}

@@ -13,6 +13,12 @@ internal static class EvalDriver
     /// <summary>Exit code of a run that was stopped by Ctrl-C.</summary>
     internal const int Interrupted = 130;
 
+    /// <summary>
+    /// A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process. The signal is handled after the write has
+    /// failed, perhaps long after, so that this stays until the end.
+    /// </summary>
+    private static readonly PosixSignalRegistration? FileSizeSignal = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
+
     internal static int Run(SweepPlan plan, string output, Shard? shard, CancellationToken stop)
     {
         var model = LanguageModel.Load(plan.Model);
@@ -28,8 +34,7 @@ internal static class EvalDriver
     /// <returns>Its rows, or null when the run was stopped.</returns>
     internal static IReadOnlyList<EvalRow>? RunInto(LanguageModel model, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
     {
-        // A limit on file sizes (ulimit -f) shall come as an error of the write, not as the death of the process.
-        using var fileSize = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
+        GC.KeepAlive(FileSizeSignal);
         var own = sets.Select(set => set.Part(shard)).ToArray();
         var card = new FolderCard
         {

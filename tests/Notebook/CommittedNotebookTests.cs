@@ -81,6 +81,7 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     [InlineData("a    1.0\n----  ---", "a  1.0\n--  ---", 0)]
     [InlineData("HeadKV wins", "SnapKV wins", 1)]
     [InlineData("-0.5", "0.5", 1)]
+    [InlineData("key=\"0.953968253968254\"", "key=\"0.9539682539682538\"", 0)]
     public void Numbers_are_compared_with_a_tolerance_and_words_exactly(string was, string now, int differences) =>
         Assert.Equal(differences, Differences(was, now).Count);
 
@@ -126,8 +127,8 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     }
 
     static IReadOnlyList<string> Differences(string was, string now) => NotebookComparison.Differences(
-        Of(new JsonObject { ["name"] = "stdout", ["output_type"] = "stream", ["text"] = was }.ToJsonString()),
-        Of(new JsonObject { ["name"] = "stdout", ["output_type"] = "stream", ["text"] = now }.ToJsonString()), new Tolerance());
+        Of(new JsonObject { ["output_type"] = "display_data", ["metadata"] = new JsonObject(), ["data"] = new JsonObject { ["text/html"] = was } }.ToJsonString()),
+        Of(new JsonObject { ["output_type"] = "display_data", ["metadata"] = new JsonObject(), ["data"] = new JsonObject { ["text/html"] = now } }.ToJsonString()), new Tolerance());
 
     static NotebookDocument Of(string output, string tag = "other") => NotebookDocument.Parse(
         $$"""{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{"cell_type":"code","id":"c","metadata":{"tags":["{{tag}}"]},"execution_count":1,"source":"x","outputs":[{{output}}]}]}""", "x");

@@ -188,6 +188,6 @@ internal sealed partial class NotebookComparison(Tolerance tolerance)
     [GeneratedRegex("data:[a-z]+/[a-z+]+;base64,[A-Za-z0-9+/=]+")]
     private static partial Regex EmbeddedFile();
 
-    [GeneratedRegex(@"(?<![0-9a-fA-F#])[0-9a-f]{16,64}(?![0-9a-f])")]
+    [GeneratedRegex("(?<![0-9a-fA-F#.])(?=[0-9]*[a-f])[0-9a-f]{16,64}(?![0-9a-f])")]
     private static partial Regex Hash();
 }

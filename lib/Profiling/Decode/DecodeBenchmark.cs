@@ -19,6 +19,9 @@ public sealed class DecodeBenchmark
     /// <summary>How the peer multiplies a matrix with one row: as torch.nn.Linear does, and the fastest way there is.</summary>
     private static readonly string[] Products = ["linear", "mv"];
 
+    /// <summary>Query rows of a block of the peer's attention.</summary>
+    private static readonly int[] Chunks = [128, 256, 512];
+
     private readonly Decoder _decoder;
     private readonly DecodeStep _step;
     private readonly string _name;
@@ -73,6 +76,35 @@ public sealed class DecodeBenchmark
     {
         peer.Ask($"use {product}");
         return peer.Number($"decode {length} {steps}") / 1e6;
+    }
+
+    /// <summary>Times prefills here and in the peer, which may choose the best of three block sizes for its attention.</summary>
+    /// <param name="prompts">Prompt lengths, tokens.</param>
+    /// <param name="peer">A peer_decode.py that loaded the same model.</param>
+    public IEnumerable<Measurement> PrefillBesidePeer(IReadOnlyList<int> prompts, PythonPeer peer)
+    {
+        foreach (var length in prompts)
+        {
+            int[] ids = [.. Enumerable.Range(0, length).Select(i => i % 100)];
+            var (here, there) = (new double[_repetitions], Array.ConvertAll(Chunks, _ => new double[_repetitions]));
+            Prefill(ids);
+            for (var r = 0; r < _repetitions; r++)
+            {
+                here[r] = Prefill(ids);
+                for (var c = 0; c < Chunks.Length; c++) there[c][r] = peer.Number($"prefill {length} {Chunks[c]}") / 1e6;
+            }
+            var (name, best) = ($"{_name}, prompt of {length:N0}", there.Min(Median));
+            yield return new(name, "prefill", Median(here), "ms");
+            yield return new(name, "prefill, python3-torch at its best block size", best, "ms");
+            yield return new(name, "python3-torch / here", best / Median(here), "1");
+        }
+    }
+
+    private double Prefill(int[] ids)
+    {
+        var start = Stopwatch.GetTimestamp();
+        _decoder.Prefill(ids).Dispose();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
     /// <summary>Times a compressed cache and the full one over the context length.</summary>

@@ -130,6 +130,9 @@ public sealed class TensorTests : IDisposable
         Assert.Equal(5f, x.data<float>()[1, 1]);
         Assert.Throws<IndexOutOfRangeException>(() => x.data<float>()[3, 0]);
         Assert.Equal(24, x.contiguous().bytes.Length);
+#if STANDIN
+        Assert.Contains("call contiguous() first", Assert.Throws<InvalidOperationException>(() => x.bytes.Length).Message, StringComparison.Ordinal);
+#endif
         Tensor y = zeros(2);
         y.bytes = MemoryMarshal.AsBytes<float>(new[] { 1.5f, 2.5f }.AsSpan());
         Assert.Equal([1.5f, 2.5f], Floats(y));

@@ -55,16 +55,17 @@ public static partial class torch
             return to(type);
         }
 
-        /// <summary>The elements' memory: CPU tensors only, contiguous, at most int.MaxValue bytes.</summary>
+        /// <summary>The elements' memory.</summary>
+        /// <exception cref="InvalidOperationException">The tensor is not contiguous, not on the CPU, or longer than int.MaxValue bytes. (The package throws NotImplementedException and ArgumentException for the first and the last.)</exception>
         public unsafe Span<byte> bytes
         {
             get
             {
                 Meta m = Meta;
-                if (m.Contiguous == 0) throw new NotImplementedException("Bytes() called on non-contiguous tensor.");
-                if (m.DeviceType != (int)DeviceType.CPU) throw new InvalidOperationException("Reading data from non-CPU memory is not supported. Move or copy the tensor to the cpu before reading.");
+                if (m.Contiguous == 0) throw new InvalidOperationException("the bytes of a non-contiguous tensor are not in the order of its elements: call contiguous() first");
+                if (m.DeviceType != (int)DeviceType.CPU) throw new InvalidOperationException("the bytes of a tensor outside the CPU's memory cannot be read: call cpu() first");
                 long length = m.Numel * SizeOf((ScalarType)m.Dtype);
-                return length <= int.MaxValue ? new Span<byte>(m.Data, (int)length) : throw new InvalidOperationException($"a tensor of {length} bytes does not fit a span");
+                return length <= int.MaxValue ? new Span<byte>(m.Data, (int)length) : throw new InvalidOperationException($"a span holds at most {int.MaxValue} bytes, the tensor has {length}: take its bytes piece by piece, narrow(0, ...) at a time");
             }
             set
             {

@@ -20,11 +20,28 @@ public static class Child
 
     internal static Process Start(string program, string[] args)
     {
-        var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        var process = Process.Start(start)!;
+        var process = Process.Start(Plan(program, args))!;
         process.BeginOutputReadLine();
         return process;
+    }
+
+    /// <summary>What a program that succeeds prints.</summary>
+    /// <param name="folder">Where it is called.</param>
+    internal static string Output(string folder, string program, params string[] args)
+    {
+        var start = Plan(program, args);
+        (start.WorkingDirectory, start.RedirectStandardError) = (folder, false);
+        using var process = Process.Start(start)!;
+        var text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? text : throw new InvalidOperationException($"{program} {string.Join(' ', args)}: exit code {process.ExitCode}");
+    }
+
+    private static ProcessStartInfo Plan(string program, string[] args)
+    {
+        var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        return start;
     }
 
     /// <summary>Waits; gives exit code and error stream.</summary>

@@ -60,14 +60,14 @@ public static class ResultReport
         var text = new StringBuilder();
         foreach (var part in cells.GroupBy(c => (c.Suite, c.Protocol, c.Seed)))
         {
-            var datasets = part.Select(c => c.Dataset).Distinct().OrderBy(d => d == ScoreCells.Average).ThenBy(d => d, StringComparer.Ordinal).ToArray();
+            var datasets = part.OrderBy(c => c.Dataset == ScoreCells.Average).ThenBy(c => c.IsAverage).ThenBy(c => c.Dataset, StringComparer.Ordinal).Select(c => c.Dataset).Distinct().ToArray();
             var found = part.ToDictionary(c => (c.Dataset, c.Variant));
             var settings = Settings([.. part.Select(c => c.Variant)]);
-            text.Append(CultureInfo.InvariantCulture, $"### {part.Key.Suite}, protocol {part.Key.Protocol}, {part.Where(c => c.Dataset != ScoreCells.Average).GroupBy(c => c.Variant).Max(g => g.Sum(c => c.Score.Samples))} questions\n\n");
+            text.Append(CultureInfo.InvariantCulture, $"### {part.Key.Suite}, protocol {part.Key.Protocol}, {part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Max(g => g.Sum(c => c.Score.Samples))} questions\n\n");
             text.Append("| budget | method | ").AppendJoin(" | ", datasets).Append(" | entries kept | cache, KiB |\n|---|---|").Append(string.Concat(datasets.Select(_ => "---|"))).Append("---|---|\n");
             foreach (var variant in ScoreCells.InOrder(part.Select(c => c.Variant)))
             {
-                var own = part.Where(c => c.Variant == variant && c.Dataset != ScoreCells.Average).ToArray();
+                var own = part.Where(c => c.Variant == variant && !c.IsAverage).ToArray();
                 double Mean(Func<ScoreCell, double> of) => own.Sum(c => of(c) * c.Score.Samples) / own.Sum(c => c.Score.Samples);
                 text.Append(CultureInfo.InvariantCulture, $"| {variant.BudgetName} | {variant.Method}{settings(variant)} | ")
                     .AppendJoin(" | ", datasets.Select(d => found.TryGetValue((d, variant), out var cell) ? Percent(cell) : "–"))

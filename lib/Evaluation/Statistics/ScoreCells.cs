@@ -5,7 +5,7 @@ namespace HeadKvLab.Evaluation.Statistics;
 /// <summary>The samples of one data set answered by one variant.</summary>
 /// <param name="Suite">Suite.</param>
 /// <param name="Protocol">Prompt protocol.</param>
-/// <param name="Dataset">Data set; <see cref="ScoreCells.Average"/> for the mean over the data sets of a suite.</param>
+/// <param name="Dataset">Data set; <see cref="ScoreCells.Average"/> for the mean over the data sets of the run, or the name of a <see cref="PaperAverage"/> over some of them.</param>
 /// <param name="Variant">Method, budget and settings.</param>
 /// <param name="Seed">Seed of the run.</param>
 /// <param name="Metric">Name of the metric; empty for an average.</param>
@@ -19,6 +19,9 @@ namespace HeadKvLab.Evaluation.Statistics;
 public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Variant Variant, int Seed, string Metric, Interval Score, int Contexts,
     double PromptTokens, double Entries, double EntriesShare, double Bytes, int Truncated)
 {
+    /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
+    public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
+
     /// <summary>The score as papers print it: percent, two decimals.</summary>
     public double Rounded => Metrics.PythonText.Round2(Score.Mean);
 }
@@ -29,7 +32,10 @@ public static class ScoreCells
     /// <summary>Stands for all data sets of a suite.</summary>
     public const string Average = "average";
 
-    /// <summary>Cells of all data sets and variants, followed for each suite of several data sets by the averages; the order does not depend on that of the rows.</summary>
+    /// <summary>
+    /// Cells of all data sets and variants, followed for each suite of several data sets by the averages, over some of them as papers print them and over all;
+    /// the order does not depend on that of the rows.
+    /// </summary>
     /// <param name="rows">Rows of a results folder.</param>
     public static IReadOnlyList<ScoreCell> Of(IEnumerable<EvalRow> rows)
     {
@@ -43,10 +49,12 @@ public static class ScoreCells
                 foreach (var variant in variants)
                     if (dataset.Where(r => r.Variant == variant).ToArray() is { Length: > 0 } samples) cells.Add(Cell(samples));
             if (datasets.Length < 2) continue;
-            cells.AddRange(from variant in variants
-                           let samples = part.Where(r => r.Variant == variant).ToArray()
-                           where samples.Select(r => r.Dataset).Distinct().Count() == datasets.Length
-                           select Cell(samples) with { Dataset = Average, Metric = "", Score = AverageOf(samples) });
+            string[] names = [.. datasets.Select(d => d.Key)];
+            foreach (var (name, over) in PaperAverage.All.Where(a => a.IsPartOf(part.Key.Suite, names)).Select(a => (a.Name, Over: a.Datasets)).Append((Average, names)))
+                cells.AddRange(from variant in variants
+                               let samples = part.Where(r => r.Variant == variant && over.Contains(r.Dataset)).ToArray()
+                               where samples.Select(r => r.Dataset).Distinct().Count() == over.Count
+                               select Cell(samples) with { Dataset = name, Metric = "", Score = AverageOf(samples) });
         }
         return cells;
     }

@@ -3,7 +3,6 @@ using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
-using HeadKvLab.Models;
 using HeadKvLab.Tests.Evaluation.Runs;
 
 namespace HeadKvLab.Tests.Evaluation.Reports;
@@ -68,26 +67,4 @@ public sealed class ReportTests : IDisposable
         Assert.Contains("\"the answer, \"\"quoted\"\"\nsecond line\"", File.ReadAllText(Path.Combine(folder, "predictions.csv")));
         Assert.True(Directory.Exists(Path.Combine(_temporary.Path, "longbench__qasper__org--llama__no_press__0.00__query_aware")));
     }
-
-    [Fact]
-    public void Published_figures_stand_beside_ours_for_the_papers_models_only()
-    {
-        Assert.Equal("Llama-3-8B-Instruct", PublishedFigures.Recognise(Llama(8192, 500_000)));
-        Assert.Null(PublishedFigures.Recognise(Repository.Model.Config));
-        var cells = ScoreCells.Of(Rows());
-        var beside = PublishedFigures.Beside(cells, "Llama-3-8B-Instruct");
-        Assert.Contains("| repaired | qasper | 128 | SnapKV | 50.00 [0.0, 100.0] | 15.79 | yes |", beside);
-        Assert.Contains("| repaired | hotpotqa | 128 | HeadKV-R2 | 50.00 [0.0, 100.0] | 43.73 | yes |", beside);
-        Assert.Equal(6, beside.Split('\n').Count(l => l.StartsWith("| repaired", StringComparison.Ordinal)));
-        Assert.Equal("", PublishedFigures.Beside(cells, null));
-        // the averages the paper prints are those of its columns
-        double Average(string model, string method, int size) => Math.Round(((string[])["narrativeqa", "qasper", "multifieldqa_en", "hotpotqa", "2wikimqa", "musique"]).Average(d => PublishedFigures.Of(model, new Variant { Method = method, KvSize = size }, d)!.Value), 2);
-        Assert.Equal((32.90, 32.00, 26.43, 32.98, 31.41), (Average("Llama-3-8B-Instruct", "FullKV", 0), Average("Llama-3-8B-Instruct", "HeadKV-R2", 128), Average("Llama-3-8B-Instruct", "SnapKV", 128),
-            Average("Mistral-7B-Instruct-v0.2", "FullKV", 0), Average("Mistral-7B-Instruct-v0.2", "HeadKV-R2", 128)));
-    }
-
-    private static ModelConfig Llama(int positions, double theta) => new()
-    {
-        Architecture = "LlamaForCausalLM", VocabSize = 128256, HiddenSize = 4096, IntermediateSize = 14336, Layers = 32, QueryHeads = 32, KvHeads = 8, HeadDim = 128, MaxPositions = positions, RopeTheta = theta,
-    };
 }

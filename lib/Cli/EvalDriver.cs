@@ -68,7 +68,7 @@ internal static class EvalDriver
         var cells = ScoreCells.Of(rows);
         Console.Write(ResultReport.Markdown(cells));
         Console.Write(PublishedFigures.Beside(cells, ResultFolder.ReadCard(path)?.KnownAs));
-        foreach (var comparison in Comparisons.Of(rows)) Console.WriteLine(comparison.Words);
+        foreach (var words in Comparisons.InWords(Comparisons.Of(rows))) Console.WriteLine(words);
         Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
     }
 

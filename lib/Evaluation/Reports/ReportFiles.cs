@@ -18,7 +18,7 @@ public static class ReportFiles
         var comparisons = Comparisons.Of(rows);
         ResultFolder.Replace(folder, "table.csv", ResultReport.Csv(cells));
         ResultFolder.Replace(folder, "comparisons.csv", ResultReport.ComparisonCsv(comparisons));
-        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + PublishedFigures.Beside(cells, knownAs) + string.Concat(comparisons.Select(c => $"- {c.Words}\n")));
+        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + PublishedFigures.Beside(cells, knownAs) + string.Concat(Comparisons.InWords(comparisons).Select(words => $"- {words}\n")));
         ResultFolder.Replace(folder, "times.csv", ResultReport.TimeCsv(rows));
     }
 }

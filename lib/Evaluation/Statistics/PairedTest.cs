@@ -9,27 +9,31 @@ public readonly record struct PairedDifference(Interval Difference, double P, in
 /// <summary>
 /// Sign-flip permutation test of paired differences (Fisher 1935; Dror et al. 2018 for its use on language tasks). If two variants are the same, the
 /// difference of a context is as likely to have the other sign; all questions on a context flip together, because they are not independent. All
-/// 2^contexts flips are tried up to 16 contexts, else 20,000 random ones, with the observed one counted in.
+/// 2^contexts flips are tried up to 16 contexts, else 20,000 random ones or more, with the observed one counted in.
 /// </summary>
 public static class PairedTest
 {
-    /// <summary>Random flips where not all can be tried; the smallest p is then 1 / 20,001.</summary>
+    /// <summary>Random flips where not all can be tried; the smallest p of a single comparison is then 1 / 20,001.</summary>
     public const int Flips = 20_000;
+
+    /// <summary>Random flips for each of many comparisons, so that their number does not put the corrected level out of reach.</summary>
+    private const int FlipsEach = 25;
 
     private const int ExactUpTo = 16;
 
     /// <summary>Tests the differences.</summary>
     /// <param name="differences">Context and difference of each question.</param>
     /// <param name="seed">Seed of interval and flips.</param>
+    /// <param name="comparisons">How many comparisons are corrected together with this one.</param>
     /// <exception cref="ArgumentException">There are no differences.</exception>
-    public static PairedDifference Of(IReadOnlyCollection<(string Cluster, double Value)> differences, int seed = 1)
+    public static PairedDifference Of(IReadOnlyCollection<(string Cluster, double Value)> differences, int seed = 1, int comparisons = 1)
     {
         var interval = Bootstrap.Mean(differences, seed);
         var sums = differences.GroupBy(d => d.Cluster).OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => g.Sum(d => d.Value)).ToArray();
-        return new(interval, Probability(sums, seed), sums.Length);
+        return new(interval, Probability(sums, seed, Math.Max(Flips, FlipsEach * comparisons)), sums.Length);
     }
 
-    private static double Probability(double[] sums, int seed)
+    private static double Probability(double[] sums, int seed, int flips)
     {
         var moving = sums.Where(s => s != 0).ToArray();      // a difference of 0 is the same on either side
         if (moving.Length == 0) return 1;
@@ -47,7 +51,7 @@ public static class PairedTest
         }
         var random = new Random(seed);
         var reached = 1;
-        for (var flip = 0; flip < Flips; flip++)
+        for (var flip = 0; flip < flips; flip++)
         {
             double sum = 0;
             long bits = 0;
@@ -58,7 +62,7 @@ public static class PairedTest
             }
             if (Math.Abs(sum) >= limit) reached++;
         }
-        return reached / (double)(Flips + 1);
+        return reached / (double)(flips + 1);
     }
 
     /// <summary>Holm's step-down correction (1979): the probability that any of several comparisons is called different by chance stays below the level.</summary>

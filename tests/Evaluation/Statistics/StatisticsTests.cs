@@ -89,5 +89,45 @@ public sealed class StatisticsTests
         Assert.Equal(Comparisons.Of(rows.Reverse()), Comparisons.Of(rows));       // the order of the rows does not matter
     }
 
+    /// <summary>A difference of 100 points in every question of so many contexts, by methods that answer all or nothing.</summary>
+    private static IReadOnlyList<Comparison> Extreme(int contexts, int methods) => Comparisons.Of(Enumerable.Range(0, methods).SelectMany(m => Enumerable.Range(0, contexts)
+        .Select(i => SomeRows.Row(i, m == 0 ? 1 : 0, new Variant { Method = HeadKvLab.Eviction.Catalogue.Methods[m + 1].Name, KvSize = 64 }))));
+
+    [Theory]
+    [InlineData(9, 13, 12, 12), InlineData(11, 13, 12, 51), InlineData(9, 2, 6, 12), InlineData(5, 2, 6, 0), InlineData(1, 2, 6, 0)]
+    public void What_so_few_contexts_cannot_show_is_said_in_words(int contexts, int methods, int needed, int most)
+    {
+        var family = methods * (methods - 1) / 2;
+        Assert.Equal((needed, most), (Reach.Contexts(family), (int)Reach.Comparisons(contexts)));
+        var found = Extreme(contexts, methods);
+        Assert.Equal(family, found.Count);
+        // even all or nothing is not significant below the number of contexts, and is from it on
+        Assert.Equal(contexts >= needed, found.Any(c => c.Distinguishable));
+        Assert.Equal(methods - 1, Extreme(needed, methods).Count(c => c.Distinguishable));
+        Assert.DoesNotContain(Extreme(needed - 1, methods), c => c.Distinguishable);
+        Assert.Equal(Reach.SmallestP(contexts), found.Min(c => c.Paired.P));
+        Assert.Null(Reach.Remark(Extreme(needed, methods)));
+        Assert.Equal(Extreme(needed, methods).Select(c => c.Words), Comparisons.InWords(Extreme(needed, methods)));
+    }
+
+    [Fact]
+    public void The_remark_names_contexts_probability_and_cure()
+    {
+        Assert.Equal("s, protocol repaired: 9 contexts cannot make any difference significant, however large: the smallest possible p is 0.0039, and Holm's correction of 78 comparisons needs 0.00064; use at least 12 contexts, or at most 12 comparisons, of methods and budgets chosen beforehand",
+            Comparisons.InWords(Extreme(9, 13)).First());
+        Assert.EndsWith(": not distinguishable, out of reach of 9 contexts (-100.00 [-100.00, -100.00] points, p = 0.004 before correction)", Comparisons.InWords(Extreme(9, 13)).ElementAt(1));
+        Assert.Equal("s, protocol repaired: 4 contexts cannot make any difference significant, however large: the smallest possible p is 0.125, and the level is 0.05; use at least 6 contexts", Reach.Remark(Extreme(4, 2)));
+        Assert.Null(Reach.Remark([]));
+    }
+
+    /// <summary>2,000 comparisons of 40 contexts: 20,000 flips alone would end at 2,000 / 20,001.</summary>
+    [Fact]
+    public void Many_comparisons_draw_more_flips()
+    {
+        (string, double)[] differences = [.. Enumerable.Range(0, 40).Select(i => ($"c{i}", 1.0))];
+        Assert.Equal(1 / 50_001.0, PairedTest.Of(differences, comparisons: 2000).P, 12);
+        Assert.True(2000 * PairedTest.Of(differences, comparisons: 2000).P <= Comparison.Level);
+    }
+
     private static IEnumerable<EvalRow> Set(string dataset, params double[] scores) => scores.Select((s, i) => SomeRows.Row(i, s, dataset: dataset, context: $"{dataset}{i}"));
 }

@@ -47,6 +47,9 @@ internal sealed class Channels : IDisposable
     internal void Publish(string type, JsonObject content, byte[]? parent) =>
         iopub.Broadcast(wire.Write(type, content, parent, [Encoding.ASCII.GetBytes("kernel." + type)]));
 
+    /// <summary>Tells every front end that the kernel is "busy" with a request or "idle" after it.</summary>
+    internal void Status(string state, Message request) => Publish("status", new JsonObject { ["execution_state"] = state }, request.HeaderBytes);
+
     /// <summary>Answers a request.</summary>
     internal void Reply(Message request, string type, JsonObject content) =>
         request.Peer.Send(wire.Write(type, content, request.HeaderBytes, request.Identities));

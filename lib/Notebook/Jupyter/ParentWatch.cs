@@ -3,9 +3,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
-/// <summary>Ends the kernel when the Jupyter server that started it is gone, also after a kill: no orphan stays longer than two seconds.</summary>
+/// <summary>
+/// Ends the kernel when the Jupyter server that started it is gone, also after a kill: it looks four times a second, so no orphan
+/// stays. Linux' own signal at a parent's death would not do: it follows the thread that started the kernel, which servers let end.
+/// </summary>
 internal static partial class ParentWatch
 {
+    static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
+    const int NoSuchProcess = 3;
+
     /// <param name="gone">Called once, from another thread.</param>
     internal static void Start(Action gone) =>
         new Thread(() =>
@@ -21,14 +27,17 @@ internal static partial class ParentWatch
             gone();
         }) { IsBackground = true, Name = "parent watch" }.Start();
 
-    /// <summary>The parent changes when it ends; a server that ended before this process looked is known by its id, which Jupyter passes.</summary>
+    /// <summary>
+    /// The parent changes when it ends. The server's id, which Jupyter passes, tells of one that ended before this process looked and
+    /// of one that started the kernel through another program.
+    /// </summary>
     static void WaitForOtherParent()
     {
         var parent = ParentId();
         var server = int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), out var id) ? id : parent;
-        while (ParentId() == parent && Signal(server, 0) == 0)
+        while (ParentId() == parent && Exists(server))
         {
-            Thread.Sleep(1000);
+            Thread.Sleep(LookEvery);
         }
     }
 
@@ -43,10 +52,12 @@ internal static partial class ParentWatch
         parent.WaitOne();
     }
 
+    /// <summary>Signal 0 is not sent; it tells whether the process exists, also where another user's may not be signalled.</summary>
+    static bool Exists(int process) => Signal(process, 0) == 0 || Marshal.GetLastPInvokeError() != NoSuchProcess;
+
     [LibraryImport("libc", EntryPoint = "getppid")]
     private static partial int ParentId();
 
-    /// <summary>Signal 0 is not sent; it tells whether the process exists.</summary>
-    [LibraryImport("libc", EntryPoint = "kill")]
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Signal(int process, int signal);
 }

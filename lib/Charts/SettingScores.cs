@@ -1,4 +1,5 @@
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Statistics;
 
 namespace HeadKvLab.Charts;
 
@@ -12,14 +13,14 @@ public static class SettingScores
     /// <param name="title">Title of the figure.</param>
     /// <param name="note">How to read it.</param>
     /// <exception cref="ArgumentException">There are no rows.</exception>
-    public static Figure Draw(IReadOnlyList<ResultRow> rows, Func<ResultRow, double> setting, string name, string title,
+    public static Figure Draw(IReadOnlyList<EvalRow> rows, Func<EvalRow, double> setting, string name, string title,
         string note = "Points are means over questions, whiskers their 95 % intervals (bootstrap over contexts). Values stand side by side, whatever lies between them.")
     {
-        var curves = rows.GroupBy(row => row.Share).OrderBy(budget => budget.Key).Select(budget =>
+        var curves = rows.GroupBy(row => row.Variant.BudgetName).OrderBy(budget => budget.Average(row => row.Share)).Select(budget =>
         {
             var points = budget.GroupBy(setting).OrderBy(value => value.Key)
-                .Select(value => (Value: value.Key, Score: Bootstrap.Mean(value.Select(row => (row.Context, row.ExactMatch))))).ToArray();
-            return new Curve($"{Words.Percent(budget.Key)} of the entries", [.. points.Select(p => p.Value)], [.. points.Select(p => p.Score.Mean)])
+                .Select(value => (Value: value.Key, Score: Bootstrap.Mean(value.Select(row => (row.Context, row.Score))))).ToArray();
+            return new Curve(budget.Key.EndsWith('%') ? $"{budget.Key} of the entries" : $"{budget.Key} entries per head", [.. points.Select(p => p.Value)], [.. points.Select(p => p.Score.Mean)])
             {
                 Low = [.. points.Select(p => p.Score.Low)],
                 High = [.. points.Select(p => p.Score.High)],

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using HeadKvLab.Evaluation;
 using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Allocators;
 using HeadKvLab.Models;

@@ -36,17 +36,13 @@ internal static class EvalDriver
     {
         GC.KeepAlive(FileSizeSignal);
         var own = sets.Select(set => set.Part(shard)).ToArray();
-        var card = new FolderCard
-        {
-            ModelFolder = plan.Model, Model = model.Hash, KnownAs = PublishedFigures.Recognise(model.Config), Shard = shard?.ToString(),
-            Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
-            Samples = sets.Sum(s => s.Samples), ShardSamples = own.Sum(s => s.Samples),
-        };
+        var card = FolderCard.Of(plan, model, sets, shard) with { KnownAs = PublishedFigures.Recognise(model.Config) };
+        var importances = HeadScoreFolder.Load(plan.Model, model.Config);
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), folder, plan.Seed).Run(own, progress.Show, stop);
+            new EvalRunner(model, (variant, seed) => variant.Create(importances, seed), folder, plan.Seed).Run(own, progress.Show, stop);
         }
         catch (OperationCanceledException)
         {

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
 using HeadKvLab.Training.World;
 
@@ -38,17 +40,17 @@ internal static class EvalWorldCommand
 
     private static void Run(LanguageModel model, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
     {
-        var rows = new List<(int Length, ResultRow Row)>();
+        var rows = new List<(int Length, EvalRow Row)>();
+        var plan = new EvaluationPlan([], []) { Protocol = Protocol.Repaired with { MostPromptTokens = model.Config.MaxPositions } };   // 8,000 tokens are asked whole
         foreach (var (length, suite) in suites)
-            foreach (var row in SuiteEvaluation.Run(model, suite.ToQuestions(), new EvaluationPlan([], []), (done, all) => Report(length, done, all), stop))
-                rows.Add((length, row));
+            rows.AddRange(SuiteEvaluation.Run(model, suite.ToSamples(), plan, progress => Report(length, progress), stop).Select(row => (length, row)));
         int[] lengths = [.. suites.Select(s => s.Length)];
-        Console.WriteLine(Table("Exact match", lengths, rows, r => r.ExactMatch));
-        Console.WriteLine(Table("Token accuracy", lengths, rows, r => r.TokenAccuracy));
+        Console.WriteLine(Table("Exact match", lengths, rows, r => r.Score));
+        Console.WriteLine(Table("Token accuracy", lengths, rows, r => r.TokenAccuracy ?? double.NaN));
     }
 
     /// <summary>One figure of each family and length, as a table in Markdown.</summary>
-    internal static string Table(string figure, int[] lengths, IReadOnlyList<(int Length, ResultRow Row)> rows, Func<ResultRow, double> value)
+    internal static string Table(string figure, int[] lengths, IReadOnlyList<(int Length, EvalRow Row)> rows, Func<EvalRow, double> value)
     {
         var lines = new List<string>
         {
@@ -56,10 +58,10 @@ internal static class EvalWorldCommand
             $"|---|{string.Concat(lengths.Select(_ => "---|"))}",
         };
         foreach (var family in WorldFamilies.Reported)
-            lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Family == family.Name()))))} |");
+            lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))} |");
         return string.Join("\n", lines) + "\n";
 
-        string Cell(IEnumerable<(int Length, ResultRow Row)> of)
+        string Cell(IEnumerable<(int Length, EvalRow Row)> of)
         {
             (string, double)[] samples = [.. of.Select(r => (r.Row.Context, value(r.Row)))];
             var mean = Bootstrap.Mean(samples);
@@ -67,8 +69,8 @@ internal static class EvalWorldCommand
         }
     }
 
-    private static void Report(int length, int done, int all)
+    private static void Report(int length, EvalProgress progress)
     {
-        if (done == all || done % 20 == 0) Console.Error.WriteLine($"{length} tokens: {done} of {all} questions");
+        if (progress.Done == progress.Total || progress.Done % 20 == 0) Console.Error.WriteLine($"{length} tokens: {progress.Done} of {progress.Total} questions");
     }
 }

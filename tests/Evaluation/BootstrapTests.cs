@@ -1,4 +1,4 @@
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Statistics;
 
 namespace HeadKvLab.Tests.Evaluation;
 

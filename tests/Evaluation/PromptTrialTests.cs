@@ -1,4 +1,4 @@
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Eviction;
 using HeadKvLab.Heads;
 using HeadKvLab.Training.World;

@@ -22,7 +22,7 @@ public class ProtocolTests
         Assert.Equal(["paper", "repaired", "agnostic"], Protocol.All.Select(p => p.Name));
         Assert.Equal([(7950, false, false, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterContext)],
             Protocol.All.Select(p => (p.MostPromptTokens, p.Chat, p.AllStopIds, p.Point)));
-        Assert.Equal((HeadKvLab.Evaluation.FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
+        Assert.Equal((FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
         Assert.Contains("paper, repaired, agnostic", Assert.Throws<LabException>(() => Protocol.Find("papr")).Message, StringComparison.Ordinal);
     }
 

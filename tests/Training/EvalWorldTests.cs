@@ -1,5 +1,5 @@
 using HeadKvLab.Cli;
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
 
 namespace HeadKvLab.Tests.Training;
 
@@ -8,11 +8,11 @@ public sealed class EvalWorldTests
     [Fact]
     public void The_table_shows_mean_interval_and_count_of_each_family_and_length()
     {
-        var rows = new List<(int, ResultRow)>();
+        var rows = new List<(int, EvalRow)>();
         foreach (var length in (int[])[512, 2048])
             foreach (var family in HeadKvLab.Training.World.WorldFamilies.Reported.Select(HeadKvLab.Training.World.WorldFamilies.Name))
                 for (var i = 0; i < 4; i++) rows.Add((length, Row(family, $"c{i}", right: length == 512 || (family == "code" && i < 2))));
-        var lines = EvalWorldCommand.Table("Exact match", [512, 2048], rows, r => r.ExactMatch).Split('\n');
+        var lines = EvalWorldCommand.Table("Exact match", [512, 2048], rows, r => r.Score).Split('\n');
         Assert.Equal("| Exact match | 512 tokens | 2048 tokens |", lines[0]);
         Assert.Equal("| `single` | 1.00 [1.00, 1.00] (4) | 0.00 [0.00, 0.00] (4) |", lines[2]);
         Assert.StartsWith("| `code` | 1.00 [1.00, 1.00] (4) | 0.50 [0.", lines[7]);
@@ -28,9 +28,9 @@ public sealed class EvalWorldTests
         Assert.Contains(expected, error.ToString());
     }
 
-    private static ResultRow Row(string family, string context, bool right) => new()
+    private static EvalRow Row(string family, string context, bool right) => new()
     {
-        Suite = "s", Family = family, Context = context, Question = context, Method = "FullKV", Share = 1, KvSize = 1, Discipline = "equal-entries", FirstToken = FirstToken.RecomputeLast,
-        PromptTokens = 1, Heads = 1, Entries = 1, Bytes = 1, Prediction = right ? "a" : "b", Answer = "a", AnswerTokens = 1, TokenAccuracy = right ? 1 : 0, Model = "m",
+        Suite = "s", Dataset = $"world_{family}", Context = context, Question = context, Protocol = "repaired", Variant = Variant.Full, Seed = 0, Model = "m", Data = "d", FirstToken = "recompute-last",
+        PromptTokens = 1, Heads = 1, Entries = 1, Bytes = 1, Prediction = right ? "a" : "b", Answers = ["a"], Metric = "exact_match", Score = right ? 1 : 0, NewTokens = 1, PrefillSeconds = 0, DecodeSeconds = 0,
     };
 }

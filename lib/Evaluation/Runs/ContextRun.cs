@@ -1,3 +1,4 @@
+using HeadKvLab.Evaluation.Protocols;
 using System.Diagnostics;
 using HeadKvLab.Cache;
 using HeadKvLab.Eviction;

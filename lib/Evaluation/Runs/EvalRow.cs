@@ -88,6 +88,10 @@ public sealed record EvalRow
     /// <summary>Score, 0 to 1.</summary>
     public required double Score { get; init; }
 
+    /// <summary>Share of the reference answer's tokens that were generated in their place: it tells a slip in a word from a wrong sentence. Null where answers are free text.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? TokenAccuracy { get; init; }
+
     /// <summary>Tokens generated.</summary>
     public required int NewTokens { get; init; }
 
@@ -96,6 +100,10 @@ public sealed record EvalRow
 
     /// <summary>Seconds of the decoding.</summary>
     public required double DecodeSeconds { get; init; }
+
+    /// <summary>The budget as a share of the prompt: 1 for the full cache.</summary>
+    [JsonIgnore]
+    public double Share => Variant.IsFull ? 1 : Variant.Share > 0 ? Variant.Share : (double)Variant.KvSize / PromptTokens;
 
     /// <summary>Names the sample: no two rows of a folder have the same.</summary>
     [JsonIgnore]

@@ -1,18 +1,30 @@
 using System.Diagnostics;
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Eviction;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
 
+/// <summary>Where finished samples go.</summary>
+public interface IRowStore
+{
+    /// <summary>Whether a sample is done.</summary>
+    bool Has(string key);
+
+    /// <summary>Adds a finished sample.</summary>
+    /// <exception cref="LabException">It cannot be kept; what was there is whole.</exception>
+    void Add(EvalRow row);
+}
+
 /// <summary>
-/// Runs the samples of a plan that a folder does not have yet. Questions on one context share its prefill, and one prefill of a question feeds all
+/// Runs the samples of a plan that its store does not have yet. Questions on one context share its prefill, and one prefill of a question feeds all
 /// variants; what a sample comes out as does not depend on which others were still missing, so that a killed and resumed run ends like an unbroken one.
 /// </summary>
 /// <param name="model">The model.</param>
-/// <param name="importances">Its head scores.</param>
-/// <param name="folder">Where rows go.</param>
+/// <param name="create">Makes the method of a variant, by a seed.</param>
+/// <param name="rows">Where rows go.</param>
 /// <param name="seed">Seed of methods that draw; each context draws from it and its own name.</param>
-public sealed class EvalRunner(LanguageModel model, HeadImportances importances, ResultFolder folder, int seed)
+public sealed class EvalRunner(LanguageModel model, Func<Variant, int, Method> create, IRowStore rows, int seed)
 {
     private readonly Stopwatch _clock = new();
     private int _here;
@@ -26,21 +38,22 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
     public void Run(IReadOnlyList<EvalSet> sets, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
         var total = sets.Sum(s => s.Samples);
-        var done = sets.Sum(set => set.Tasks.Sum(task => set.Variants.Count(v => folder.Has(Key(set, task, v)))));
-        var methods = sets.SelectMany(s => s.Variants).Distinct().ToDictionary(v => v, v => v.Create(importances, seed));
+        var done = sets.Sum(set => set.Tasks.Sum(task => set.Variants.Count(v => rows.Has(Key(set, task, v)))));
+        Variant[] variants = [.. sets.SelectMany(s => s.Variants).Distinct().Where(v => !v.IsFull)];
+        foreach (var variant in variants) create(variant, seed);   // a wrong setting is told before anything runs
         progress?.Invoke(new(done, total, null));
         _clock.Start();
         foreach (var set in sets)
             foreach (var group in set.Tasks.GroupBy(t => t.Context))
             {
-                var missing = group.SelectMany(task => set.Variants.Where(v => !folder.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
+                var missing = group.SelectMany(task => set.Variants.Where(v => !rows.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
-                var seeded = methods.Keys.ToDictionary(v => v, v => v.Create(importances, SeedOf(group.Key)));
+                var seeded = variants.ToDictionary(v => v, v => create(v, SeedOf(group.Key)));
                 using var context = new ContextRun(model, seeded, [.. group.Select(t => (t, t.Prepare()))]);
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {
-                        folder.Add(Row(set, task, prompt, answer));
+                        rows.Add(Row(set, task, prompt, answer));
                         _here++;
                         progress?.Invoke(new(++done, total, _clock.Elapsed / _here * (total - done)));
                     }
@@ -66,7 +79,7 @@ public sealed class EvalRunner(LanguageModel model, HeadImportances importances,
             Seed = seed, Model = model.Hash, Data = task.DataHash, FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
             PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
-            Metric = prompt.Metric, Score = prompt.Score(text), NewTokens = answer.Ids.Length,
+            Metric = prompt.Metric, Score = prompt.Score(text), TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
             PrefillSeconds = Math.Round(answer.PrefillSeconds, 6), DecodeSeconds = Math.Round(answer.DecodeSeconds, 6),
         };
     }

@@ -1,3 +1,5 @@
+using HeadKvLab.Evaluation.Protocols;
+
 namespace HeadKvLab.Evaluation.Runs;
 
 /// <summary>A question that can be prepared when its turn comes: long suites are never tokenised as a whole.</summary>
@@ -73,6 +75,9 @@ public sealed record PreparedPrompt(int[] Ids, int CompressAt)
     /// <summary>Reference answers.</summary>
     public required IReadOnlyList<string> Answers { get; init; }
 
+    /// <summary>Tokens of the reference answer as they would follow the prompt; none where answers are free text.</summary>
+    public IReadOnlyList<int> AnswerIds { get; init; } = [];
+
     /// <summary>Classes of a classification.</summary>
     public IReadOnlyList<string>? AllClasses { get; init; }
 
@@ -84,6 +89,16 @@ public sealed record PreparedPrompt(int[] Ids, int CompressAt)
 
     /// <summary>Scores a prediction, 0 to 1.</summary>
     public required Func<string, double> Score { get; init; }
+
+    /// <summary>Share of <see cref="AnswerIds"/> that were generated in their place; null where there are none.</summary>
+    public double? TokenAccuracy(ReadOnlySpan<int> generated)
+    {
+        if (AnswerIds.Count == 0) return null;
+        var right = 0;
+        for (var i = 0; i < Math.Min(AnswerIds.Count, generated.Length); i++)
+            if (AnswerIds[i] == generated[i]) right++;
+        return (double)right / AnswerIds.Count;
+    }
 }
 
 /// <summary>How far a run is.</summary>

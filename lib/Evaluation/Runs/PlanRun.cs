@@ -18,17 +18,10 @@ public static class PlanRun
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     public static IReadOnlyList<EvalRow> Run(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, string folder, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
-        using var results = ResultFolder.Open(folder, CardOf(plan, model, sets));
-        new EvalRunner(model, HeadScoreFolder.Load(plan.Model, model.Config), results, plan.Seed).Run(sets, progress, stop);
+        using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets));
+        var importances = HeadScoreFolder.Load(plan.Model, model.Config);
+        new EvalRunner(model, (variant, seed) => variant.Create(importances, seed), results, plan.Seed).Run(sets, progress, stop);
         var wanted = sets.SelectMany(set => set.Tasks.SelectMany(task => set.Variants.Select(variant => EvalRow.KeyOf(task.Suite, task.Dataset, task.Question, set.Protocol, variant, plan.Seed)))).ToHashSet();
         return [.. results.Rows.Where(row => wanted.Contains(row.Key))];
     }
-
-    /// <summary>What a folder of this plan says of itself.</summary>
-    private static FolderCard CardOf(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets) => new()
-    {
-        ModelFolder = plan.Model, Model = model.Hash,
-        Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
-        Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Samples),
-    };
 }

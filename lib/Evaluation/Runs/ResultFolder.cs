@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -31,13 +32,25 @@ public sealed record FolderCard
 
     /// <summary>Samples of this part.</summary>
     public int ShardSamples { get; init; }
+
+    /// <summary>What a folder of a plan says of itself.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="model">Its model.</param>
+    /// <param name="sets">The plan laid out for the model, all shards.</param>
+    /// <param name="shard">The part that the folder is for; null for all of it.</param>
+    public static FolderCard Of(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, Shard? shard = null) => new()
+    {
+        ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(),
+        Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
+        Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Part(shard).Samples),
+    };
 }
 
 /// <summary>
 /// A results folder: <c>run.json</c> says what it is of, <c>rows.jsonl</c> holds the samples, <c>lock</c> keeps other processes out; tables are
 /// made from the rows and replaced as a whole.
 /// </summary>
-public sealed class ResultFolder : IDisposable
+public sealed class ResultFolder : IRowStore, IDisposable
 {
     private static readonly JsonSerializerOptions Page = new(EvalRow.Json) { WriteIndented = true };
     private readonly FolderLock _lock;
@@ -104,7 +117,7 @@ public sealed class ResultFolder : IDisposable
         }
     }
 
-    /// <summary>Whether a sample is done.</summary>
+    /// <inheritdoc/>
     public bool Has(string key) => _rows.ContainsKey(key);
 
     /// <summary>Adds a finished sample; it is on the disk when this returns.</summary>

@@ -29,15 +29,25 @@ public static class SuiteTasks
 
     private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model)
     {
-        var hashes = suite.Sets.ToDictionary(set => set.Dataset.Name, set => set.Hash());
-        var limited = plan.Limit > 0 ? suite.Take(plan.Limit) : suite;
-        var contexts = new Dictionary<string, string>();
         var first = plan.FirstToken switch { "full-first" => FirstToken.FullFirst, "recompute-last" => FirstToken.RecomputeLast, _ => protocol.FirstToken };
-        var tasks = from set in limited.Sets
+        return Lay(suite, protocol with { FirstToken = first }, model, plan.Variants(protocol), plan.Limit);
+    }
+
+    /// <summary>A suite under a protocol.</summary>
+    /// <param name="suite">The questions.</param>
+    /// <param name="protocol">How they become prompts.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="variants">What answers them.</param>
+    /// <param name="limit">Most questions of each data set; 0: all. The data's hash is of all of them.</param>
+    public static EvalSet Lay(SampleSuite suite, Protocol protocol, LanguageModel model, IReadOnlyList<Variant> variants, int limit = 0)
+    {
+        var contexts = new Dictionary<string, string>();
+        var tasks = from set in suite.Sets
+                    let hash = set.Hash()
                     let metric = TextMetric.Named(set.Dataset.Metric)
-                    from sample in set.Samples
-                    select new EvalTask(suite.Name, set.Dataset.Name, hashes[set.Dataset.Name], Context(sample), sample.Id, () => Prepare(model, protocol, set, sample, metric, first));
-        return new EvalSet(suite.Name, protocol.Name, [.. tasks], plan.Variants(protocol));
+                    from sample in limit > 0 ? set.Samples.Take(limit) : set.Samples
+                    select new EvalTask(suite.Name, set.Dataset.Name, hash, Context(sample), sample.Id, () => Prepare(model, protocol, set, sample, metric));
+        return new EvalSet(suite.Name, protocol.Name, [.. tasks], variants);
 
         string Context(Sample sample)
         {
@@ -47,7 +57,7 @@ public static class SuiteTasks
         }
     }
 
-    private static PreparedPrompt Prepare(LanguageModel model, Protocol protocol, SampleSet set, Sample sample, TextMetric metric, FirstToken first)
+    private static PreparedPrompt Prepare(LanguageModel model, Protocol protocol, SampleSet set, Sample sample, TextMetric metric)
     {
         var prompt = protocol.Prompt(model, set, sample);
         var reference = new Reference(sample.Answers, sample.Classes, sample.Input);
@@ -57,8 +67,9 @@ public static class SuiteTasks
             StopIds = protocol.StopIds(model, set),
             NoEmptyAnswer = protocol.NoEmptyAnswers || set.Dataset.EndsAtNewline,          // min_length of HeadKV's runs; the official script's for samsum only
             Truncated = prompt.Truncated,
-            FirstToken = first,
+            FirstToken = protocol.FirstToken,
             Answers = sample.Answers,
+            AnswerIds = metric.Name == "exact_match" ? model.Tokenizer.Encode(" " + sample.Answers[0], addSpecial: false) : [],
             AllClasses = sample.Classes.Count > 0 ? sample.Classes : null,
             Length = sample.Length,
             Metric = metric.Name,

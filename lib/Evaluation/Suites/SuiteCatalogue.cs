@@ -80,8 +80,13 @@ public static class SuiteCatalogue
     }
 
     private static SampleSet Set(string path, DatasetInfo dataset, Sample[] samples, SuiteOptions options) => dataset.Group == "world"
-        ? new(dataset, WorldTemplate, samples) { StopToken = "." }
+        ? World(dataset, samples)
         : OfficialSuites.Set(new DataFolder(options.DataDirectory ?? Path.GetDirectoryName(Path.GetFullPath(path))!), dataset, samples);
+
+    /// <summary>Questions of the project's own world: asked plainly, answered up to the full stop.</summary>
+    /// <param name="dataset">The family.</param>
+    /// <param name="samples">Its questions.</param>
+    public static SampleSet World(DatasetInfo dataset, IReadOnlyList<Sample> samples) => new(dataset, WorldTemplate, samples) { StopToken = "." };
 
     private static string Own(string file, SuiteOptions options) => Path.Combine(options.OwnDirectory ?? "data/suites", file);
 

@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json.Serialization;
 using System.Text.Json;
-using HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Suites;
 
 namespace HeadKvLab.Training.World;
 
@@ -40,9 +40,18 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
         return new WorldSuite(name, contexts);
     }
 
-    /// <summary>The suite as the evaluation takes it.</summary>
-    public QuestionSuite ToQuestions() => new(Name, [.. Contexts.Select(c => new QuestionContext(c.Id, c.Text,
-        [.. c.Questions.Select(q => new Evaluation.Question(q.Id, q.Family.Name(), q.Text, q.Answer))]))]);
+    /// <summary>The suite as the evaluation takes it: a data set for each family.</summary>
+    public SampleSuite ToSamples() => new(Name, [.. Questions.GroupBy(q => q.Question.Family).Select(family => SuiteCatalogue.World(KnownDatasets.Find(Record.Prefix + family.Key.Name()),
+        [.. family.Select(q => new Sample(q.Question.Id, q.Context.Text, q.Question.Input, [q.Question.Answer]))]))]);
+
+    /// <summary>The first contexts with the first questions of each: many contexts with few questions are more independent than few with many.</summary>
+    /// <param name="contexts">Most contexts.</param>
+    /// <param name="perContext">Most questions of each.</param>
+    /// <param name="families">Families to keep; none named: all.</param>
+    public WorldSuite Take(int contexts, int perContext = int.MaxValue, params IReadOnlyCollection<WorldFamily> families) => this with
+    {
+        Contexts = [.. Contexts.Select(c => c with { Questions = [.. c.Questions.Where(q => families.Count == 0 || families.Contains(q.Family)).Take(perContext)] }).Where(c => c.Questions.Count > 0).Take(contexts)],
+    };
 
     /// <summary>Only the questions of one family.</summary>
     public WorldSuite Only(WorldFamily family) => new(Name.Replace("world-", $"world_{family.Name()}-"), Contexts

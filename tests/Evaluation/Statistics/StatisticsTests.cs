@@ -1,4 +1,3 @@
-using HeadKvLab.Evaluation;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Tests.Evaluation.Runs;

@@ -1,4 +1,6 @@
-namespace HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
+
+namespace HeadKvLab.Evaluation.Statistics;
 
 /// <summary>How much the score of a chosen setting flatters it.</summary>
 /// <param name="Seen">Mean score of the chosen setting on the contexts it was chosen on.</param>
@@ -16,11 +18,11 @@ public readonly record struct ChoiceOptimism(double Seen, double Unseen, int Hal
 /// </summary>
 public static class SettingChoice
 {
-    /// <summary>The setting of the highest mean exact match; of equal ones the first in the order of the rows.</summary>
+    /// <summary>The setting of the highest mean score; of equal ones the first in the order of the rows.</summary>
     /// <param name="rows">Rows of all settings on the same questions.</param>
     /// <param name="setting">The setting of a row.</param>
     /// <exception cref="ArgumentException">There are no rows.</exception>
-    public static T Best<T>(IEnumerable<ResultRow> rows, Func<ResultRow, T> setting) where T : notnull
+    public static T Best<T>(IEnumerable<EvalRow> rows, Func<EvalRow, T> setting) where T : notnull
     {
         var table = Tabulate(rows, setting);
         return table.Settings[Winner(table, [.. Enumerable.Range(0, table.Counts.Length)])];
@@ -32,7 +34,7 @@ public static class SettingChoice
     /// <param name="halvings">Times the contexts are halved.</param>
     /// <param name="seed">Equal seeds give equal halves.</param>
     /// <exception cref="ArgumentException">There are fewer than two contexts.</exception>
-    public static ChoiceOptimism Optimism<T>(IEnumerable<ResultRow> rows, Func<ResultRow, T> setting, int halvings = 2000, int seed = 1) where T : notnull
+    public static ChoiceOptimism Optimism<T>(IEnumerable<EvalRow> rows, Func<EvalRow, T> setting, int halvings = 2000, int seed = 1) where T : notnull
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(halvings, 1);
         var table = Tabulate(rows, setting);
@@ -56,7 +58,7 @@ public static class SettingChoice
     /// <param name="Counts">Questions, <c>[context]</c>.</param>
     private sealed record Table<T>(T[] Settings, double[,] Sums, int[] Counts);
 
-    private static Table<T> Tabulate<T>(IEnumerable<ResultRow> rows, Func<ResultRow, T> setting) where T : notnull
+    private static Table<T> Tabulate<T>(IEnumerable<EvalRow> rows, Func<EvalRow, T> setting) where T : notnull
     {
         var all = rows.ToArray();
         if (all.Length == 0) throw new ArgumentException("there are no results to choose by", nameof(rows));
@@ -66,7 +68,7 @@ public static class SettingChoice
         foreach (var row in all)
         {
             var (s, c) = (Array.IndexOf(settings, setting(row)), Array.IndexOf(contexts, row.Context));
-            sums[s, c] += row.ExactMatch;
+            sums[s, c] += row.Score;
             counts[s, c]++;
         }
         for (var s = 0; s < settings.Length; s++)

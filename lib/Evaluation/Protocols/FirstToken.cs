@@ -1,4 +1,4 @@
-namespace HeadKvLab.Evaluation;
+namespace HeadKvLab.Evaluation.Protocols;
 
 /// <summary>Where the first token of an answer comes from; written into every result.</summary>
 public enum FirstToken

@@ -3,7 +3,7 @@ using HeadKvLab.Eviction;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
-namespace HeadKvLab.Evaluation;
+namespace HeadKvLab.Evaluation.Runs;
 
 /// <summary>One prompt under one method: what each head kept, and what the model answered from it.</summary>
 /// <param name="Method">Name of the method.</param>

@@ -1,4 +1,6 @@
-namespace HeadKvLab.Evaluation;
+using HeadKvLab.Evaluation.Runs;
+
+namespace HeadKvLab.Evaluation.Statistics;
 
 /// <summary>A mean with its interval.</summary>
 /// <param name="Mean">Mean over all samples.</param>
@@ -46,6 +48,13 @@ public static class Bootstrap
         Array.Sort(means);
         return new Interval(drawn.Average(g => g.Mean), means[(int)(0.025 * Resamples)], means[(int)(0.975 * Resamples) - 1], drawn.Sum(g => g.Length));
     }
+
+    /// <summary>How much higher one variant scores than another: mean of the differences on the questions that both answered.</summary>
+    /// <param name="ours">Rows of the one.</param>
+    /// <param name="theirs">Rows of the other.</param>
+    /// <exception cref="ArgumentException">They share no question.</exception>
+    public static Interval Difference(IEnumerable<EvalRow> ours, IEnumerable<EvalRow> theirs) =>
+        Mean(ours.Join(theirs, r => (r.Suite, r.Dataset, r.Question), r => (r.Suite, r.Dataset, r.Question), (a, b) => (a.Context, a.Score - b.Score)));
 
     private static double[] Resample((string Cluster, double Value)[] samples, int seed)
     {

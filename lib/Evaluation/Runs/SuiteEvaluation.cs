@@ -1,0 +1,65 @@
+using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Suites;
+using HeadKvLab.Eviction;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>What to run.</summary>
+/// <param name="Methods">Compressing methods, the catalogue's or one's own; their names differ. The full cache is always run beside them.</param>
+/// <param name="Shares">Budgets as shares of the prompt's entries.</param>
+public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList<double> Shares)
+{
+    /// <summary>Observation window; always kept.</summary>
+    public int Window { get; init; } = Budget.PaperWindow;
+
+    /// <summary>How budgets are settled.</summary>
+    public BudgetDiscipline Discipline { get; init; } = BudgetDiscipline.EqualEntries;
+
+    /// <summary>How a question becomes a prompt, and where first tokens come from.</summary>
+    public Protocol Protocol { get; init; } = Protocol.Repaired;
+}
+
+/// <summary>
+/// An evaluation in memory: for notebooks, and for methods that stand in no catalogue. It runs what <c>lab eval</c> runs, by the same
+/// <see cref="EvalRunner"/>, and forgets it with the process.
+/// </summary>
+public static class SuiteEvaluation
+{
+    /// <summary>Runs a plan.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="suite">The questions.</param>
+    /// <param name="plan">Methods and budgets.</param>
+    /// <param name="progress">Told after each answer.</param>
+    /// <param name="stop">Ends the run between two answers.</param>
+    /// <returns>A row for each question and variant: question by question, the full cache first, then budgets and methods in the plan's order.</returns>
+    /// <exception cref="LabException">Two methods have the same name, or a budget leaves no room for the window.</exception>
+    /// <exception cref="OperationCanceledException">The run was stopped.</exception>
+    public static IReadOnlyList<EvalRow> Run(LanguageModel model, SampleSuite suite, EvaluationPlan plan, Action<EvalProgress>? progress = null, CancellationToken stop = default)
+    {
+        if (plan.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
+        var methods = plan.Methods.ToDictionary(m => m.Name);
+        Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
+                                               select new Variant { Method = method.Name, Share = share, Discipline = Budget.NameOf(plan.Discipline), Window = plan.Window }];
+        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants);
+        var rows = new RowList();
+        new EvalRunner(model, (variant, _) => methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
+        return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];
+    }
+
+    private sealed class RowList : IRowStore
+    {
+        private readonly HashSet<string> _keys = [];
+
+        internal List<EvalRow> Rows { get; } = [];
+
+        public bool Has(string key) => _keys.Contains(key);
+
+        public void Add(EvalRow row)
+        {
+            _keys.Add(row.Key);
+            Rows.Add(row);
+        }
+    }
+}

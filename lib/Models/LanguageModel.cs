@@ -11,7 +11,7 @@ public sealed class LanguageModel
     private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash)
     {
         (DirectoryName, Decoder, Tokenizer, Hash) = (directory, decoder, tokenizer, hash);
-        Step = new DecodeStep(decoder);
+        Inference = new Inference(decoder);
     }
 
     /// <summary>The folder.</summary>
@@ -23,8 +23,12 @@ public sealed class LanguageModel
     /// <summary>Prefill.</summary>
     public Decoder Decoder { get; }
 
-    /// <summary>Decoding, one token at a time.</summary>
-    public DecodeStep Step { get; }
+    /// <summary>Prefill and decoding where the weights lie.</summary>
+    public Inference Inference { get; internal set; }
+
+    /// <summary>Decoding on the CPU, one token at a time.</summary>
+    /// <exception cref="LabException">The weights are elsewhere.</exception>
+    public DecodeStep Step => Inference.Step;
 
     /// <summary>Text to ids and back.</summary>
     public TextTokenizer Tokenizer { get; }
@@ -39,7 +43,7 @@ public sealed class LanguageModel
     /// <summary>Loads a model folder.</summary>
     /// <param name="directory">Holds config.json, the weights in safetensors, and the tokenizer's files.</param>
     /// <param name="compute">Type of the weight matrices and of the prefill's products; norm gains and biases are always float32.</param>
-    /// <param name="device">Where the prefill runs; null: CPU. Decoding and the cache are on the CPU.</param>
+    /// <param name="device">Where the weights lie and the model runs; null: CPU. Prompts are compressed in main memory.</param>
     /// <exception cref="LabException">The folder is missing, incomplete or broken; the message names file, place and cure.</exception>
     public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32, Device? device = null)
     {

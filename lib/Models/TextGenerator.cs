@@ -24,8 +24,8 @@ public sealed class TextGenerator : IDisposable
     private readonly TextTokenizer tokenizer;
     private readonly ScalarType? compute;
     private readonly Device? device;
-    private DecodeStep? step;
     private Decoder? decoder;
+    private Inference? inference;
 
     /// <summary>Opens the model.</summary>
     /// <param name="directory">Hugging Face folder.</param>
@@ -75,20 +75,17 @@ public sealed class TextGenerator : IDisposable
         var sampler = new Sampler(settings, prompt);
         PromptChecks.Check(config, prompt, 0, 0);
         decoder ??= folder.LoadDecoder(compute, device);
-        var onCpu = decoder.Model.embed_tokens.weight.device_type == TorchSharp.DeviceType.CPU;
-        if (onCpu) step ??= new DecodeStep(decoder);
-        using var scope = NewDisposeScope();
+        inference ??= new Inference(decoder);
         using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 
         var clock = Stopwatch.StartNew();
-        if (onCpu) cache.Reserve(Math.Min(prompt.Length + settings.MaxNewTokens, config.MaxPositions));
-        var logits = (onCpu ? decoder.Prefill(prompt, cache) : decoder.Prefill(prompt, null, new HostSink(new FullSink(cache)))).cpu().data<float>().ToArray();
-        using var grouped = onCpu ? null : new GroupedCache(cache, decoder.Model.embed_tokens.weight.device, decoder.Compute ?? ScalarType.Float32, settings.MaxNewTokens);
-        var prefill = clock.Elapsed.TotalSeconds;
+        if (inference.OnCpu) cache.Reserve(Math.Min(prompt.Length + settings.MaxNewTokens, config.MaxPositions));
+        var logits = inference.Prefill(prompt, cache);
         var most = Math.Min(settings.MaxNewTokens, config.MaxPositions - prompt.Length + 1);
-        var byTensors = onCpu ? null : new TensorDecodeStep(decoder);
-        var ids = Generation.Run(id => byTensors is null ? step!.Run(id, cache) : byTensors.Run(id, grouped!), logits, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop);
+        using var continuation = inference.Continue(cache, most);
+        var prefill = clock.Elapsed.TotalSeconds;
+        var ids = Generation.Run(continuation.Run, logits, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop);
         Show(stream.Flush());
         return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill);
 

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using HeadKvLab.Cache;
 using HeadKvLab.Eviction;
 using HeadKvLab.Models;
-using static TorchSharp.torch;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -28,7 +27,7 @@ internal sealed class ContextRun : IDisposable
     internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, Method> methods, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
     {
         (_model, _methods, Prompts) = (model, methods, prompts);
-        _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
+        _shared = prompts.Count > 1 && model.Inference.OnCpu ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
     }
 
     internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }
@@ -60,13 +59,10 @@ internal sealed class ContextRun : IDisposable
                 {
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.RealisedBytes);
-                    ReadOnlySpan<float> first = logits;
-                    if (prompt.FirstToken == FirstToken.RecomputeLast)
-                    {
-                        cache.DropLast();
-                        first = _model.Step.Run(prompt.Ids[^1], cache);
-                    }
-                    var ids = Generate(prompt, cache, first, stop);
+                    var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
+                    if (recompute) cache.DropLast();
+                    using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
+                    var ids = Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop);
                     yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds);
                     cache.Dispose();
                 }
@@ -93,9 +89,10 @@ internal sealed class ContextRun : IDisposable
             var (_, kept, _, seconds) = _before[variant];
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
+            using var continuation = _model.Inference.Continue(cache, prompt.Ids.Length - prompt.CompressAt + prompt.MaxNewTokens);
             ReadOnlySpan<float> logits = default;
-            foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = _model.Step.Run(id, cache);
-            yield return new(variant, Generate(prompt, cache, logits, stop), kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds);
+            foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = continuation.Run(id);
+            yield return new(variant, Generate(prompt, continuation, logits, stop), kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds);
         }
     }
 
@@ -108,8 +105,7 @@ internal sealed class ContextRun : IDisposable
         var done = new List<Compressed>();
         try
         {
-            using var scope = NewDisposeScope();
-            var logits = _model.Decoder.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)])).cpu().data<float>().ToArray();
+            var logits = _model.Inference.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)]));
             var seconds = clock.Elapsed.TotalSeconds;
             foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds));
             if (done.Count > 0) full = null;
@@ -128,16 +124,17 @@ internal sealed class ContextRun : IDisposable
         if (_prefix is not null) return _prefix;
         var clock = Stopwatch.StartNew();
         _prefix = new RaggedCache(_model.CacheShape());
-        using (NewDisposeScope()) _model.Decoder.Prefill(prompt.Ids.AsSpan(0, _shared), _prefix);
+        _model.Inference.Prefill(prompt.Ids.AsSpan(0, _shared), _prefix);
         _prefixSeconds = clock.Elapsed.TotalSeconds;
         return _prefix;
     }
 
-    private int[] Generate(PreparedPrompt prompt, RaggedCache cache, ReadOnlySpan<float> logits, CancellationToken stop)
+    private int[] Generate(PreparedPrompt prompt, Continuation continuation, ReadOnlySpan<float> logits, CancellationToken stop)
     {
         int[] stops = [.. prompt.StopIds];
         var first = prompt.NoEmptyAnswer;
-        var ids = Generation.Run(_model.Step, cache, logits, prompt.MaxNewTokens, stops, scores =>
+        var most = Math.Min(prompt.MaxNewTokens, _model.Config.MaxPositions - prompt.Ids.Length + 1);
+        var ids = Generation.Run(continuation.Run, logits, most, stops, scores =>
         {
             var id = first ? GreedyWithout(scores, stops) : Generation.Greedy(scores);
             first = false;

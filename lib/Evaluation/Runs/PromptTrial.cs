@@ -1,7 +1,6 @@
 using HeadKvLab.Cache;
 using HeadKvLab.Eviction;
 using HeadKvLab.Models;
-using static TorchSharp.torch;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -25,7 +24,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
     {
         if (budget.Granularity != Granularity.KvHead) throw new LabException("a prompt trial shows KV heads: give a budget of KV-head granularity");
         Compressor[] compressors = [.. methods.Select(method => new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))];
-        using (NewDisposeScope()) model.Decoder.Prefill(prompt, null, PromptSinks.Combine(compressors));
+        model.Inference.Prefill(prompt, null, PromptSinks.Combine(compressors));
         int[] stops = [model.Tokenizer.IdOf(stopToken), .. model.Config.EosIds];
         var trials = new List<PromptTrial>();
         foreach (var compressor in compressors)
@@ -34,7 +33,8 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
             using var cache = compressor.TakeCache();
             var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.RealisedBytes);
             cache.DropLast();
-            var answer = Generation.Run(model.Step, cache, model.Step.Run(prompt[^1], cache), most, stops, Generation.Greedy);
+            using var continuation = model.Inference.Continue(cache, most + 1);
+            var answer = Generation.Run(continuation.Run, continuation.Run(prompt[^1]), Math.Min(most, model.Config.MaxPositions - prompt.Length + 1), stops, Generation.Greedy);
             trials.Add(new(compressor.Method.Name, kept, model.Tokenizer.Decode(answer).Trim(), entries, bytes));
         }
         return trials;

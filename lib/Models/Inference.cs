@@ -1,0 +1,86 @@
+using HeadKvLab.Cache;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>
+/// Runs a model where its weights lie: on a CPU tokens are decoded by <see cref="DecodeStep"/>, elsewhere by <see cref="TensorDecodeStep"/>. Prompts are
+/// stored and compressed in main memory either way, a layer at a time.
+/// </summary>
+public sealed class Inference
+{
+    private readonly Decoder _decoder;
+    private readonly DecodeStep? _step;
+    private readonly TensorDecodeStep? _byTensors;
+
+    /// <summary>Prepares to run a model.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <exception cref="LabException">Its weights are not on a CPU, and a layer slides.</exception>
+    public Inference(Decoder decoder) : this(decoder, byTensors: decoder.Model.embed_tokens.weight.device_type != TorchSharp.DeviceType.CPU)
+    {
+    }
+
+    internal Inference(Decoder decoder, bool byTensors)
+    {
+        _decoder = decoder;
+        if (!byTensors) _step = new DecodeStep(decoder);
+        else _byTensors = new TensorDecodeStep(decoder);
+    }
+
+    /// <summary>Whether everything runs on the CPU; only there a prefill can go on from a cache that is filled.</summary>
+    public bool OnCpu => _step is not null;
+
+    /// <summary>The step that decodes on a CPU.</summary>
+    /// <exception cref="LabException">The weights are elsewhere.</exception>
+    public DecodeStep Step => _step ?? throw new LabException("this works on the CPU only: load the model without a device (leave --device out)");
+
+    /// <summary>Reads a prompt.</summary>
+    /// <param name="ids">Its tokens.</param>
+    /// <param name="full">Receives all entries; null: nothing is stored. Off the CPU it must be empty.</param>
+    /// <param name="sink">Receives the layers, in main memory; null: nobody looks.</param>
+    /// <returns>Logits <c>[vocabulary]</c> after the last token.</returns>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
+    public float[] Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null)
+    {
+        using var scope = NewDisposeScope();
+        if (OnCpu) return _decoder.Prefill(ids, full, sink).data<float>().ToArray();
+        if (full is { LogicalLength: > 0 }) throw new InvalidOperationException("off the CPU a prompt is read from its beginning: give an empty cache");
+        var stored = full is null ? sink : sink is null ? new FullSink(full) : new Both(new FullSink(full), sink);
+        return _decoder.Prefill(ids, null, stored is null ? null : new HostSink(stored)).cpu().data<float>().ToArray();
+    }
+
+    /// <summary>Goes on from a cache.</summary>
+    /// <param name="cache">A prompt, compressed or not. On a CPU new entries are appended to it, elsewhere to a copy on the device.</param>
+    /// <param name="room">Tokens that may follow.</param>
+    public Continuation Continue(RaggedCache cache, int room) => _step is { } step
+        ? new(id => step.Run(id, cache), null)
+        : OnDevice(new GroupedCache(cache, _byTensors!.Device, _decoder.Compute ?? ScalarType.Float32, Math.Max(1, room)));
+
+    private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
+
+    private sealed class Both(IPromptSink first, IPromptSink second) : IPromptSink
+    {
+        public int QueriesWanted => Math.Max(first.QueriesWanted, second.QueriesWanted);
+
+        public void Accept(in LayerPrompt layer)
+        {
+            first.Accept(layer);
+            second.Accept(layer);
+        }
+    }
+}
+
+/// <summary>Tokens that follow a prompt, run one at a time.</summary>
+public sealed class Continuation : IDisposable
+{
+    private readonly IDisposable? _owned;
+
+    internal Continuation(TokenStep run, IDisposable? owned) => (Run, _owned) = (run, owned);
+
+    /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call.</summary>
+    public TokenStep Run { get; }
+
+    /// <summary>Frees what lies on a device; the cache it began with stays.</summary>
+    public void Dispose() => _owned?.Dispose();
+}

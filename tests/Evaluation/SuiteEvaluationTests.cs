@@ -25,7 +25,7 @@ public sealed class SuiteEvaluationTests
     public void Methods_that_rows_could_not_tell_apart_are_refused()
     {
         var method = Catalogue.Find("SnapKV").Create();
-        var suite = WorldSuite.Make(WorldSplit.Validation, 256, 1).ToSamples();
+        var suite = WorldSuite.Make(WorldSplit.Validation, 384, 1).ToSamples();
         var error = Assert.Throws<LabException>(() => SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan([method, method with { Scorer = method.Scorer }], [0.5])));
         Assert.Contains("2 methods are named 'SnapKV'", error.Message);
     }
@@ -34,7 +34,7 @@ public sealed class SuiteEvaluationTests
     [Fact]
     public void Rows_come_question_by_question_in_the_order_of_the_plan()
     {
-        var suite = WorldSuite.Make(WorldSplit.Validation, 256, 2).Take(1, 2).ToSamples();
+        var suite = WorldSuite.Make(WorldSplit.Validation, 384, 2).Take(1, 2).ToSamples();
         Method[] methods = [.. ((string[])["H2O", "SnapKV", "StreamingLLM"]).Select(name => Catalogue.Find(name).Create())];
         var rows = SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan(methods, [0.25, 0.5]));
         string[] order = ["FullKV", "H2O", "SnapKV", "StreamingLLM", "H2O", "SnapKV", "StreamingLLM"];

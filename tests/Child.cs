@@ -7,11 +7,18 @@ namespace HeadKvLab.Tests;
 /// </summary>
 public static class Child
 {
-    public static int Main(string[] args) => args switch
+    public static int Main(string[] args)
     {
-        ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
-        _ => 64,
-    };
+        try
+        {
+            return args is ["journal", var folder, var samples, var seed] ? Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)) : 64;
+        }
+        catch (LabException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 2;
+        }
+    }
 
     internal static Process Start(params string[] args) => Start("dotnet", [typeof(Child).Assembly.Location, .. args]);
 

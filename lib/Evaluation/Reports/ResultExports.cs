@@ -25,7 +25,7 @@ public static class ResultExports
         var files = new List<string>();
         foreach (var run in ResultFolder.Ordered(rows).GroupBy(r => (E: r.Suite == "longbench-e", r.Suite, r.Protocol, r.Seed, r.Variant)))
         {
-            var path = Directory.CreateDirectory(Path.Combine(folder, run.Key.E ? "pred_e" : "pred", Name(model, run.Key.Suite, run.Key.Protocol, run.Key.Variant, rows))).FullName;
+            var path = Made(Path.Combine(folder, run.Key.E ? "pred_e" : "pred", Name(model, run.Key.Suite, run.Key.Protocol, run.Key.Variant, rows)));
             var scores = new SortedDictionary<string, object>(StringComparer.Ordinal);
             foreach (var set in run.GroupBy(r => r.Dataset))
             {
@@ -65,7 +65,7 @@ public static class ResultExports
             var name = string.Join("__", [suite, dataset, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
             var path = Path.Combine(folder, name);
             for (var i = 1; !taken.Add(path); i++) path = Path.Combine(folder, name, i.ToString(CultureInfo.InvariantCulture));
-            Directory.CreateDirectory(path);
+            Made(path);
             var csv = new StringBuilder("task,_id,answers,all_classes,length,predicted_answer,compression_ratio\n");
             foreach (var r in run)
                 csv.AppendJoin(',', ((string[])[r.Dataset, r.Question, Python(r.Answers), r.AllClasses is null ? "" : Python(r.AllClasses), r.Length.ToString(CultureInfo.InvariantCulture), r.Prediction, ratio]).Select(ResultReport.Quote)).Append('\n');
@@ -80,6 +80,18 @@ public static class ResultExports
         {
             ResultFolder.Replace(path, file, text);
             files.Add(Path.Combine(path, file));
+        }
+    }
+
+    private static string Made(string folder)
+    {
+        try
+        {
+            return Directory.CreateDirectory(folder).FullName;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{folder}: cannot be made: {e.Message}; give another --out", e);
         }
     }
 

@@ -29,6 +29,8 @@ public sealed class FolderLock : IDisposable
 
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(20);
 
+    private const int ReadOnlyFileSystem = 30;          // EROFS of Linux and macOS
+
     private readonly FileStream _file;
     private readonly string _name;
     private readonly Timer _heartbeat;
@@ -56,7 +58,7 @@ public sealed class FolderLock : IDisposable
             ResultFolder.Replace(folder, "owner.json", JsonSerializer.Serialize(self, EvalRow.Json) + "\n");
             return new FolderLock(file, name);
         }
-        catch (IOException) when (file is null && IsHeld(path))
+        catch (IOException e) when (file is null && e.HResult != ReadOnlyFileSystem && IsHeld(path))
         {
             throw Held(folder, ReadOwner(name));
         }

@@ -162,7 +162,7 @@ public sealed class ResultFolder : IRowStore, IDisposable
         {
             try { File.Delete(draft); }
             catch (Exception again) when (again is IOException or UnauthorizedAccessException) { }
-            throw new LabException($"{path}: cannot be written: {e.Message}; the samples are whole: give the same command again when the disk has room", e);
+            throw new LabException($"{path}: cannot be written: {e.Message}; the samples are whole: give the same command again when the folder can be written and the disk has room", e);
         }
     }
 

@@ -42,12 +42,19 @@ public sealed class RowJournal : IDisposable
     }
 
     /// <summary>Reads a file that nobody needs to write; a torn last line is left out.</summary>
-    /// <exception cref="LabException">It is missing, or a line is broken or of another version.</exception>
+    /// <exception cref="LabException">It is missing or unreadable, or a line is broken or of another version.</exception>
     public static IReadOnlyList<EvalRow> Read(string path)
     {
         if (!File.Exists(path)) throw new LabException($"{path}: no such file; a results folder is made by `lab eval` or `lab sweep`");
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        return Read(path, file);
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return Read(path, file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{path}: cannot be read: {e.Message}; give yourself permission, or copy the folder", e);
+        }
     }
 
     /// <summary>Adds a row; it is on the disk when this returns. Where the disk refuses, nothing of the row stays.</summary>

@@ -20,11 +20,13 @@ internal static class Program
               -p              sets a variable of the cell tagged "parameters", as papermill does
               --timeout       the longest a cell may take
               --allow-errors  goes on after a failed cell
-              With -o NB.ipynb itself it renews a committed notebook's outputs: ids, metadata and the order of keys stay.
-          check NB.ipynb [--relative SHARE] [--absolute DIFFERENCE]
+              With -o NB.ipynb itself it renews a committed notebook's outputs: ids, metadata and the order of keys stay. Written
+              elsewhere, each cell carries the times it began and ended, as Jupyter records them.
+          check NB.ipynb [--relative SHARE] [--absolute DIFFERENCE] [--longest SECONDS]
               Runs a notebook that is committed with outputs and says where they differ from this run: in words, in types of output,
-              or in numbers by more than 5 % and more than 0.02. Of cells tagged "timing" only the types are compared.
-          compare COMMITTED.ipynb FRESH.ipynb [--relative SHARE] [--absolute DIFFERENCE]
+              or in numbers by more than 5 % and more than 0.02. Of cells tagged "timing" only the types are compared. A cell that
+              takes over 60 s fails the check too.
+          compare COMMITTED.ipynb FRESH.ipynb [--relative SHARE] [--absolute DIFFERENCE] [--longest SECONDS]
               The same for a run that is there already.
           html NB.ipynb OUT.html
               Writes the page of a notebook as it is, without running it.
@@ -36,7 +38,7 @@ internal static class Program
           jupyter CONNECTION_FILE
               Serves as a kernel; Jupyter calls this.
 
-        exit codes: 0 all well, 1 a cell failed (outputs so far are written) or outputs differ, 2 bad input, 130 stopped by Ctrl-C
+        exit codes: 0 all well, 1 a cell failed (outputs so far are written), outputs differ or a cell took too long, 2 bad input, 130 stopped by Ctrl-C
 
         example:
           run notebooks/00-quickstart.ipynb --html out/00-quickstart.html -p questions 20

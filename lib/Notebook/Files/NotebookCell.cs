@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace HeadKvLab.Notebook.Files;
@@ -24,6 +25,27 @@ internal sealed class NotebookCell(JsonObject json)
 
     internal void SetOutputs(JsonArray outputs) => json["outputs"] = outputs;
 
+    /// <summary>When the cell began and ended, under the names Jupyter gives these times; null: nobody took them.</summary>
+    internal (DateTime Began, DateTime Ended)? Times
+    {
+        get => Time("iopub.status.busy") is { } began && Time("iopub.status.idle") is { } ended ? (began, ended) : null;
+        set
+        {
+            var metadata = json["metadata"]!.AsObject();
+            metadata.Remove("execution");
+            if (value is var (began, ended))
+            {
+                metadata["execution"] = new JsonObject
+                {
+                    ["iopub.execute_input"] = Written(began),
+                    ["iopub.status.busy"] = Written(began),
+                    ["iopub.status.idle"] = Written(ended),
+                    ["shell.execute_reply"] = Written(ended),
+                };
+            }
+        }
+    }
+
     internal JsonObject? Attachments => json["attachments"] as JsonObject;
 
     internal bool HasTag(string tag) => json["metadata"]?["tags"] is JsonArray tags && tags.Any(one => (string?)one == tag);
@@ -33,6 +55,11 @@ internal sealed class NotebookCell(JsonObject json)
         (string?)json["metadata"]?["polyglot_notebook"]?["kernelName"]
         ?? (string?)json["metadata"]?["dotnet_interactive"]?["language"]
         ?? (string?)json["metadata"]?["vscode"]?["languageId"];
+
+    DateTime? Time(string name) =>
+        DateTime.TryParse(Text(json["metadata"]?["execution"]?[name]), CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+
+    static string Written(DateTime time) => time.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture);
 
     /// <summary>Text that notebooks store as a string or as an array of lines.</summary>
     internal static string Text(JsonNode? node) => node switch

@@ -61,6 +61,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
             }
             cell.SetOutputs([]);
             cell.ExecutionCount = null;
+            cell.Times = null;
         }
         return notebook;
     }
@@ -113,8 +114,12 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         using var saving = new CancellationTokenSource();
         var saver = SaveNowAndThen(notebook, cell, host, saving.Token);
         using var timer = options.Timeout is { } limit ? new Timer(_ => host.Interrupt(), null, limit, System.Threading.Timeout.InfiniteTimeSpan) : null;
-        var watch = Stopwatch.StartNew();
+        var (began, watch) = (DateTime.UtcNow, Stopwatch.StartNew());
         var result = await engine.Execute(cell.Source, $"In[{number}]", host).ConfigureAwait(false);
+        if (!InPlace)
+        {
+            cell.Times = (began, began + watch.Elapsed);
+        }
         await saving.CancelAsync().ConfigureAwait(false);
         await saver.ConfigureAwait(false);
         if (result.Error is { Name: "Interrupted" } && !stopped && options.Timeout is { } allowed && watch.Elapsed >= allowed)
@@ -142,6 +147,9 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
             Save(notebook);
         }
     }
+
+    /// <summary>A notebook that is renewed in place gets no times: only what its cells put out may change in it.</summary>
+    bool InPlace => options.Output is { } output && Path.GetFullPath(output) == Path.GetFullPath(options.Notebook);
 
     void Save(NotebookDocument notebook)
     {

@@ -33,6 +33,9 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     public Task A_kernel_that_ends_says_why_leaves_no_orphan_and_a_new_one_works() => Wire("endings.py");
 
     [Fact]
+    public Task What_vs_code_and_jupyterlab_send_is_answered() => Wire("frontends.py");
+
+    [Fact]
     public async Task Nbconvert_executes_a_notebook_with_the_installed_kernel()
     {
         if (!await Installed("jupyter", "nbconvert", "--version"))

@@ -73,7 +73,7 @@ internal sealed class PackageRestore(string notebookFolder)
         // Empty, so that no file of a folder above takes part.
         File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
         File.WriteAllText(Path.Combine(folder, "Directory.Build.targets"), "<Project />");
-        var start = new ProcessStartInfo("dotnet", ["restore", "--nologo", "-v", "quiet"])
+        var start = new ProcessStartInfo(Dotnet.Command, ["restore", "--nologo", "-v", "quiet"])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

@@ -29,7 +29,16 @@ internal sealed class CellQueue(CSharpEngine engine, Channels channels, PlotlyIn
         await foreach (var request in waiting.Reader.ReadAllAsync().ConfigureAwait(false))
         {
             channels.Status("busy", request);
-            var aborted = await RunCell(request).ConfigureAwait(false);
+            IReadOnlyList<Message> aborted = [];
+            try
+            {
+                aborted = await RunCell(request).ConfigureAwait(false);
+            }
+            catch (InvalidOperationException malformed)
+            {
+                // A field of another type than the protocol's; the next request may be a good one.
+                channels.Reply(request, "execute_reply", Replies.Error("MalformedRequest", malformed.Message));
+            }
             channels.Status("idle", request);
             foreach (var late in aborted)
             {
@@ -60,9 +69,10 @@ internal sealed class CellQueue(CSharpEngine engine, Channels channels, PlotlyIn
     async Task<IReadOnlyList<Message>> RunCell(Message request)
     {
         var code = (string?)request.Content["code"] ?? "";
+        var (silent, stopOnError) = (IsSilent(request), Flag(request, "stop_on_error", true));
         var cell = new JupyterCell(channels, request, plotly);
         running = cell;
-        if (!IsSilent(request))
+        if (!silent)
         {
             count++;
             channels.Publish("execute_input", new JsonObject { ["code"] = code, ["execution_count"] = count }, request.HeaderBytes);
@@ -72,11 +82,11 @@ internal sealed class CellQueue(CSharpEngine engine, Channels channels, PlotlyIn
         if (result.Error is { } error)
         {
             // Counted before the answer: what a reader sends after it must not be aborted.
-            var aborted = Flag(request, "stop_on_error", true) ? await TakeWaiting().ConfigureAwait(false) : [];
+            var aborted = stopOnError ? await TakeWaiting().ConfigureAwait(false) : [];
             Fail(request, error);
             return aborted;
         }
-        if (result.Value is { } value && !IsSilent(request))
+        if (result.Value is { } value && !silent)
         {
             cell.Result(value, count);
         }

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadKvLab.Notebook.Engine;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
@@ -48,7 +49,7 @@ internal static class KernelSpec
     static JsonObject Json(string name)
     {
         var program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? Owner + ".exe" : Owner);
-        JsonArray command = File.Exists(program) ? [program] : ["dotnet", Path.Combine(AppContext.BaseDirectory, Owner + ".dll")];
+        JsonArray command = File.Exists(program) ? [program] : [Dotnet.Command, Path.Combine(AppContext.BaseDirectory, Owner + ".dll")];
         foreach (var argument in new[] { "jupyter", "{connection_file}", "--name", name })
         {
             command.Add(argument);
@@ -59,7 +60,9 @@ internal static class KernelSpec
             ["display_name"] = name == Name ? ".NET (C#)" : ".NET (C#, HeadKV lab)",
             ["language"] = "C#",
             ["interrupt_mode"] = "message",
-            ["metadata"] = new JsonObject { ["owner"] = Owner },
+            // A front end that was not started from a shell may lack its PATH; with this the kernel finds the runtime all the same.
+            ["env"] = new JsonObject { ["DOTNET_ROOT"] = Dotnet.Root },
+            ["metadata"] = new JsonObject { ["owner"] = Owner, ["debugger"] = false },
         };
     }
 

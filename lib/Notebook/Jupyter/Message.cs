@@ -42,7 +42,7 @@ internal sealed class Wire(byte[] key)
                 ? new Message(peer, frames.GetRange(0, at), signed[0], type, content)
                 : null;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return null;
         }

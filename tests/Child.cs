@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace HeadKvLab.Tests;
 
 /// <summary>
-/// The test assembly as a program of its own: what tests about killed and competing processes start. <c>dotnet HeadKvLab.Tests.dll journal ...</c>
+/// The test assembly as a program of its own: what tests about killed and competing processes, and about memory, start. <c>dotnet HeadKvLab.Tests.dll journal ...</c>
 /// </summary>
 public static class Child
 {
@@ -11,7 +11,12 @@ public static class Child
     {
         try
         {
-            return args is ["journal", var folder, var samples, var seed] ? Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)) : 64;
+            return args switch
+            {
+                ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
+                ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
+                _ => 64,
+            };
         }
         catch (LabException e)
         {

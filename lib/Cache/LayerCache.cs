@@ -166,20 +166,24 @@ public sealed unsafe partial class LayerCache
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>.</param>
     /// <param name="output">Attention output, same shape.</param>
     /// <param name="scale">Factor of the logits, 1/sqrt(dim) in ordinary models.</param>
-    /// <param name="slidingWindow">Positions the token sees, itself (the last entry of every head) included; null: all that are stored.</param>
+    /// <param name="slidingWindow">
+    /// Positions the token sees, itself (the last entry of every head) included; null: all that are stored. A summary is seen as long as the window
+    /// reaches back to the beginning of the text.
+    /// </param>
     public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null)
     {
         if (slidingWindow is { } window)
         {
             Span<int> seen = stackalloc int[Heads];
             Span<long> first = stackalloc long[Heads];
+            Span<float> bias = stackalloc float[Heads];
             for (var h = 0; h < Heads; h++)
             {
                 var positions = Positions(h);
                 var skipped = FirstAfter(positions, positions[^1] - window);
-                (seen[h], first[h]) = (_counts[h] - skipped, _offsets[h] + skipped);
+                (seen[h], first[h], bias[h]) = (_counts[h] - skipped, _offsets[h] + skipped, skipped == 0 ? _bias[h] : 0);
             }
-            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first), output, scale);
+            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first, bias), output, scale);
             return;
         }
         RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);

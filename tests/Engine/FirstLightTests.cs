@@ -75,7 +75,7 @@ public sealed class FirstLightTests
     public void Native_errors_arrive_as_exceptions()
     {
         using var scope = NewDisposeScope();
-        var error = Assert.Throws<ExternalException>(() => zeros(2, 3).matmul(zeros(2, 3)));
+        var error = Assert.Throws<ExternalException>(() => zeros(2, 3).mm(zeros(2, 3)));
         Assert.Contains("cannot be multiplied", error.Message, StringComparison.Ordinal);
         Assert.Throws<ExternalException>(() => zeros(2, 3).view(7));
         Assert.Throws<ArgumentException>(() => zeros(2).item<double>());

@@ -59,8 +59,10 @@ public sealed class TenFactsTests
     {
         using var scope = NewDisposeScope();
         Tensor a = zeros(2, 3), batch = zeros(2, 2, 3);
+#if STANDIN   // the package ends the process here
         Assert.Throws<ExternalException>(() => a.matmul(a));
         Assert.Throws<ExternalException>(() => matmul(a, batch.transpose(0, 2)));
+#endif
         Assert.Throws<ExternalException>(() => a.mm(a));
         Assert.Throws<ExternalException>(() => batch.bmm(batch));
         Assert.Throws<ExternalException>(() => einsum("ij,jk->ik", a, a));
@@ -140,6 +142,88 @@ public sealed class TenFactsTests
             long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
             call();
             Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        }
+    }
+
+    /// <summary>TorchSharp's matmul, cummax, cummin and autograd.grad end the process on a bad call: the lab's own code keeps to mm, bmm and F.linear, which throw.</summary>
+    [Fact]
+    public void The_lab_calls_no_product_that_can_end_the_process()
+    {
+        string lib = RepositoryFiles.Path("lib");
+        var calls = Directory.EnumerateFiles(lib, "*.cs", SearchOption.AllDirectories)
+            .Select(file => (Name: System.IO.Path.GetRelativePath(lib, file).Replace('\\', '/'), Text: File.ReadAllText(file)))
+            .Where(file => !file.Name.StartsWith("StandIns/", StringComparison.Ordinal) && System.Text.RegularExpressions.Regex.IsMatch(file.Text, @"\b(matmul|cummax|cummin)\(|\bautograd\.grad\("));
+        Assert.Equal(["Profiling/Engine/EngineProbe.cs", "Profiling/Engine/OperatorCases.cs"], calls.Select(file => file.Name).Order());   // shapes written out beside the call
+    }
+
+#if STANDIN
+    [Fact]
+    public void An_operator_that_the_library_lacks_fails_when_it_is_called_and_by_name()
+    {
+        var operators = typeof(torch).Assembly.GetType("TorchSharp.Interop.Op", throwOnError: true)!;
+        object Named(string name) => Activator.CreateInstance(operators, NonPublic, null, [name, ""], null)!;
+        object? Get(object op, string property)
+        {
+            try { return operators.GetProperty(property, NonPublic)!.GetValue(op); }
+            catch (System.Reflection.TargetInvocationException e) { throw e.InnerException!; }
+        }
+
+        Assert.Equal(true, Get(Named("aten::relu"), "Exists"));
+        object missing = Named("aten::made_in_libtorch_99");   // making it is no error: a version of the library may have it
+        Assert.Equal(false, Get(missing, "Exists"));
+        Assert.Contains("aten::made_in_libtorch_99", Assert.Throws<ExternalException>(() => Get(missing, "Schema")).Message, StringComparison.Ordinal);
+    }
+
+    private const System.Reflection.BindingFlags NonPublic = System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Public;
+
+    /// <summary>The bridge is linked to what LIBTORCH names: its ABI, and its CUDA kernels, which are registered only when they are linked by name.</summary>
+    [Theory]
+    [InlineData(null, false, false), InlineData("1", false, false), InlineData("0", false, false), InlineData("1", true, false), InlineData("1", false, true)]
+    public void The_bridge_fits_the_libtorch_it_is_built_for(string? abi, bool cuda, bool needsNewer)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var folder = new TemporaryFolder();
+        string At(string name) => System.IO.Path.Combine(folder.Path, name);
+        Directory.CreateDirectory(At("libtorch/lib"));
+        Directory.CreateDirectory(At("libtorch/share/cmake/Torch"));
+        File.WriteAllText(At("libtorch/share/cmake/Torch/TorchConfig.cmake"), $"set(TORCH_CXX_FLAGS \"-D_GLIBCXX_USE_CXX11_ABI={abi}\")\n");
+        if (cuda) File.WriteAllText(At("libtorch/lib/libtorch_cuda.so"), "");
+        File.WriteAllText(At("compiler"), "#!/bin/sh\necho \"$@\" >> \"" + At("said") + "\"\n" + (needsNewer ? "case \"$*\" in *c++17*) exit 1;; esac\n" : "") + "while [ $# -gt 0 ]; do [ \"$1\" = -o ] && touch \"$2\"; shift; done\n");
+        File.SetUnixFileMode(At("compiler"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", [RepositoryFiles.Path("lib/StandIns/TorchSharp/native/build.sh"), At("out/bridge.so")]);
+        start.Environment["CXX"] = At("compiler");
+        start.Environment["LIBTORCH"] = abi is null ? "" : At("libtorch");
+        using var build = System.Diagnostics.Process.Start(start)!;
+        build.WaitForExit();
+        Assert.Equal(0, build.ExitCode);
+        Assert.True(File.Exists(At("out/bridge.so")));
+        string[] said = File.ReadAllLines(At("said"));
+        Assert.Equal(needsNewer ? 2 : 1, said.Length);
+        Assert.Contains(needsNewer ? "-std=c++20" : "-std=c++17", said[^1], StringComparison.Ordinal);
+        Assert.Contains("-Wl,--no-as-needed -ltorch -ltorch_cpu -lc10", said[^1], StringComparison.Ordinal);
+        Assert.Equal(abi is not null, said[^1].Contains($"-L{At("libtorch")}/lib -Wl,-rpath,{At("libtorch")}/lib", StringComparison.Ordinal));
+        Assert.Equal(abi == "0", said[^1].Contains("-D_GLIBCXX_USE_CXX11_ABI=0", StringComparison.Ordinal));
+        Assert.Equal(cuda, said[^1].Contains("-ltorch_cuda -lc10_cuda", StringComparison.Ordinal));
+    }
+#endif
+
+    [Fact]
+    public void A_Python_peer_runs_under_the_engines_own_settings()
+    {
+        string script = System.IO.Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(script, "import os, sys\nprint('ready', flush=True)\nfor line in sys.stdin: print(os.environ.get(line.strip()), flush=True)\n");
+            using var peer = HeadKvLab.Profiling.PythonPeer.Start(script, 1);
+            if (peer is null) return;   // no Python here, so there is nothing to compare with
+            Assert.Equal("passive", peer.Ask("OMP_WAIT_POLICY"));
+            Assert.Equal("0", peer.Ask("MALLOC_MMAP_MAX_"));
+            Assert.Equal("2147483647", peer.Ask("MALLOC_TRIM_THRESHOLD_"));
+            if (System.Runtime.Intrinsics.X86.Avx512BW.IsSupported) Assert.Equal("avx512", peer.Ask("ATEN_CPU_CAPABILITY"));
+        }
+        finally
+        {
+            File.Delete(script);
         }
     }
 }

@@ -1,0 +1,56 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Eviction;
+using HeadKvLab.Eviction.Scorers;
+using HeadKvLab.Models;
+using HeadKvLab.Profiling.Runs;
+using Xunit.Abstractions;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Models;
+
+/// <summary>
+/// Attention never holds its n x n matrix: the peak memory of a process that attends over 8,192 tokens grows by less than that matrix of one single
+/// head (256 MiB), whichever way it is computed, and so does H2O's scoring, to which all queries contribute.
+/// </summary>
+public sealed class AttentionMemoryTests(ITestOutputHelper output)
+{
+    private const int QueryHeads = 2, KvHeads = 1, Dim = 32;
+
+    [Theory]
+    [InlineData("kernel"), InlineData("tensors"), InlineData("window"), InlineData("H2O")]
+    public void NothingGrowsWithTheSquareOfThePrompt(string path)
+    {
+        if (!ProcessMemory.CanWatch)
+        {
+            output.WriteLine("skipped: this system does not tell a process's peak memory");
+            return;
+        }
+        var (code, said) = Child.Start("attention", path, "8192").End();
+        Assert.True(code == 0, said);
+        var grown = long.Parse(said);
+        output.WriteLine($"{path}: {grown >> 20} MiB");
+        Assert.InRange(grown, 1L << 20, 4L * 8192 * 8192 - 1);
+    }
+
+    /// <summary>In a process of its own: attends once over a short prompt, so that everything is loaded, then over the long one; says how much the peak grew, bytes.</summary>
+    internal static int Measure(string path, int tokens)
+    {
+        using var quiet = no_grad();
+        Attend(path, 256);
+        ProcessMemory.Reset();
+        var before = ProcessMemory.Resident;
+        Attend(path, tokens);
+        Console.Error.Write(ProcessMemory.Peak - before);
+        return 0;
+    }
+
+    private static void Attend(string path, int n)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var (q, k, v) = (randn([1, QueryHeads, n, Dim], generator: generator), randn([1, KvHeads, n, Dim], generator: generator), randn([1, KvHeads, n, Dim], generator: generator));
+        if (path == "H2O") new H2O().Score(new LayerPrompt(0, k[0], v[0], q[0], 0.18f), 8, new HeadRows<float>(new float[KvHeads * n], KvHeads, n));
+        else if (path == "kernel") PromptAttention.Causal(q, k, v, 0.18f, null);
+        else PromptAttention.ByTensors(q, k, v, 0.18f, path == "window" ? n / 2 : null);
+    }
+}

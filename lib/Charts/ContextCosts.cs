@@ -6,8 +6,8 @@ namespace HeadKvLab.Charts;
 /// <param name="Method">Name of the method.</param>
 /// <param name="Length">Context length in tokens.</param>
 /// <param name="Milliseconds">Median time of one decoding step.</param>
-/// <param name="Low">Lower end of its interval; not-a-number where unknown.</param>
-/// <param name="High">Upper end of its interval; not-a-number where unknown.</param>
+/// <param name="Low">Shortest time of a round; not-a-number where unknown.</param>
+/// <param name="High">Longest time of a round; not-a-number where unknown.</param>
 /// <param name="Bytes">Bytes held by the cache.</param>
 public sealed record ContextCost(string Method, int Length, double Milliseconds, double Low, double High, double Bytes);
 
@@ -21,7 +21,7 @@ public static class ContextCosts
     /// <param name="timeTitle">What was timed, with its unit.</param>
     /// <exception cref="ArgumentException">There is no measurement.</exception>
     public static Figure Draw(IReadOnlyList<ContextCost> costs, string title = "What a long context costs",
-        string note = "Left: median time of one decoding step, whiskers its interval. Right: memory held by the KV cache after the prompt.",
+        string note = "Left: median time of one decoding step; whiskers: the range of the rounds. Right: memory held by the KV cache after the prompt. Points of one length stand a little apart.",
         string timeTitle = "Time per token (ms)")
     {
         var methods = costs.GroupBy(cost => cost.Method).Select(method => method.OrderBy(cost => cost.Length).ToArray()).ToArray();

@@ -3,7 +3,10 @@ using Microsoft.Data.Analysis;
 
 namespace HeadKvLab.Charts;
 
-/// <summary>Forecasts of decoding as a table to read: bytes, the speed-up they allow, and from which context length compression pays.</summary>
+/// <summary>
+/// Forecasts of decoding as a table to read: the bytes that one step reads, its time with the full and with the compressed cache, the
+/// speed-up, and from which context length compression pays. Speed-up = (weights + full) / (weights + compressed), in read bytes.
+/// </summary>
 public static class ForecastTable
 {
     /// <summary>One row for each forecast.</summary>
@@ -16,10 +19,12 @@ public static class ForecastTable
         if (cases.Any(c => c.Forecast.Context != one.Context)) throw new ArgumentException("the forecasts are of several context lengths: give each length a table of its own", nameof(cases));
         var frame = new DataFrame(
             new StringDataFrameColumn("model", cases.Select(c => c.Model)), new Int32DataFrameColumn("batch", cases.Select(c => c.Batch)),
-            Column("weights", f => f.WeightBytes / 1e9), Column("cache", f => f.FullBytes / 1e9), Column("kept", f => f.CompressedBytes / 1e9), Column("speedUp", f => f.SpeedUp),
+            Column("weights", f => f.WeightBytesRead / 1e9), Column("cache", f => f.FullBytes / 1e9), Column("kept", f => f.CompressedBytes / 1e9),
+            Column("full", f => f.FullSeconds * 1e3), Column("compressed", f => f.CompressedSeconds * 1e3), Column("speedUp", f => f.SpeedUp),
             Column("tenth", f => f.PaysFrom(1.1) ?? double.NaN), Column("twice", f => f.PaysFrom(2) ?? double.NaN));
-        return new ResultTable(frame, $"Forecast at {Words.Fixed(one.Context, 0)} tokens, {Words.Fixed(one.KvSize, 0)} entries kept per KV head")
-            .Number("weights", 1, "weights, GB").Number("cache", 1, "full cache, GB").Number("kept", 3, "compressed, GB").Number("speedUp", 2, "speed-up")
+        return new ResultTable(frame, $"Forecast at {Words.Fixed(one.Context, 0)} tokens, {Words.Fixed(one.KvSize, 0)} entries kept per KV head: GB read in a step, and its time")
+            .Number("weights", 2, "weights, GB").Number("cache", 2, "full cache, GB").Number("kept", 3, "compressed, GB")
+            .Number("full", 2, "full, ms").Number("compressed", 2, "compressed, ms").Number("speedUp", 2, "speed-up")
             .Number("tenth", 0, "10 % faster from, tokens").Number("twice", 0, "twice as fast from, tokens");
 
         DoubleDataFrameColumn Column(string name, Func<DecodeForecast, double> value) => new(name, cases.Select(c => value(c.Forecast)));

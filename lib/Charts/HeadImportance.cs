@@ -10,11 +10,11 @@ public static class HeadImportance
     /// <param name="head">What a row is: <c>KV head</c> or <c>Query head</c>.</param>
     /// <param name="title">Title of the figure.</param>
     /// <param name="measure">Name of the score with its unit, for the colour bar.</param>
-    /// <param name="note">How to read it.</param>
+    /// <param name="note">How to read it; by default what a cell and its colour are.</param>
     /// <param name="max">Score of the darkest colour; by default the largest score.</param>
     /// <exception cref="ArgumentException">There is no head.</exception>
     public static Figure Draw(double[,] scores, string head = "KV head", string title = "Which heads matter", string measure = "importance score",
-        string note = "One cell is one attention head; darker heads carry more of the retrieval and reasoning.", double? max = null)
+        string? note = null, double? max = null)
     {
         int layers = scores.GetLength(0), heads = scores.GetLength(1);
         if (layers == 0 || heads == 0) throw new ArgumentException("A heat map of heads needs at least one layer and one head.", nameof(scores));
@@ -35,7 +35,7 @@ public static class HeadImportance
         var fewCells = layers <= 16;
         var panel = new Panel("", Axis.Categories("Layer", Names(layers)), Axis.Categories(head, Names(heads), reversed: true),
             [new CellMark(values, scale) { Hover = hover, Labels = fewCells ? labels : null }]);
-        return new Sketch(title, note, [panel]) { Height = Math.Clamp(160 + heads * 34, 240, 640) }.ToFigure();
+        return new Sketch(title, note ?? $"One cell is one head; the darker, the higher its {measure}.", [panel]) { Height = Math.Clamp(160 + heads * 34, 240, 640) }.ToFigure();
     }
 
     private static double Largest(double[,] scores, double? given)

@@ -7,7 +7,7 @@ namespace HeadKvLab.Charts;
 /// <param name="Share">Share of its heads that kept a position, <c>[position]</c>, between 0 and 1.</param>
 public sealed record KeptShare(string Name, IReadOnlyList<double> Share);
 
-/// <summary>Which stretches of a prompt are kept, one row for each method or head, the prompt from left to right.</summary>
+/// <summary>Which stretches of a prompt are kept, one row for each method or head, the prompt from left to right; places of interest are pointed at from above.</summary>
 public static class KeptPositions
 {
     /// <summary>Draws the rows.</summary>
@@ -18,7 +18,7 @@ public static class KeptPositions
     /// <param name="bins">Number of stretches the prompt is divided into; a stretch shows the largest share among its positions.</param>
     /// <exception cref="ArgumentException">There is no row, or their prompts differ.</exception>
     public static Figure Draw(IReadOnlyList<KeptShare> rows, IReadOnlyList<(int Position, string Label)>? landmarks = null, string title = "What each method keeps",
-        string note = "The prompt runs from left to right; a stretch is as dark as the largest share of heads that kept one of its tokens.", int bins = 160)
+        string note = "The prompt runs from left to right: the darker a stretch, the more heads kept one of its tokens; white, none did.", int bins = 160)
     {
         if (rows.Count == 0 || rows[0].Share.Count == 0) throw new ArgumentException("There is nothing kept to draw.", nameof(rows));
         var length = rows[0].Share.Count;
@@ -38,8 +38,8 @@ public static class KeptPositions
         }
         double Place(double position) => position * bins / length - 0.5;
         var ticks = Axis.Linear("", [], min: 0, max: length).Ticks.Select(tick => tick with { Value = Place(tick.Value) }).ToArray();
-        var marks = new List<Mark> { new CellMark(values, new ColourScale("share of heads", 0, 1) { Format = Words.Percent }) { Hover = hover, Gaps = false } };
-        marks.AddRange((landmarks ?? []).Select(landmark => new RuleMark(Place(landmark.Position + 0.5), landmark.Label) { Upright = true, LabelBefore = landmark.Position > 0.6 * length, Colour = Theme.Accent }));
+        var marks = new List<Mark> { new CellMark(values, new ColourScale("share of heads", 0, 1) { Format = Words.Percent, Sparse = true }) { Hover = hover, Gaps = false } };
+        marks.AddRange((landmarks ?? []).Select(landmark => new PointerMark(Place(landmark.Position + 0.5), landmark.Label) { LabelBefore = landmark.Position > 0.6 * length }));
         var panel = new Panel("", new Axis("Position in the prompt (tokens)", -0.5, bins - 0.5, ticks), Axis.Categories("", [.. rows.Select(row => row.Name)], reversed: true), marks);
         return new Sketch(title, note, [panel]) { Height = Math.Clamp(150 + rows.Count * 34, 220, 700), Width = 860 }.ToFigure();
     }

@@ -25,7 +25,7 @@ public static class KeptTokenMap
         if (lineLength < 8) throw new ArgumentOutOfRangeException(nameof(lineLength), "A line needs at least 8 letters.");
         var keepers = Enumerable.Range(0, tokens.Count).Select(position => Keepers(kept, position)).ToArray();
         var lines = Fold(PromptLines.Break(tokens, lineLength), keepers);
-        var scale = new ColourScale("heads that kept the token", 0, layers * heads) { Format = value => Words.Fixed(value, 0) };
+        var scale = new ColourScale("heads that kept the token", 0, layers * heads) { Format = value => Words.Fixed(value, 0), Sparse = true };
         var spans = new List<Span>();
         var marks = new List<Mark> { new SpanMark(spans, scale) };
         for (var row = 0; row < lines.Count; row++)
@@ -39,7 +39,7 @@ public static class KeptTokenMap
             marks.AddRange(Letters(lines[row], row, piece => keepers[piece.Position].Count is > 0 and var count && scale.IsDark(count)));
         }
         var total = keepers.Sum(heads => (double)heads.Count) / ((double)tokens.Count * layers * heads);
-        note ??= $"Darker tokens were kept by more of the {Words.Whole(layers * heads)} KV heads. In all, {Words.Percent(Math.Round(total, 4))} of {Words.Fixed(tokens.Count, 0)} tokens' entries were kept.";
+        note ??= $"The darker a token, the more of the {Words.Whole(layers * heads)} KV heads kept it; white, none did. In all, {Words.Percent(Math.Round(total, 4))} of the entries of {Words.Fixed(tokens.Count, 0)} tokens were kept.";
         var panel = new Panel("", new Axis("", 0, lineLength, []), new Axis("", -0.5, lines.Count - 0.5, []) { Reversed = true }, marks);
         var width = (int)Math.Ceiling(lineLength * TextSizePixels * Theme.MonoAdvance);
         var sketch = new Sketch(title, note, [panel]) { Width = width + 110, Height = 100 };

@@ -63,7 +63,10 @@ internal static class PlotlyRenderer
                         break;
                     case RuleMark rule:
                         shapes.Add(PlotlyTraces.Line(rule, suffix));
-                        notes.Add(PlotlyTraces.Label(rule, suffix));
+                        if (rule.Label.Length > 0) notes.Add(PlotlyTraces.Label(rule, suffix));
+                        break;
+                    case PointerMark pointer:
+                        notes.AddRange(PlotlyTraces.Of(pointer, suffix));
                         break;
                 }
             }

@@ -10,7 +10,7 @@ internal static class PlotlyTraces
     public static Trace Of(LineMark line, string suffix, bool inLegend)
     {
         var trace = Start("scatter", line.Name, suffix, inLegend);
-        trace.SetValue("mode", line.Style.Marker == Marker.None ? "lines" : "lines+markers");
+        trace.SetValue("mode", !line.Joined ? "markers" : line.Style.Marker == Marker.None ? "lines" : "lines+markers");
         trace.SetValue("x", Numbers(line.X));
         trace.SetValue("y", Numbers(line.Y));
         if (line is { Low: { } lows, High: { } highs })
@@ -43,7 +43,7 @@ internal static class PlotlyTraces
         trace.SetValue("z", Rows(cells.Values, Compact));
         trace.SetValue("zmin", cells.Scale.Min);
         trace.SetValue("zmax", cells.Scale.Max);
-        trace.SetValue("colorscale", Colours());
+        trace.SetValue("colorscale", Colours(cells.Scale));
         trace.SetValue("xgap", cells.Gaps ? 1 : 0);
         trace.SetValue("ygap", cells.Gaps ? 1 : 0);
         trace.SetValue("hoverongaps", false);
@@ -71,7 +71,7 @@ internal static class PlotlyTraces
         trace.SetValue("x", Numbers(spans.Spans.Select(span => span.To - span.From)));
         trace.SetValue("width", 1.0);
         var marker = Map(("color", Numbers(spans.Spans.Select(span => span.Value))), ("cmin", spans.Scale.Min), ("cmax", spans.Scale.Max),
-            ("colorscale", Colours()), ("showscale", bar is not null), ("line", Map(("width", 0))));
+            ("colorscale", Colours(spans.Scale)), ("showscale", bar is not null), ("line", Map(("width", 0))));
         if (bar is not null) marker.Add("colorbar", BarOf(bar, onPage));
         trace.SetValue("marker", marker);
         AddHover(trace, [.. spans.Spans.Select(span => span.Hover)]);
@@ -103,13 +103,22 @@ internal static class PlotlyTraces
         ("type", "line"), ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
         ("x0", rule.Upright ? Compact(rule.Value) : 0), ("x1", rule.Upright ? Compact(rule.Value) : 1),
         ("y0", rule.Upright ? 0 : Compact(rule.Value)), ("y1", rule.Upright ? 1 : Compact(rule.Value)),
-        ("line", Map(("color", rule.Colour), ("width", 1.5), ("dash", "dash"))));
+        ("line", Map(("color", rule.Colour), ("width", 1.5), ("dash", DashName(rule.Dash)))));
 
     public static Dictionary<string, object?> Label(RuleMark rule, string suffix) => Map(
         ("xref", rule.Upright ? "x" + suffix : "x" + suffix + " domain"), ("yref", rule.Upright ? "y" + suffix + " domain" : "y" + suffix),
         ("x", rule.Upright ? Compact(rule.Value) : 1), ("y", rule.Upright ? 1 : Compact(rule.Value)),
         ("text", Escape(rule.Label)), ("showarrow", false), ("xanchor", rule.LabelBefore ? "right" : "left"), ("xshift", rule.LabelBefore ? -4 : 4), ("borderpad", 0), ("yanchor", rule.Upright ? "top" : "middle"),
         ("font", Map(("size", Theme.TickSize), ("color", rule.Colour))));
+
+    /// <summary>A triangle above the panel and its label beside it.</summary>
+    public static IEnumerable<object> Of(PointerMark pointer, string suffix)
+    {
+        Dictionary<string, object?> Note(string text, string anchor, double shift) => Map(
+            ("xref", "x" + suffix), ("yref", "y" + suffix + " domain"), ("x", Compact(pointer.X)), ("y", 1), ("text", Escape(text)), ("showarrow", false),
+            ("xanchor", anchor), ("xshift", shift), ("borderpad", 0), ("yanchor", "bottom"), ("font", Map(("size", Theme.TickSize), ("color", Theme.Accent))));
+        return [Note("▼", "center", 0), Note(pointer.Label, pointer.LabelBefore ? "right" : "left", pointer.LabelBefore ? -9 : 9)];
+    }
 
     private static Trace Start(string kind, string name, string suffix, bool inLegend)
     {
@@ -125,8 +134,7 @@ internal static class PlotlyTraces
         return trace;
     }
 
-    private static object[] Colours() =>
-        [.. Theme.Sequential.Select((colour, index) => new object[] { index / (Theme.Sequential.Count - 1.0), colour })];
+    private static object[] Colours(ColourScale scale) => [.. scale.Stops.Select(stop => new object[] { stop.Place, stop.Colour })];
 
     private static void AddHover(Trace trace, IReadOnlyList<string>? hover)
     {

@@ -3,14 +3,31 @@ using Microsoft.Data.Analysis;
 
 namespace HeadKvLab.Charts;
 
-/// <summary>A profile as a table to read, and as the points of <see cref="ContextCosts"/>.</summary>
+/// <summary>A profile as tables to read, and as the points of <see cref="ContextCosts"/>.</summary>
 public static class ProfileTable
 {
-    /// <summary>Times with their ranges, memory, and how near decoding comes to the memory's speed.</summary>
+    private const string Ranges = "; in brackets the range of the rounds";
+
+    /// <summary>Everything in one table, for a wide terminal: times with their ranges, memory, and how near decoding comes to the memory's speed.</summary>
     /// <param name="profile">Cases summed up.</param>
     /// <param name="caption">What the table shows.</param>
     /// <exception cref="ArgumentException">There are none.</exception>
-    public static ResultTable Of(IReadOnlyList<ProfileSummary> profile, string caption = "")
+    public static ResultTable Of(IReadOnlyList<ProfileSummary> profile, string caption = "") => Shown(profile, caption);
+
+    /// <summary>The times, narrow enough for a page: prefill, first token, time per token.</summary>
+    /// <param name="profile">Cases summed up.</param>
+    /// <param name="caption">What the table shows; what the brackets hold is added.</param>
+    /// <exception cref="ArgumentException">There are none.</exception>
+    public static ResultTable Times(IReadOnlyList<ProfileSummary> profile, string caption = "Times, medians") => Shown(profile, caption + Ranges).Hide("cache", "peak", "moved", "share");
+
+    /// <summary>Memory, and how near decoding comes to its speed, narrow enough for a page.</summary>
+    /// <param name="profile">Cases summed up.</param>
+    /// <param name="caption">What the table shows; what the brackets hold is added.</param>
+    /// <exception cref="ArgumentException">There are none.</exception>
+    public static ResultTable Memory(IReadOnlyList<ProfileSummary> profile, string caption = "Memory, and the speed at which decoding reads it") =>
+        Shown(profile, caption + Ranges).Hide("prefill", "overFull", "first", "rate");
+
+    private static ResultTable Shown(IReadOnlyList<ProfileSummary> profile, string caption)
     {
         if (profile.Count == 0) throw new ArgumentException("there is nothing measured to show", nameof(profile));
         var frame = new DataFrame(
@@ -21,7 +38,7 @@ public static class ProfileTable
             Column("cache", p => p.CacheBytes / 1e6), Column("peak", p => p.PeakBytes == 0 ? double.NaN : (p.PeakBytes - p.IdleBytes) / 1e6),
             Column("moved", p => p.Gigabytes), Column("share", p => p.StreamingShare));
         return new ResultTable(frame, caption).Heading("kvSize", "KV size")
-            .Interval("prefill", "prefillLow", "prefillHigh", 0, "prefill, ms").Number("overFull", 2, "prefill / full").Number("first", 0, "first token, ms")
+            .Interval("prefill", "prefillLow", "prefillHigh", 0, "prefill, ms").Number("overFull", 2, "prefill / full, in the same round").Number("first", 0, "first token, ms")
             .Interval("decode", "decodeLow", "decodeHigh", 3, "ms per token").Number("rate", 0, "tokens/s")
             .Number("cache", 1, "cache, MB").Number("peak", 0, "peak above idle, MB").Number("moved", 1, "GB/s moved").Percent("share", "of streaming");
 

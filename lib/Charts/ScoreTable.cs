@@ -7,7 +7,9 @@ namespace HeadKvLab.Charts;
 /// <summary>Result rows summed up per budget and method, all questions counting alike: a table to read, and the points of <see cref="BudgetScores"/>.</summary>
 public static class ScoreTable
 {
-    /// <summary>Scores with 95 % intervals, and what was really stored. The full cache comes first, then budgets, smallest first.</summary>
+    private const int FewContexts = 10;
+
+    /// <summary>Scores with 95 % intervals, what was really stored, and on how many questions and contexts: an interval is only as good as its contexts are many. The full cache comes first, then budgets, smallest first.</summary>
     /// <param name="rows">Rows of any number of questions; each method and budget on the same ones.</param>
     /// <param name="caption">What the table shows.</param>
     /// <exception cref="ArgumentException">There are no rows.</exception>
@@ -22,10 +24,13 @@ public static class ScoreTable
             .. tokens ? (DataFrameColumn[])[Column("tokens", c => c.Tokens.Mean), Column("tokensLow", c => c.Tokens.Low), Column("tokensHigh", c => c.Tokens.High)] : [],
             Column("entries", c => c.Rows.Average(r => (double)r.Entries / ((long)r.PromptTokens * r.Heads))),
             Column("kib", c => c.Rows.Average(r => (double)r.Bytes) / 1024),
-            new Int32DataFrameColumn("questions", cells.Select(c => c.Rows.Count))]);
+            new Int32DataFrameColumn("questions", cells.Select(c => c.Rows.Count)),
+            new Int32DataFrameColumn("contexts", cells.Select(c => c.Contexts))]);
         var table = new ResultTable(frame, caption).Percent("budget").Interval("score", "low", "high", heading: rows.All(r => r.Metric == "exact_match") ? "exact match" : "score");
         if (tokens) table = table.Interval("tokens", "tokensLow", "tokensHigh", heading: "token accuracy");
-        return table.Percent("entries", "entries kept").Number("kib", 1, "cache, KiB").Best("score", within: "budget", leaveOut: Variant.Full.Method);
+        table = table.Percent("entries", "entries kept").Number("kib", 1, "cache, KiB").Best("score", within: "budget", leaveOut: Variant.Full.Method);
+        return cells.Min(c => c.Contexts) >= FewContexts ? table
+            : table.Remark($"Questions on one context are not independent: the intervals are drawn from contexts, and from fewer than {FewContexts} they come out too narrow.");
 
         DoubleDataFrameColumn Column(string name, Func<Cell, double> value) => new(name, cells.Select(value));
     }
@@ -38,6 +43,8 @@ public static class ScoreTable
     private sealed record Cell(Variant Variant, IReadOnlyList<EvalRow> Rows)
     {
         internal string Method => Variant.Method;
+
+        internal int Contexts { get; } = Rows.Select(r => r.Context).Distinct().Count();
 
         internal double Share { get; } = Rows.Average(r => r.Share);
 

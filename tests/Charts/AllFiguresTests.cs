@@ -18,17 +18,19 @@ public sealed class AllFiguresTests
         yield return ("bars, one method", () => BudgetBars.Draw([new("HeadKV-R2", Entries(6, 4))]));
         yield return ("bars, three methods", () => BudgetBars.Draw([new("HeadKV-R2", Entries(32, 8)), new("SnapKV", Entries(32, 8)), new("PyramidKV", Entries(32, 8))]));
         yield return ("beta", () => AllocationCurves.Draw([.. new[] { 1.005, 1.01, 1.1, 1.2, 1.5, 2, 5, 10 }.Select(beta => new BetaAllocation(beta, [.. Enumerable.Range(1, 256).Select(rank => 128 + 4000 / beta / rank)]))]));
+        yield return ("beta, all alike", () => AllocationCurves.Draw([.. new[] { 1.005, 2, 10 }.Select(beta => new BetaAllocation(beta, [64, 64]))]));
         yield return ("needle, one method", () => NeedleMap.Draw([512, 1024], [0, 0.5, 1], [new("SnapKV", Grid(3, 2))]));
         yield return ("needle, three methods", () => NeedleMap.Draw([.. Enumerable.Range(1, 32).Select(step => step * 1024)], [.. Enumerable.Range(0, 11).Select(step => step / 10.0)],
             [.. Methods.Take(3).Select(method => new NeedleScores(method, Grid(11, 32)))]));
-        yield return ("slopes, all alike", () => MethodSlopes.Draw(["3 %", "12 %"], [.. Methods.Select(method => new MethodScores(method, [0.5, 0.5]))], note: "All methods score the same: their labels must still stand apart."));
-        yield return ("slopes, crowded at the bottom", () => MethodSlopes.Draw(["3 % budget", "12 % budget"], [.. Methods.Select((method, index) => new MethodScores(method, [index == 0 ? 1 : 0, index == 0 ? 1 : 0]))]));
-        yield return ("slopes, three conditions", () => MethodSlopes.Draw(["Retrieval", "Reasoning", "Answers"], [.. Methods.Select((method, index) => new MethodScores(method, [index / 7.0, 1 - index / 7.0, 0.3]))]));
+        yield return ("dots, all alike", () => MethodDots.Draw(["3 %", "12 %"], [.. Methods.Select(method => new MethodScores(method, [0.5, 0.5]) { Low = [0.4, 0.4], High = [0.6, 0.6] })]));
+        yield return ("dots, one condition, gaps", () => MethodDots.Draw(["Retrieval"], [.. Methods.Select((method, index) => new MethodScores(method, [index == 0 ? double.NaN : index]))]));
+        yield return ("dots, many conditions", () => MethodDots.Draw(["single", "r2attr", "hop", "passage", "code", "fewshot"], [.. Methods.Select((method, index) => new MethodScores(method, [.. Enumerable.Repeat(index / 7.0, 6)]))], conditionTitle: "Kind of question"));
         yield return ("costs", () => ContextCosts.Draw([.. Methods.SelectMany(method => new[] { 512, 1024, 2048, 4096, 131072 }.Select(length => new ContextCost(method, length, 20 + length / 1000.0, 19, 170, length * 131072.0)))]));
         yield return ("tokens", () => KeptTokenMap.Draw(Tokens(300), Kept(300)));
         yield return ("positions", () => KeptPositions.Draw([.. Methods.Select(method => new KeptShare(method, [.. Enumerable.Range(0, 999).Select(position => position % 7 / 7.0)]))], [(500, "needle")]));
         yield return ("curves, crowded ticks", () => Curves.Draw([new("β", [1, 1.005, 1.01, 1.1, 2, 1000, 100000], [1, 2, 3, 4, 5, 6, 7])], "Ablation", "β", "Score", spacing: Spacing.Logarithmic));
         yield return ("curves, ordinal", () => Curves.Draw([new("β", [1.005, 1.01, 1.1, 2], [1, 2, double.NaN, 4])], "Ablation", "β", "Score", spacing: Spacing.Ordinal));
+        yield return ("curves, ratios, levels, samples", () => Curves.Draw([new("one", [1024, 2048], [1.01, 9]) { Samples = [2, 2000] }, new("two", [1024, 2048], [1.02, 3]) { Samples = [7, 8] }], "Speed-up", "x", "y", spacing: Spacing.Logarithmic, ySpacing: Spacing.Logarithmic, levels: [(2, "twice")]));
         yield return ("curves, one point at zero", () => Curves.Draw([new("one", [0], [0])], "", "x", "y"));
     }
 

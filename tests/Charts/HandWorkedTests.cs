@@ -93,13 +93,13 @@ public sealed class HandWorkedTests
     [Fact]
     public void Tokens_are_shaded_by_their_keepers_and_unkept_lines_folded()
     {
-        // One head of two kept " code"; three lines of eight letters were kept by none.
+        // One head of 24 kept " code"; three lines of eight letters were kept by none.
         string[] tokens = ["The", " code", "aaaaaaaa", "bbbbbbbb", "cccc", "dd\n"];
-        var kept = new bool[1, 2, tokens.Length];
+        var kept = new bool[1, 24, tokens.Length];
         kept[0, 1, 1] = true;
         var figure = KeptTokenMap.Draw(tokens, kept, lineLength: 8);
         var root = Svgs.Parse(figure);
-        var shade = new HeadKvLab.Charts.Sketches.ColourScale("", 0, 2).Of(1);
+        var shade = new HeadKvLab.Charts.Sketches.ColourScale("", 0, 24) { Sparse = true }.Of(1);
         var span = Svgs.All(root, "rect").Where(cell => (string?)cell.Attribute("fill") == shade).MaxBy(cell => Svgs.Number(cell, "width"))!;
         var letters = Svgs.All(root, "text").Single(text => text.Value == "The code");
         var unit = Svgs.Number(letters, "textLength") / 8;
@@ -107,7 +107,7 @@ public sealed class HandWorkedTests
         Assert.Equal(Svgs.Number(letters, "x") + 3 * unit, Svgs.Number(span, "x"), 0.6);
         Assert.Contains(Svgs.All(root, "text"), text => text.Value == "⋯ 3 lines of which no head kept anything");
         Assert.DoesNotContain("aaaaaaaa", figure.Svg);
-        Assert.Contains("' code' at position 1<br>kept by 1 of 2 heads (layer.head):<br>0.1", figure.ToPlotlyJson());
-        Assert.Contains("8.33 % of 6 tokens", figure.Note);
+        Assert.Contains("' code' at position 1<br>kept by 1 of 24 heads (layer.head):<br>0.1", figure.ToPlotlyJson());
+        Assert.Contains("0.69 % of the entries of 6 tokens", figure.Note);
     }
 }

@@ -33,6 +33,7 @@ public sealed class ResultTableTests
         FullKV        100 %   0.98 [0.95, 1.00]  1,234,567
         SnapKV          3 %   0.50 [0.40, 0.60]    37,037*
         HeadKV <R2>     3 %  0.62* [0.55, 0.69]          –
+        * the highest Exact match, FullKV aside; the lowest bytes; equal values are all marked
 
         """.ReplaceLineEndings("\n"), Table().ToString());
 
@@ -62,6 +63,17 @@ public sealed class ResultTableTests
     }
 
     [Fact]
+    public void Below_the_table_stands_what_the_mark_means_and_every_remark()
+    {
+        var table = Table().Remark("a < b");
+        Assert.Equal("Bold: the highest Exact match, FullKV aside; the lowest bytes; equal values are all marked.a < b", Parse(table).Element("tfoot")!.Value);
+        Assert.EndsWith("\n\n**Bold**: the highest Exact match, FullKV aside; the lowest bytes; equal values are all marked.\n\na < b\n", table.ToMarkdown());
+        Assert.Null(Parse(table.Hide("bytes", "score")).Element("tfoot")!.Element("tr")!.Descendants("b").FirstOrDefault());
+        Assert.Null(Parse(new ResultTable(Frame)).Element("tfoot"));
+        Assert.Contains("the highest score for each share", new ResultTable(Frame).Best("score", within: "budget").Heading("budget", "share").ToString());
+    }
+
+    [Fact]
     public void Nothing_in_a_frame_can_become_markup()
     {
         const string evil = "</td><script>alert(1)</script>\"'&";
@@ -74,7 +86,7 @@ public sealed class ResultTableTests
     public void The_best_is_found_in_each_group_and_ties_are_all_marked()
     {
         var frame = new DataFrame(new StringDataFrameColumn("task", ["a", "a", "b", "b"]), new DoubleDataFrameColumn("score", [1, 2, 5, 5]));
-        Assert.Equal([false, true, true, true], Parse(new ResultTable(frame).Best("score", within: "task")).Descendants("tr").Skip(1).Select(row => row.Descendants("b").Any()));
+        Assert.Equal([false, true, true, true], Parse(new ResultTable(frame).Best("score", within: "task")).Element("tbody")!.Elements("tr").Select(row => row.Descendants("b").Any()));
     }
 
     [Fact]

@@ -21,15 +21,31 @@ public sealed class ThemeTests
     }
 
     [Fact]
-    public void Letters_on_cells_keep_a_contrast_of_at_least_four()
+    public void Letters_on_cells_are_white_from_the_middle_of_the_scale_on()
     {
         var scale = new ColourScale("", 0, 1);
-        for (var step = 0; step <= 100; step++)
-        {
-            var cell = Lightness(scale.Of(step / 100.0));
-            var contrast = scale.IsDark(step / 100.0) ? 1.05 / (cell + 0.05) : (cell + 0.05) / (Lightness(Theme.Ink) + 0.05);
-            Assert.True(contrast >= 4, $"at {step} %: {contrast:0.0}");
-        }
+        Assert.Equal([false, false, true, true, true], new[] { 0, 0.45, 0.57, 0.75, 1 }.Select(scale.IsDark));
+        Assert.Single(Enumerable.Range(0, 100), step => scale.IsDark(step / 100.0) != scale.IsDark((step + 1) / 100.0));
+    }
+
+    [Fact]
+    public void On_a_sparse_scale_none_differs_from_one_and_one_from_few()
+    {
+        var scale = new ColourScale("", 0, 24) { Sparse = true };
+        Assert.Equal("#FFFFFF", scale.Of(0));
+        Assert.Equal(Theme.Sequential[^1], scale.Of(24));
+        var steps = new[] { 0, 1, 3, 6, 12, 24 }.Select(count => Lightness(scale.Of(count))).ToArray();
+        Assert.All(steps.Zip(steps.Skip(1)), pair => Assert.True(pair.First - pair.Second > 0.05, $"{pair.First} {pair.Second}"));
+        Assert.True(steps[0] - steps[1] > 0.3);
+    }
+
+    [Fact]
+    public void Ratios_run_from_round_number_to_round_number()
+    {
+        Assert.Equal(["1", "2", "5", "10"], Axis.Ratios("", [1.02, 7.3, double.NaN]).Ticks.Select(tick => tick.Label));
+        Assert.Equal(["0.01", "0.02"], Axis.Ratios("", [0.012]).Ticks.Select(tick => tick.Label));
+        Assert.Equal((0, 1), (Axis.Ratios("", [1, 2]).Min, Axis.Ratios("", [1, 2]).Max));
+        Assert.Throws<ArgumentException>(() => Axis.Ratios("", [0, 1]));
     }
 
     [Fact]

@@ -68,6 +68,20 @@ public sealed record Axis(string Title, double Min, double Max, IReadOnlyList<Ti
         return new Axis(title, low - margin, high + margin, [.. sorted.Select(quantity => new Tick(Math.Log2(quantity), format(quantity)))]);
     }
 
+    /// <summary>An axis of logarithms (base 2) from one round number, 1, 2 or 5 times a power of ten, to another, ticks at those between.</summary>
+    /// <param name="title">Name and unit.</param>
+    /// <param name="values">Positive values that must be visible; not-a-number is passed over.</param>
+    public static Axis Ratios(string title, IEnumerable<double> values)
+    {
+        var finite = values.Where(double.IsFinite).ToArray();
+        if (finite.Length == 0 || finite.Min() <= 0)
+            throw new ArgumentException($"The axis '{title}' needs positive values to take logarithms of.", nameof(values));
+        double[] round = [.. Enumerable.Range((int)Math.Floor(Math.Log10(finite.Min())) - 1, 30).SelectMany(power => new[] { 1, 2, 5 }.Select(factor => factor * Math.Pow(10, power)))];
+        var first = Array.FindLastIndex(round, value => value <= finite.Min() * (1 + 1e-9));
+        var last = Math.Max(first + 1, Array.FindIndex(round, value => value >= finite.Max() * (1 - 1e-9)));
+        return new Axis(title, Math.Log2(round[first]), Math.Log2(round[last]), [.. round[first..(last + 1)].Select(value => new Tick(Math.Log2(value), Words.Short(value)))]);
+    }
+
     /// <summary>An axis of cells or groups, one each at 0, 1, 2, ...</summary>
     /// <param name="title">What the cells are.</param>
     /// <param name="labels">Their names, in order.</param>

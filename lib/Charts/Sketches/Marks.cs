@@ -21,6 +21,9 @@ public sealed record LineMark(string Name, SeriesStyle Style, IReadOnlyList<doub
 
     /// <summary>Whether the series has an entry in the legend.</summary>
     public bool InLegend { get; init; } = true;
+
+    /// <summary>Whether a line joins the points; without one they stand for themselves, as where their places have no order.</summary>
+    public bool Joined { get; init; } = true;
 }
 
 /// <summary>Bars that stand on zero.</summary>
@@ -110,9 +113,21 @@ public sealed record RuleMark(double Value, string Label) : Mark
 
     /// <summary>Colour of line and label.</summary>
     public string Colour { get; init; } = Theme.Reference.Colour;
+
+    /// <summary>Pattern of the line.</summary>
+    public Dash Dash { get; init; } = Dash.Dashed;
 }
 
-/// <summary>How values become colours: linear between both ends, over <see cref="Theme.Sequential"/>.</summary>
+/// <summary>A place on the x axis pointed at from above the panel, so that nothing in it is covered.</summary>
+/// <param name="X">Where.</param>
+/// <param name="Label">What is there.</param>
+public sealed record PointerMark(double X, string Label) : Mark
+{
+    /// <summary>Whether the label stands at the left of the pointer, where there is more room.</summary>
+    public bool LabelBefore { get; init; }
+}
+
+/// <summary>How values become colours: over <see cref="Theme.Sequential"/>, linear between both ends unless <see cref="Sparse"/>.</summary>
 /// <param name="Title">Name of the quantity with its unit, written at the colour bar.</param>
 /// <param name="Min">Value of the palest colour.</param>
 /// <param name="Max">Value of the darkest colour; greater than <paramref name="Min"/>.</param>
@@ -121,27 +136,59 @@ public sealed record ColourScale(string Title, double Min, double Max)
     /// <summary>Spells the values at the colour bar; by default with as many decimals as they need.</summary>
     public Func<double, string>? Format { get; init; }
 
+    /// <summary>
+    /// Whether almost all values are small and none differs from few: the lowest value is white, every other at least a clear tint,
+    /// and colours follow the square root.
+    /// </summary>
+    public bool Sparse { get; init; }
+
+    /// <summary>The colours, each with its place between 0 (<see cref="Min"/>) and 1 (<see cref="Max"/>), blended linearly between neighbours.</summary>
+    internal IReadOnlyList<(double Place, string Colour)> Stops
+    {
+        get
+        {
+            if (!Sparse) return [.. Theme.Sequential.Select((colour, index) => (index / (Theme.Sequential.Count - 1.0), colour))];
+            const int palest = 2; // of the sequential colours: paler ones are lost beside white
+            var last = Theme.Sequential.Count - 1.0 - palest;
+            return [(0, "#FFFFFF"), .. Theme.Sequential.Skip(palest).Select((colour, index) => (index == 0 ? 1e-6 : Math.Pow(index / last, 2), colour))];
+        }
+    }
+
     /// <summary>The colour of a value, as <c>#RRGGBB</c>; grey for not-a-number.</summary>
     public string Of(double value)
     {
         if (double.IsNaN(value)) return Theme.Missing;
-        var stops = Theme.Sequential;
-        var place = Math.Clamp((value - Min) / (Max - Min), 0, 1) * (stops.Count - 1);
-        var index = Math.Min((int)place, stops.Count - 2);
-        return Blend(stops[index], stops[index + 1], place - index);
+        var stops = Stops;
+        var place = Math.Clamp((value - Min) / (Max - Min), 0, 1);
+        var index = 0;
+        while (index < stops.Count - 2 && stops[index + 1].Place <= place) index++;
+        var (from, to) = (stops[index], stops[index + 1]);
+        return Blend(from.Colour, to.Colour, (place - from.Place) / (to.Place - from.Place));
     }
 
-    /// <summary>Whether white letters read better than black ones on the colour of a value (contrast as in WCAG 2).</summary>
+    /// <summary>
+    /// Whether white letters read better than the ink on the colour of a value. Lightness contrast as in APCA 0.1.9
+    /// (github.com/Myndex/apca-w3): the ratio of WCAG 2 would put black letters on mid blue, where white ones are easier to read.
+    /// </summary>
     public bool IsDark(double value)
     {
-        var colour = Of(value);
-        return 0.2126 * Linear(colour, 1) + 0.7152 * Linear(colour, 3) + 0.0722 * Linear(colour, 5) < 0.2;
+        var ground = Luminance(Of(value));
+        return 1 - Math.Pow(ground, 0.65) > Math.Pow(ground, 0.56) - Math.Pow(Luminance(Theme.Ink), 0.57);
 
-        static double Linear(string colour, int at)
+        static double Luminance(string colour)
         {
-            var light = Convert.ToInt32(colour.Substring(at, 2), 16) / 255.0;
-            return light <= 0.04045 ? light / 12.92 : Math.Pow((light + 0.055) / 1.055, 2.4);
+            double Part(int at) => Math.Pow(Convert.ToInt32(colour.Substring(at, 2), 16) / 255.0, 2.4);
+            var light = 0.2126729 * Part(1) + 0.7151522 * Part(3) + 0.0721750 * Part(5);
+            return light < 0.022 ? light + Math.Pow(0.022 - light, 1.414) : light;
         }
+    }
+
+    /// <summary>The colour at a place between 0 and 1 of evenly spaced colours.</summary>
+    internal static string Between(IReadOnlyList<string> colours, double place)
+    {
+        var scaled = Math.Clamp(place, 0, 1) * (colours.Count - 1);
+        var index = Math.Min((int)scaled, colours.Count - 2);
+        return Blend(colours[index], colours[index + 1], scaled - index);
     }
 
     private static string Blend(string from, string to, double share)

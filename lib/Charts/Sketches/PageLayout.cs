@@ -7,7 +7,10 @@ internal readonly record struct PlacedText(string Text, double X, double Y);
 internal sealed record LegendEntry(string Name, SeriesStyle? Line, string? Fill, double X, double Y)
 {
     /// <summary>Width of the sample: a piece of line with its marker, or a small square.</summary>
-    public double SampleWidth => Line is null ? 14 : 26;
+    public double SampleWidth => Line is null || !Joined ? 14 : 26;
+
+    /// <summary>Whether the sample shows a line through its marker.</summary>
+    public bool Joined { get; init; } = true;
 }
 
 /// <summary>A colour bar: its rectangle and its scale.</summary>
@@ -61,7 +64,7 @@ internal sealed class PageLayout
         foreach (var mark in sketch.Panels.SelectMany(panel => panel.Marks))
         {
             if (mark is LineMark { InLegend: true } line && entries.All(known => known.Name != line.Name))
-                entries.Add(new LegendEntry(line.Name, line.Style, null, 0, 0));
+                entries.Add(new LegendEntry(line.Name, line.Style, null, 0, 0) { Joined = line.Joined });
             else if (mark is BarMark { InLegend: true } bar && entries.All(known => known.Name != bar.Name))
                 entries.Add(new LegendEntry(bar.Name, null, bar.Colour, 0, 0));
         }
@@ -88,14 +91,20 @@ internal sealed class PageLayout
         var columns = Math.Min(sketch.Columns, sketch.Panels.Count);
         var rows = (sketch.Panels.Count + columns - 1) / columns;
         var columnWidth = (right - Edge - (columns - 1) * ColumnGap) / columns;
-        var rowHeight = (sketch.Height - Edge - top - (rows - 1) * RowGap) / rows;
-        var boxes = new List<PanelBox>();
-        for (var index = 0; index < sketch.Panels.Count; index++)
+        PanelBox Place(int index, double upper, double height)
         {
-            int row = index / columns, column = index % columns;
-            var left = Edge + column * (columnWidth + ColumnGap);
-            var upper = top + row * (rowHeight + RowGap);
-            boxes.Add(PanelBox.Of(sketch.Panels[index], left, upper, left + columnWidth, upper + rowHeight, sketch.RightRoom));
+            var left = Edge + index % columns * (columnWidth + ColumnGap);
+            return PanelBox.Of(sketch.Panels[index], left, upper, left + columnWidth, upper + height, sketch.RightRoom);
+        }
+        // Rows differ in what stands around their data, headings and axis titles; the data get equal heights in all of them.
+        double[] around = [.. Enumerable.Range(0, rows).Select(row => Enumerable.Range(row * columns, Math.Min(columns, sketch.Panels.Count - row * columns)).Max(index => -Place(index, 0, 0).Height))];
+        var dataHeight = (sketch.Height - Edge - top - (rows - 1) * RowGap - around.Sum()) / rows;
+        var boxes = new List<PanelBox>();
+        var upper = top;
+        for (var row = 0; row < rows; row++)
+        {
+            for (var index = row * columns; index < Math.Min((row + 1) * columns, sketch.Panels.Count); index++) boxes.Add(Place(index, upper, dataHeight + around[row]));
+            upper += dataHeight + around[row] + RowGap;
         }
         return AlignColumns(boxes, columns);
     }

@@ -44,7 +44,7 @@ internal sealed record PanelBox(Panel Panel, double Left, double Top, double Rig
         var labels = panel.Y.Ticks.Select(tick => TextSize.Width(tick.Label, Theme.TickSize)).DefaultIfEmpty(-TickGap).Max();
         var inner = left + (panel.Y.Title.Length > 0 ? TitleLine : 0) + labels + TickGap + 2;
         rightRoom = Math.Max(rightRoom, panel.Marks.OfType<RuleMark>().Where(rule => !rule.Upright).Select(rule => TextSize.Width(rule.Label, Theme.TickSize) + 8).DefaultIfEmpty(0).Max());
-        var box = new PanelBox(panel, inner, top + (panel.Title.Length > 0 ? HeadLine : 6), right - rightRoom, 0, left);
+        var box = new PanelBox(panel, inner, top + (panel.Title.Length > 0 || panel.Marks.Any(mark => mark is PointerMark) ? HeadLine : 6), right - rightRoom, 0, left);
         box = box with { Bottom = bottom - TickGap - (panel.X.Ticks.Count > 0 ? Theme.TickSize + 4 : 0) - (panel.X.Title.Length > 0 ? TitleLine : 0) };
         var overhang = box.XTicks.Select(tick => box.X(tick.Value) + TextSize.Width(tick.Label, Theme.TickSize) / 2 - right).DefaultIfEmpty(0).Max();
         return overhang > 0 ? box with { Right = box.Right - overhang } : box;

@@ -19,6 +19,7 @@ internal static class SvgMarks
             case SpanMark spans: DrawSpans(svg, box, spans); break;
             case TextMark text: DrawText(svg, box, text); break;
             case RuleMark rule: DrawRule(svg, box, rule); break;
+            case PointerMark pointer: DrawPointer(svg, box, pointer); break;
         }
     }
 
@@ -58,7 +59,7 @@ internal static class SvgMarks
             path.Append(pen).Append(Number(box.X(line.X[point]))).Append(',').Append(Number(box.Y(line.Y[point])));
             pen = 'L';
         }
-        if (path.Length > 0) svg.Path(path.ToString(), line.Style.Colour, 2, Dashes(line.Style.Dash));
+        if (path.Length > 0 && line.Joined) svg.Path(path.ToString(), line.Style.Colour, 2, Dashes(line.Style.Dash));
         for (var point = 0; point < line.X.Count; point++)
         {
             if (double.IsNaN(line.Y[point])) continue;
@@ -143,14 +144,21 @@ internal static class SvgMarks
         if (rule.Upright)
         {
             var x = box.X(rule.Value);
-            svg.Line(x, box.Top, x, box.Bottom, rule.Colour, 1.5, Dashes(Dash.Dashed));
-            svg.Text(x + (rule.LabelBefore ? -5 : 5), box.Top + Theme.TickSize, rule.Label, Theme.TickSize, rule.Colour, rule.LabelBefore ? "end" : "start", halo: true);
+            svg.Line(x, box.Top, x, box.Bottom, rule.Colour, 1.5, Dashes(rule.Dash));
+            if (rule.Label.Length > 0) svg.Text(x + (rule.LabelBefore ? -5 : 5), box.Top + Theme.TickSize, rule.Label, Theme.TickSize, rule.Colour, rule.LabelBefore ? "end" : "start", halo: true);
         }
         else
         {
             var y = box.Y(rule.Value);
-            svg.Line(box.Left, y, box.Right, y, rule.Colour, 1.5, Dashes(Dash.Dashed));
-            svg.Text(box.Right + 6, y + Theme.TickSize * 0.36, rule.Label, Theme.TickSize, rule.Colour);
+            svg.Line(box.Left, y, box.Right, y, rule.Colour, 1.5, Dashes(rule.Dash));
+            if (rule.Label.Length > 0) svg.Text(box.Right + 6, y + Theme.TickSize * 0.36, rule.Label, Theme.TickSize, rule.Colour);
         }
+    }
+
+    private static void DrawPointer(SvgWriter svg, PanelBox box, PointerMark pointer)
+    {
+        double x = box.X(pointer.X), tip = box.Top - 2;
+        svg.Element("polygon", ("points", $"{Number(x - 5)},{Number(tip - 8)} {Number(x + 5)},{Number(tip - 8)} {Number(x)},{Number(tip)}"), ("fill", Theme.Accent));
+        svg.Text(x + (pointer.LabelBefore ? -9 : 9), tip - 1, pointer.Label, Theme.TickSize, Theme.Accent, pointer.LabelBefore ? "end" : "start");
     }
 }

@@ -28,7 +28,7 @@ internal static class SvgRenderer
         var right = entry.X + entry.SampleWidth;
         if (entry.Line is { } style)
         {
-            svg.Line(entry.X, entry.Y, right, entry.Y, style.Colour, 2, SvgMarks.Dashes(style.Dash));
+            if (entry.Joined) svg.Line(entry.X, entry.Y, right, entry.Y, style.Colour, 2, SvgMarks.Dashes(style.Dash));
             SvgMarks.DrawPoint(svg, style, (entry.X + right) / 2, entry.Y, 4);
         }
         else svg.Rectangle(entry.X, entry.Y - 6, entry.SampleWidth, 12, entry.Fill ?? Theme.Bar);

@@ -13,8 +13,9 @@ internal static class HtmlTable
     private const string Style = """
         .headkvlab-table{border-collapse:collapse;font-size:13px;margin:8px 0;font-variant-numeric:tabular-nums;color:#1a1a1a;background:#fff}
         .headkvlab-table caption{text-align:left;font-weight:600;font-size:14px;padding:0 0 6px;color:#1a1a1a;caption-side:top}
-        .headkvlab-table th{border-bottom:2px solid #9a9a9a;padding:5px 12px;font-weight:600;white-space:nowrap;vertical-align:bottom}
-        .headkvlab-table td{border-bottom:1px solid #e4e4e4;padding:4px 12px;white-space:nowrap}
+        .headkvlab-table th{border-bottom:2px solid #9a9a9a;padding:5px 10px;font-weight:600;max-width:8.5em;vertical-align:bottom}
+        .headkvlab-table td{border-bottom:1px solid #e4e4e4;padding:4px 10px;white-space:nowrap}
+        .headkvlab-table tfoot td{border-bottom:0;padding:6px 10px 0;white-space:normal;color:#555;font-size:12px;background:#fff}
         .headkvlab-table tbody tr:nth-child(even){background:#f7f9fa}
         .headkvlab-table tbody tr:hover{background:#e8f1f7}
         .headkvlab-table small{color:#555;font-size:12px}
@@ -71,6 +72,9 @@ internal static class HtmlTable
             rows.Append("</tr>\n");
         }
         rows.Append("</tbody>");
+        string[] below = [.. table.BestMeans.Length > 0 ? (string[])[$"<b>Bold</b>: {Words.Escape(table.BestMeans)}."] : [], .. table.Remarks.Select(Words.Escape)];
+        if (below.Length > 0)
+            rows.Append("<tfoot><tr><td colspan=\"").Append(Words.Whole(table.Columns.Count)).Append("\" align=\"left\" style=\"text-align:left\">").AppendJoin("<br/>", below).Append("</td></tr></tfoot>");
         var content = rows.ToString();
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..16];
         return $"""

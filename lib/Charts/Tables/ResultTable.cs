@@ -16,13 +16,14 @@ namespace HeadKvLab.Charts;
 public sealed class ResultTable
 {
     private readonly IReadOnlyList<TableColumn> columns;
+    private readonly IReadOnlyList<string> remarks;
 
     /// <summary>Shows every column of a frame.</summary>
     /// <param name="frame">The results.</param>
     /// <param name="caption">What the table shows; empty for none.</param>
-    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(TableColumn.Of)]) { }
+    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(TableColumn.Of)], []) { }
 
-    private ResultTable(DataFrame frame, string caption, IReadOnlyList<TableColumn> columns) => (Frame, Caption, this.columns) = (frame, caption, columns);
+    private ResultTable(DataFrame frame, string caption, IReadOnlyList<TableColumn> columns, IReadOnlyList<string> remarks) => (Frame, Caption, this.columns, this.remarks) = (frame, caption, columns, remarks);
 
     /// <summary>The results.</summary>
     public DataFrame Frame { get; }
@@ -31,6 +32,20 @@ public sealed class ResultTable
     public string Caption { get; }
 
     internal IReadOnlyList<TableColumn> Columns => columns;
+
+    internal IReadOnlyList<string> Remarks => remarks;
+
+    /// <summary>What the mark of the best says, written below the table; empty where nothing is marked.</summary>
+    internal string BestMeans
+    {
+        get
+        {
+            var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best.Highest ? "highest" : "lowest")} {column.Heading}"
+                + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Heading ?? within}" : "")
+                + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
+            return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
+        }
+    }
 
     /// <summary>Spells a column's numbers with a fixed count of decimals.</summary>
     /// <param name="column">Name of the column in the frame.</param>
@@ -64,10 +79,14 @@ public sealed class ResultTable
     public ResultTable Hide(params string[] hidden)
     {
         foreach (var name in hidden) IndexOf(name);
-        return new ResultTable(Frame, Caption, [.. columns.Where(column => !hidden.Contains(column.Source))]);
+        return new ResultTable(Frame, Caption, [.. columns.Where(column => !hidden.Contains(column.Source))], remarks);
     }
 
-    /// <summary>Marks the best value of a column, all of them where several are equal.</summary>
+    /// <summary>Adds a line below the table.</summary>
+    /// <param name="words">A sentence that its reader needs.</param>
+    public ResultTable Remark(string words) => new(Frame, Caption, columns, [.. remarks, words]);
+
+    /// <summary>Marks the best value of a column, all of them where several are equal; a line below the table says so.</summary>
     /// <param name="column">Name of the column.</param>
     /// <param name="highest">Whether the highest is the best, else the lowest.</param>
     /// <param name="within">A column whose equal values form groups, each with a best of its own; null for the whole table.</param>
@@ -85,7 +104,7 @@ public sealed class ResultTable
             var bound = highest ? values.Max() : values.Min();
             best.UnionWith(group.Where(row => TableColumn.Value(Frame[column], row) == bound));
         }
-        return Replace(column, old => old with { BestRows = best });
+        return Replace(column, old => old with { BestRows = best, Best = (highest, within, leaveOut) });
     }
 
     /// <summary>The table as a piece of HTML; equal tables give equal HTML.</summary>
@@ -111,8 +130,8 @@ public sealed class ResultTable
         var index = IndexOf(column);
         var changed = columns.ToArray();
         var made = change(columns[index]);
-        changed[index] = made with { BestRows = made.BestRows ?? columns[index].BestRows };
-        return new ResultTable(Frame, Caption, changed);
+        changed[index] = made.BestRows is null ? made with { BestRows = columns[index].BestRows, Best = columns[index].Best } : made;
+        return new ResultTable(Frame, Caption, changed, remarks);
     }
 
     private int IndexOf(string column)

@@ -9,6 +9,9 @@ internal sealed record TableColumn(string Source, string Heading, bool IsNumber,
     /// <summary>Rows whose value is the best, by the rule that <see cref="ResultTable.Best"/> set; null where there is none.</summary>
     public IReadOnlySet<long>? BestRows { get; init; }
 
+    /// <summary>That rule.</summary>
+    public (bool Highest, string? Within, string? LeaveOut) Best { get; init; }
+
     /// <summary>A column as the frame has it: texts as they are, numbers with three digits, whole numbers in full.</summary>
     public static TableColumn Of(DataFrameColumn column)
     {

@@ -15,6 +15,8 @@ internal static class TextTable
             text.Append("| ").AppendJoin(" | ", cells[row]).Append(" |\n");
             if (row == 0) text.Append('|').AppendJoin('|', table.Columns.Select(column => column.IsNumber ? "--:" : ":--")).Append("|\n");
         }
+        if (table.BestMeans.Length > 0) text.Append("\n**Bold**: ").Append(table.BestMeans).Append(".\n");
+        foreach (var remark in table.Remarks) text.Append('\n').Append(remark).Append('\n');
         return text.ToString();
     }
 
@@ -30,6 +32,8 @@ internal static class TextTable
             text.Append(string.Join("  ", line).TrimEnd()).Append('\n');
             if (row == 0) text.Append(string.Join("  ", widths.Select(width => new string('-', width)))).Append('\n');
         }
+        if (table.BestMeans.Length > 0) text.Append("* ").Append(table.BestMeans).Append('\n');
+        foreach (var remark in table.Remarks) text.Append(remark).Append('\n');
         return text.ToString();
     }
 

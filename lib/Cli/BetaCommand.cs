@@ -26,6 +26,7 @@ internal static class BetaCommand
         var seed = new Option<int>("--seed") { Description = "Seed of the division." };
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var honest = new Option<bool>("--no-leaky") { Description = "Leave out the leaky way, which runs every candidate on the test questions." };
+        var (type, dictionary) = (EvalCommand.NumberType(), EvalCommand.Dictionary());
         var output = new Option<string?>("--out") { Description = "Results folder; results/beta-SUITE where it is not given." };
         var command = new Command("beta", """
             Divides a suite's contexts into validation and test, chooses beta (and window and kernel, where several are given) on
@@ -34,7 +35,7 @@ internal static class BetaCommand
             the published results were chosen. Can be killed and goes on, like `lab eval`.
 
             Example:  lab beta data/suites/world-2048-test.jsonl --kv-sizes 64,128 --out results/beta
-            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, honest, output };
+            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, type, dictionary, honest, output };
         command.SetAction((parse, stop) =>
         {
             var name = Catalogue.Find(parse.GetRequiredValue(method)).Name;
@@ -43,7 +44,7 @@ internal static class BetaCommand
             {
                 Model = parse.GetRequiredValue(model), Suites = [parse.GetRequiredValue(suite)], Data = parse.GetValue(data), Protocols = [parse.GetRequiredValue(protocol)], Methods = [name],
                 KvSizes = EvalCommand.Whole(parse.GetRequiredValue(sizes), "--kv-sizes"), Betas = EvalCommand.Numbers(parse.GetRequiredValue(betas), "--betas"),
-                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Limit = parse.GetValue(limit),
+                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Limit = parse.GetValue(limit), Type = parse.GetValue(type), Dictionary = parse.GetValue(dictionary),
             }.Checked("lab beta");
             if (plan.KvSizes.Count == 0 || plan.Betas.Count * plan.Windows.Count * Math.Max(1, plan.Kernels.Count) < 2) throw new LabException("lab beta: give at least one of --kv-sizes and at least two candidates");
             if (parse.GetValue(split) is not (> 0 and < 1)) throw new LabException("--split: give a share between 0 and 1, for example 0.4");
@@ -55,21 +56,21 @@ internal static class BetaCommand
 
     private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, CancellationToken stop)
     {
-        var model = LanguageModel.Load(plan.Model);
+        var models = EvalModels.Of(plan, out var model);
         var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");
-        if (EvalDriver.RunInto(model, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;
+        if (EvalDriver.RunInto(models, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;
         var choice = BetaChoice.Of(split, all.Variants, chosenOn);
         choice.Declare(folder);
         var fixedOnes = choice.Chosen.Select(v => v with { Beta = HeadKv.PaperBeta, Window = Budget.PaperWindow, Kernel = null }).ToArray();
         Console.Error.WriteLine($"test: {test.Tasks.Count} questions, once");
-        if (EvalDriver.RunInto(model, plan, [test with { Variants = [.. choice.Chosen.Concat(fixedOnes).Distinct()] }], Path.Combine(folder, "test"), stop) is not { } tested) return EvalDriver.Interrupted;
+        if (EvalDriver.RunInto(models, plan, [test with { Variants = [.. choice.Chosen.Concat(fixedOnes).Distinct()] }], Path.Combine(folder, "test"), stop) is not { } tested) return EvalDriver.Interrupted;
         IReadOnlyList<EvalRow>? leaky = null;
         if (withLeaky)
         {
             Console.Error.WriteLine("the leaky way: every candidate on the test questions");
-            leaky = EvalDriver.RunInto(model, plan, [test], Path.Combine(folder, "leaky"), stop);
+            leaky = EvalDriver.RunInto(models, plan, [test], Path.Combine(folder, "leaky"), stop);
             if (leaky is null) return EvalDriver.Interrupted;
         }
         var report = Markdown(plan, validation, test, BetaResult.Of(choice, fixedOnes, chosenOn, tested, leaky));

@@ -25,6 +25,7 @@ internal static class EvalCommand
         var betas = new Option<string>("--betas") { Description = "HeadKV's beta, one or several; the default is 1.01.", DefaultValueFactory = _ => "" };
         var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
+        var (type, dictionary) = (NumberType(), Dictionary());
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var seed = new Option<int>("--seed") { Description = "Seed of methods that draw." };
         var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
@@ -38,7 +39,7 @@ internal static class EvalCommand
 
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128
-            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, type, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -59,6 +60,8 @@ internal static class EvalCommand
                 Betas = Numbers(parse.GetRequiredValue(betas), "--betas"),
                 Windows = [parse.GetValue(window)],
                 FirstToken = parse.GetValue(first),
+                Type = parse.GetValue(type),
+                Dictionary = parse.GetValue(dictionary),
                 Limit = parse.GetValue(limit),
                 Seed = parse.GetValue(seed),
             }.Checked("lab eval");
@@ -68,6 +71,15 @@ internal static class EvalCommand
         });
         return command;
     }
+
+    internal static Option<string?> NumberType()
+    {
+        var option = new Option<string?>("--type") { Description = "Number type of weights, matrix products and cache: float32, bfloat16 or float16 (on the CPU held in 2 bytes, multiplied in float32); the protocol's where it is not given: float16 for paper, else bfloat16." };
+        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        return option;
+    }
+
+    internal static Option<string?> Dictionary() => new("--dictionary") { Description = "For the Chinese sets: the folder of the installed Python package jieba (scores as the official script), or its dict.txt alone; without either, characters are compared. The metric's name in each row says which." };
 
     internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -21,10 +21,10 @@ internal static class EvalDriver
 
     internal static int Run(SweepPlan plan, string output, Shard? shard, CancellationToken stop)
     {
-        var model = LanguageModel.Load(plan.Model);
+        var models = EvalModels.Of(plan, out var model);
         var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
-        if (RunInto(model, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
+        if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
         if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
         else Print(path, rows);
         return 0;
@@ -32,17 +32,18 @@ internal static class EvalDriver
 
     /// <summary>Runs what a folder does not have yet and writes its tables.</summary>
     /// <returns>Its rows, or null when the run was stopped.</returns>
-    internal static IReadOnlyList<EvalRow>? RunInto(LanguageModel model, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
+    internal static IReadOnlyList<EvalRow>? RunInto(EvalModels models, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
     {
         GC.KeepAlive(FileSizeSignal);
-        var own = sets.Select(set => set.Part(shard)).ToArray();
+        var own = sets.Select(set => set.Part(shard)).OrderBy(set => set.Type).ToArray();          // each type is loaded once
+        var model = models.In(own[0].Type ?? WeightType.Float32);
         var card = FolderCard.Of(plan, model, sets, shard) with { KnownAs = PublishedFigures.Recognise(model.Config) };
         var importances = HeadScoreFolder.Load(plan.Model, model.Config);
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(model, (variant, seed) => variant.Create(importances, seed), folder, plan.Seed).Run(own, progress.Show, stop);
+            new EvalRunner(set => models.In(set.Type ?? WeightType.Float32), (variant, seed) => variant.Create(importances, seed), folder, plan.Seed).Run(own, progress.Show, stop);
         }
         catch (OperationCanceledException)
         {

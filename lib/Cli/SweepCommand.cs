@@ -24,6 +24,7 @@ internal static class SweepCommand
                 "betas": [1.01], "windows": [8], "kernels": [7],
                 "disciplines": ["equal-entries"], "granularity": "kv-head",
                 "limit": 0, "seed": 0, "data": null, "firstToken": null,
+                "type": null, "dictionary": null,   // "float32"; jieba's folder
                 "lengths": [1024, 2048], "perTask": 10 }   // of generated suites
 
             Like `lab eval` it can be killed at any instant: the same command goes on, and ends with the same table.csv.

@@ -36,6 +36,14 @@ public sealed class LanguageModel
     /// <summary>First 16 hexadecimal digits of the SHA-256 of the weights: the model's name in results.</summary>
     public string Hash { get; }
 
+    /// <summary>Number type of the weight matrices and of the prefill's products.</summary>
+    public WeightType Type => Decoder.Compute switch
+    {
+        ScalarType.BFloat16 => WeightType.BFloat16,
+        ScalarType.Float16 => WeightType.Float16,
+        _ => WeightType.Float32,
+    };
+
     /// <summary>What a cache of this model holds.</summary>
     /// <param name="storage">Type of the stored numbers.</param>
     public CacheShape CacheShape(ScalarType storage = ScalarType.Float32) => new(Config.Layers, Config.KvHeads, Config.HeadDim, storage);

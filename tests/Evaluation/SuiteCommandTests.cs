@@ -41,7 +41,33 @@ public sealed class SuiteCommandTests : IDisposable
     {
         var rows = Eval("qasper", "--data", Fixture, "--protocol", "paper,agnostic", "--limit", "1");
         Assert.Equal(["agnostic", "paper"], rows.Select(r => r.Protocol).Distinct().Order());
-        Assert.All(rows, r => Assert.Equal(r.Protocol == "paper" ? "full-first" : "recompute-last", r.FirstToken));
+        Assert.All(rows, r => Assert.Equal(r.Protocol == "paper" ? ("full-first", "float16") : ("recompute-last", "bfloat16"), (r.FirstToken, r.Type)));
+        Assert.All(rows, r => Assert.Equal(r.Entries * 2 * Repository.Model.Config.HeadDim * 2, r.Bytes));
+        using var error = new StringWriter();
+        foreach (var option in (string[][])[["--type", "float32"], ["--first-token", "full-first"]])
+            Assert.Equal(2, Program.Run(["eval", "qasper", "--model", Model, "--data", Fixture, "--kv-sizes", "64", "--protocol", "paper", "--out", Path.Combine(_folder.Path, "out"), .. option], error));
+        Assert.Contains("another number type (protocol, not float32)", error.ToString());
+        Assert.Contains("another first-token rule (protocol, not full-first)", error.ToString());
+    }
+
+    /// <summary>A Chinese set through the program: the metric's name says what cut its words, and the score is what `lab metric` gives.</summary>
+    [Fact]
+    public void TheNumberTypeAndTheDictionaryCanBeChosen()
+    {
+        File.WriteAllText(Path.Combine(_folder.Path, "dataset2prompt.json"), """{"multifieldqa_zh": "{context}\n{input}"}""");
+        File.WriteAllText(Path.Combine(_folder.Path, "multifieldqa_zh.jsonl"), """{"_id": "a", "context": "他来到了网易杭研大厦", "input": "他来到了哪里？", "answers": ["网易杭研大厦"], "length": 10, "dataset": "multifieldqa_zh", "language": "zh", "all_classes": null}""");
+        var jieba = Repository.Path("tests", "fixtures", "metrics", "jieba");
+        var rows = Eval("multifieldqa_zh", "--data", _folder.Path, "--type", "float32", "--dictionary", jieba);
+        Assert.All(rows, r => Assert.Equal(("qa_f1_zh_jieba", "float32", r.Entries * 2 * Repository.Model.Config.HeadDim * 4), (r.Metric, r.Type, r.Bytes)));
+        var line = JsonSerializer.Serialize(new { pred = "网易杭研", answers = rows[0].Answers, all_classes = (string[]?)null, length = 10 });
+        File.WriteAllText(Path.Combine(_folder.Path, "pred.jsonl"), line);
+        Assert.Equal(rows[0].Metric, HeadKvLab.Evaluation.Metrics.PredictionFile.Score(Path.Combine(_folder.Path, "pred.jsonl"), "multifieldqa_zh", null, HeadKvLab.Evaluation.Metrics.Segmenter.Load(jieba)).Metric);
+        using var error = new StringWriter();
+        string[] again = ["eval", "multifieldqa_zh", "--model", Model, "--data", _folder.Path, "--kv-sizes", "64", "--type", "float32", "--out", Path.Combine(_folder.Path, "out")];
+        Assert.Equal(2, Program.Run(again, error));
+        Assert.Contains("another Chinese dictionary (jieba ", error.ToString());
+        Assert.Equal(2, Program.Run([.. again, "--dictionary", Path.Combine(_folder.Path, "none.txt")], error));
+        Assert.Contains("none.txt: no such dictionary", error.ToString());
     }
 
     [Fact]

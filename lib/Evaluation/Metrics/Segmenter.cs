@@ -52,6 +52,16 @@ public sealed class Segmenter
         return words.Count > 0 ? new(words, shapes) : throw new LabException($"{path}: the dictionary is empty; give jieba's dict.txt");
     }
 
+    /// <summary>Names a dictionary in results: what it is, and the beginning of its SHA-256.</summary>
+    /// <param name="path">As for <see cref="Load"/>.</param>
+    /// <exception cref="LabException">There is no such file.</exception>
+    public static string HashOf(string path)
+    {
+        var file = Directory.Exists(path) ? Path.Combine(path, "dict.txt") : path;
+        if (!File.Exists(file)) throw new LabException($"{file}: no such dictionary; give jieba's dict.txt");
+        return (file == path ? "dictionary " : "jieba ") + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)))[..16];
+    }
+
     /// <summary>The words of a text; what stands between words is given too, a character at a time.</summary>
     public IEnumerable<string> Cut(string text)
     {

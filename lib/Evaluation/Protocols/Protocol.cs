@@ -48,10 +48,14 @@ public sealed record Protocol(string Name)
     /// <summary>Where first tokens come from, unless asked otherwise.</summary>
     public FirstToken FirstToken { get; init; } = FirstToken.RecomputeLast;
 
-    /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head.</summary>
+    /// <summary>Number type of weights, matrix products and cache, unless asked otherwise.</summary>
+    public WeightType Type { get; init; } = WeightType.BFloat16;
+
+    /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head, float16.</summary>
     public static Protocol Paper { get; } = new("paper")
     {
         MostPromptTokens = 7950, AllStopIds = false, NoEmptyAnswers = true, Granularity = Granularity.QueryHead, Discipline = BudgetDiscipline.AsPublished, FirstToken = FirstToken.FullFirst,
+        Type = WeightType.Float16,
     };
 
     /// <summary>The same questions asked properly: chat template, all stop ids, 7,500 tokens, budgets per KV head. The default.</summary>

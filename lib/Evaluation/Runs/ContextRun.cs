@@ -32,6 +32,9 @@ internal sealed class ContextRun : IDisposable
 
     internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }
 
+    /// <summary>Entries are stored in the type of the weights.</summary>
+    private CacheShape Shape => _model.CacheShape(_model.Type.Scalar());
+
     internal IEnumerable<VariantAnswer> Answer(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         if (variants.Count == 0) return [];
@@ -99,7 +102,7 @@ internal sealed class ContextRun : IDisposable
     private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
     {
         var clock = Stopwatch.StartNew();
-        var shape = _model.CacheShape();
+        var shape = Shape;
         var compressors = variants.Where(v => !v.IsFull).Select(v => (Variant: v, Compressor: new Compressor(_methods[v], v.BudgetFor(length), shape, _model.Config.QueryHeads))).ToArray();
         var full = prefix?.Clone() ?? (variants.Any(v => v.IsFull) ? new RaggedCache(shape) : null);
         var done = new List<Compressed>();
@@ -123,7 +126,7 @@ internal sealed class ContextRun : IDisposable
     {
         if (_prefix is not null) return _prefix;
         var clock = Stopwatch.StartNew();
-        _prefix = new RaggedCache(_model.CacheShape());
+        _prefix = new RaggedCache(Shape);
         _model.Inference.Prefill(prompt.Ids.AsSpan(0, _shared), _prefix);
         _prefixSeconds = clock.Elapsed.TotalSeconds;
         return _prefix;

@@ -52,6 +52,9 @@ public sealed record EvalRow
     /// <summary>Hash of the data set.</summary>
     public required string Data { get; init; }
 
+    /// <summary>Number type of the weights, of the prefill's products and of the cache.</summary>
+    public string Type { get; init; } = "float32";
+
     /// <summary>Where the first token came from.</summary>
     public required string FirstToken { get; init; }
 

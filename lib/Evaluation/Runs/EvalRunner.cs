@@ -20,11 +20,11 @@ public interface IRowStore
 /// Runs the samples of a plan that its store does not have yet. Questions on one context share its prefill, and one prefill of a question feeds all
 /// variants; what a sample comes out as does not depend on which others were still missing, so that a killed and resumed run ends like an unbroken one.
 /// </summary>
-/// <param name="model">The model.</param>
+/// <param name="modelFor">The model that answers a set.</param>
 /// <param name="create">Makes the method of a variant, by a seed.</param>
 /// <param name="rows">Where rows go.</param>
 /// <param name="seed">Seed of methods that draw; each context draws from it and its own name.</param>
-public sealed class EvalRunner(LanguageModel model, Func<Variant, int, Method> create, IRowStore rows, int seed)
+public sealed class EvalRunner(Func<EvalSet, LanguageModel> modelFor, Func<Variant, int, Method> create, IRowStore rows, int seed)
 {
     private readonly Stopwatch _clock = new();
     private int _here;
@@ -44,6 +44,8 @@ public sealed class EvalRunner(LanguageModel model, Func<Variant, int, Method> c
         progress?.Invoke(new(done, total, null));
         _clock.Start();
         foreach (var set in sets)
+        {
+            var model = modelFor(set);
             foreach (var group in set.Tasks.GroupBy(t => t.Context))
             {
                 var missing = group.SelectMany(task => set.Variants.Where(v => !rows.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
@@ -53,12 +55,15 @@ public sealed class EvalRunner(LanguageModel model, Func<Variant, int, Method> c
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {
-                        rows.Add(Row(set, task, prompt, answer));
+                        rows.Add(Row(model, set, task, prompt, answer));
                         _here++;
                         progress?.Invoke(new(++done, total, _clock.Elapsed / _here * (total - done)));
                     }
             }
+        }
     }
+
+    internal static string NameOf(WeightType type) => type.ToString().ToLowerInvariant();
 
     /// <summary>Methods that draw draw anew for each context, so that intervals over contexts hold the chance of the draw as well.</summary>
     private int SeedOf(string context)
@@ -70,13 +75,13 @@ public sealed class EvalRunner(LanguageModel model, Func<Variant, int, Method> c
 
     private string Key(EvalSet set, EvalTask task, Variant variant) => EvalRow.KeyOf(set.Suite, task.Dataset, task.Question, set.Protocol, variant, seed);
 
-    private EvalRow Row(EvalSet set, EvalTask task, PreparedPrompt prompt, VariantAnswer answer)
+    private EvalRow Row(LanguageModel model, EvalSet set, EvalTask task, PreparedPrompt prompt, VariantAnswer answer)
     {
         var text = model.Tokenizer.DecodeGenerated(answer.Ids);
         return new EvalRow
         {
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
-            Seed = seed, Model = model.Hash, Data = task.DataHash, FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
+            Seed = seed, Model = model.Hash, Data = task.DataHash, Type = NameOf(model.Type), FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
             PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = prompt.Score(text), TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,

@@ -1,4 +1,5 @@
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -18,6 +19,9 @@ public sealed record EvalTask(string Suite, string Dataset, string DataHash, str
 /// <param name="Variants">What answers each of them.</param>
 public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTask> Tasks, IReadOnlyList<Variant> Variants)
 {
+    /// <summary>Number type to run it in; null: the type the model was loaded in.</summary>
+    public WeightType? Type { get; init; }
+
     /// <summary>Samples of the set.</summary>
     public int Samples => Tasks.Count * Variants.Count;
 

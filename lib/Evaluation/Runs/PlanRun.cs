@@ -8,7 +8,7 @@ public static class PlanRun
 {
     /// <summary>Runs what the folder does not have yet.</summary>
     /// <param name="plan">What to run.</param>
-    /// <param name="model">The model, loaded.</param>
+    /// <param name="model">The model, loaded; it runs in the number type it was loaded in, whatever the protocol's.</param>
     /// <param name="sets">The plan laid out for it, by <see cref="SuiteTasks.Open"/>.</param>
     /// <param name="folder">Results folder; made if need be.</param>
     /// <param name="progress">Told after each answer.</param>
@@ -18,9 +18,9 @@ public static class PlanRun
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     public static IReadOnlyList<EvalRow> Run(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, string folder, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
-        using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets));
+        using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets) with { Type = EvalRunner.NameOf(model.Type) });
         var importances = HeadScoreFolder.Load(plan.Model, model.Config);
-        new EvalRunner(model, (variant, seed) => variant.Create(importances, seed), results, plan.Seed).Run(sets, progress, stop);
+        new EvalRunner(_ => model, (variant, seed) => variant.Create(importances, seed), results, plan.Seed).Run(sets, progress, stop);
         var wanted = sets.SelectMany(set => set.Tasks.SelectMany(task => set.Variants.Select(variant => EvalRow.KeyOf(task.Suite, task.Dataset, task.Question, set.Protocol, variant, plan.Seed)))).ToHashSet();
         return [.. results.Rows.Where(row => wanted.Contains(row.Key))];
     }

@@ -24,6 +24,15 @@ public sealed record FolderCard
     /// <summary>Hash of each data set, by suite/dataset.</summary>
     public required SortedDictionary<string, string> Data { get; init; }
 
+    /// <summary>Number type of the run, or <c>protocol</c> where each protocol has its own; null in folders of earlier versions.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>Where first tokens come from, or <c>protocol</c>; null in folders of earlier versions.</summary>
+    public string? FirstToken { get; init; }
+
+    /// <summary>Hash of the Chinese dictionary, or <c>none</c>; null in folders of earlier versions.</summary>
+    public string? Dictionary { get; init; }
+
     /// <summary>Samples that the whole plan has, over all shards; 0 where it is not known.</summary>
     public int Samples { get; init; }
 
@@ -40,7 +49,7 @@ public sealed record FolderCard
     /// <param name="shard">The part that the folder is for; null for all of it.</param>
     public static FolderCard Of(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, Shard? shard = null) => new()
     {
-        ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(),
+        ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(), Type = plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
         Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
         Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Part(shard).Samples),
     };
@@ -173,6 +182,9 @@ public sealed class ResultFolder : IRowStore, IDisposable
         {
             Same(path, "model", there.Model, card.Model);
             Same(path, "shard", there.Shard ?? "all", card.Shard ?? "all");
+            Same(path, "number type", there.Type ?? card.Type ?? "", card.Type ?? there.Type ?? "");
+            Same(path, "first-token rule", there.FirstToken ?? card.FirstToken ?? "", card.FirstToken ?? there.FirstToken ?? "");
+            Same(path, "Chinese dictionary", there.Dictionary ?? card.Dictionary ?? "", card.Dictionary ?? there.Dictionary ?? "");
             foreach (var (suite, hash) in card.Data)
                 if (there.Data.TryGetValue(suite, out var old)) Same(path, $"data of {suite}", old, hash);
             var data = new SortedDictionary<string, string>(there.Data, StringComparer.Ordinal);

@@ -30,7 +30,8 @@ public static class ShardMerge
         var first = shards[0].Card;
         var joined = first with { Shard = null, ShardSamples = first.Samples };
         foreach (var (_, folder, card) in shards)
-            if (card.Model != first.Model || !card.Data.SequenceEqual(first.Data)) throw new LabException($"{folder}: of another model or other data than {shards[0].Folder}; join only shards of one run");
+            if (card.Model != first.Model || !card.Data.SequenceEqual(first.Data) || (card.Type, card.FirstToken, card.Dictionary) != (first.Type, first.FirstToken, first.Dictionary))
+                throw new LabException($"{folder}: of another model, number type, first-token rule, dictionary or other data than {shards[0].Folder}; join only shards of one run");
         using var into = ResultFolder.Open(path, joined);
         foreach (var row in ResultFolder.Ordered(all))
             if (!into.Has(row.Key)) into.Add(row);

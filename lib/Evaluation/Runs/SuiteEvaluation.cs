@@ -44,7 +44,7 @@ public static class SuiteEvaluation
                                                select new Variant { Method = method.Name, Share = share, Discipline = Budget.NameOf(plan.Discipline), Window = plan.Window }];
         var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants);
         var rows = new RowList();
-        new EvalRunner(model, (variant, _) => methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
+        new EvalRunner(_ => model, (variant, _) => methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];
     }
 

@@ -24,13 +24,14 @@ public static class SuiteTasks
         };
         var protocols = plan.Protocols.Select(Protocol.Find).ToArray();
         var suites = plan.Suites.Select(name => SuiteCatalogue.Open(name, options)).ToArray();
-        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model)];
+        var dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null;
+        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, dictionary) with { Type = plan.TypeOf(protocol) }];
     }
 
-    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model)
+    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, Segmenter? dictionary)
     {
         var first = plan.FirstToken switch { "full-first" => FirstToken.FullFirst, "recompute-last" => FirstToken.RecomputeLast, _ => protocol.FirstToken };
-        return Lay(suite, protocol with { FirstToken = first }, model, plan.Variants(protocol), plan.Limit);
+        return Lay(suite, protocol with { FirstToken = first }, model, plan.Variants(protocol), plan.Limit, dictionary);
     }
 
     /// <summary>A suite under a protocol.</summary>
@@ -39,12 +40,13 @@ public static class SuiteTasks
     /// <param name="model">The model.</param>
     /// <param name="variants">What answers them.</param>
     /// <param name="limit">Most questions of each data set; 0: all. The data's hash is of all of them.</param>
-    public static EvalSet Lay(SampleSuite suite, Protocol protocol, LanguageModel model, IReadOnlyList<Variant> variants, int limit = 0)
+    /// <param name="dictionary">Chinese words; null for none.</param>
+    public static EvalSet Lay(SampleSuite suite, Protocol protocol, LanguageModel model, IReadOnlyList<Variant> variants, int limit = 0, Segmenter? dictionary = null)
     {
         var contexts = new Dictionary<string, string>();
         var tasks = from set in suite.Sets
                     let hash = set.Hash()
-                    let metric = TextMetric.Named(set.Dataset.Metric)
+                    let metric = TextMetric.Named(set.Dataset.Metric, dictionary)
                     from sample in limit > 0 ? set.Samples.Take(limit) : set.Samples
                     select new EvalTask(suite.Name, set.Dataset.Name, hash, Context(sample), sample.Id, () => Prepare(model, protocol, set, sample, metric));
         return new EvalSet(suite.Name, protocol.Name, [.. tasks], variants);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Eviction;
+using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -71,6 +72,12 @@ public sealed record SweepPlan
     /// <summary>Where the first token comes from; null: as the protocol says.</summary>
     public string? FirstToken { get; init; }
 
+    /// <summary>Number type of weights, products and cache: float32, bfloat16 or float16; null: as the protocol says.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>Chinese words: the folder of the installed package jieba, or its dict.txt; null: Chinese sets are compared by characters.</summary>
+    public string? Dictionary { get; init; }
+
     /// <summary>Most questions of a data set; 0: all.</summary>
     public int Limit { get; init; }
 
@@ -84,6 +91,9 @@ public sealed record SweepPlan
     {
         KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Betas = Betas, Kernels = Kernels,
     });
+
+    /// <summary>The number type under a protocol.</summary>
+    public WeightType TypeOf(Protocol protocol) => Type is null ? protocol.Type : Enum.Parse<WeightType>(Type, ignoreCase: true);
 
     /// <summary>Reads a sweep file.</summary>
     /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
@@ -110,6 +120,7 @@ public sealed record SweepPlan
         if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
         if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
+        if (Type is not (null or "float32" or "bfloat16" or "float16")) throw new LabException($"{origin}: number type '{Type}' is unknown: use float32, bfloat16 or float16");
         try
         {
             foreach (var protocol in Protocols) Variants(Protocol.Find(protocol));

@@ -1,0 +1,28 @@
+using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Models;
+
+namespace HeadKvLab.Cli;
+
+/// <summary>The model of a run in the number types that its protocols ask for; one of them is in memory at a time.</summary>
+/// <param name="folder">Model folder.</param>
+internal sealed class EvalModels(string folder)
+{
+    private LanguageModel? _loaded;
+
+    /// <summary>The model in the type of a plan's first protocol.</summary>
+    internal static EvalModels Of(SweepPlan plan, out LanguageModel first)
+    {
+        var models = new EvalModels(plan.Model);
+        first = models.In(plan.TypeOf(Evaluation.Protocols.Protocol.Find(plan.Protocols[0])));
+        return models;
+    }
+
+    /// <summary>The model in a type; what was loaded in another one before can no longer run.</summary>
+    /// <exception cref="LabException">The folder is missing, incomplete or broken.</exception>
+    internal LanguageModel In(WeightType type)
+    {
+        if (_loaded is { } there && there.Type == type) return there;
+        _loaded?.Decoder.Dispose();
+        return _loaded = LanguageModel.Load(folder, type.Scalar());
+    }
+}

@@ -31,3 +31,20 @@ internal sealed class TemporaryFolder : IDisposable
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
+
+/// <summary>Tests that write files: each has a folder of its own.</summary>
+public abstract class FolderTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private protected string Folder => _folder.Path;
+
+    private protected string Inside(string name) => Path.Combine(Folder, name);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _folder.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

@@ -99,8 +99,19 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
     public async Task A_hundred_megabytes_of_text_are_cut()
     {
         await Runs("var line = new string('x', 100_000); for (int i = 0; i < 1000; i++) Console.WriteLine(line);");
-        Assert.InRange(last!.Printed.Length, CellHost.TextLimit, CellHost.TextLimit + 100);
+        Assert.InRange(last!.Printed.Length, OutputLimit.Printed, OutputLimit.Printed + 100);
         Assert.Contains("[output cut after 2,000,000 characters]", last.Printed);
+    }
+
+    [Fact]
+    public async Task A_hundred_megabytes_of_values_are_left_out_and_said_to_be()
+    {
+        const string Notice = "[a value of 100,000,000 characters is not shown: a cell shows 64,000,000 at most]";
+        Assert.Equal(Notice, await Shows("new string('x', 100_000_000)"));
+        await Runs("var much = HTML(new string('x', 999_990)); var d = display(1); d.Update(much); d.Update(HTML(new string('x', 100_000_000))); for (int i = 0; i < 100; i++) display(much);");
+        Assert.Equal([999_990, Notice.Length], last!.Shown.Where(one => one.Update).Select(one => one.Bundle[0].Value.Length));
+        Assert.InRange(last.Shown.Count(one => !one.Update), 63, 65);      // and the notice only once
+        Assert.Equal("ab", await Shows("\"ab\""));
     }
 
     [Theory]

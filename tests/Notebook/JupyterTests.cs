@@ -70,7 +70,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     }
 
     [Fact]
-    public async Task In_the_classic_notebook_a_reader_runs_all_draws_interrupts_completes_and_restarts()
+    public async Task In_the_classic_notebook_a_reader_runs_all_draws_interrupts_completes_restarts_and_outlives_a_kernel()
     {
         if (!await Installed("jupyter", "notebook", "--version") || Browser.Executable is null)
         {
@@ -109,6 +109,16 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         await page.Run("Jupyter.notebook.kernel.restart()");
         await page.Run("setTimeout(function () { var e = Jupyter.notebook.insert_cell_at_bottom('code'); e.set_text('1 + 2'); e.execute(); }, 3000)");
         await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.data && o.data['text/plain'] == '3')");
+
+        // A cell ends the process: it says so, the server starts a new kernel and tells the reader, what was there stays.
+        await page.Run("var f = Jupyter.notebook.insert_cell_at_bottom('code'); f.set_text('Environment.Exit(3);'); f.execute()");
+        await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.ename == 'KernelEnded')");
+        await page.Until("[...document.querySelectorAll('.modal-title')].some(title => title.textContent == 'Kernel Restarting')");
+        await page.Screenshot(Picture("notebook-kernel-ended.png"));
+        await page.Run("document.querySelector('.modal .btn-primary').click()");
+        await page.Run("setTimeout(function () { var g = Jupyter.notebook.insert_cell_at_bottom('code'); g.set_text('6 * 9'); g.execute(); }, 3000)");
+        await page.Until("Jupyter.notebook.get_cells().slice(-1)[0].output_area.outputs.some(o => o.data && o.data['text/plain'] == '54')");
+        await page.Until("Jupyter.notebook.get_cell(2).output_area.outputs.some(o => o.data && o.data['text/plain'] == '42')");
     }
 
     [Fact]

@@ -57,6 +57,17 @@ public sealed class RunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_hundred_megabytes_of_output_make_a_small_file_that_says_so()
+    {
+        var run = await Run(["var line = new string('x', 100_000); for (int i = 0; i < 1000; i++) Console.WriteLine(line); HTML(new string('y', 100_000_000))", "1 + 1"]);
+        Assert.Equal(0, run.Code);
+        Assert.InRange(run.Json.Length, 2_000_000, 2_100_000);
+        Assert.Contains("[output cut after 2,000,000 characters]", run.Json);
+        Assert.Contains("is not shown: a cell shows 64,000,000 at most]", run.Json);
+        Assert.Equal(["execute_result"], Types(run.Cells[1]!));
+    }
+
+    [Fact]
     public async Task Parameters_are_injected_after_their_cell_with_its_types()
     {
         var run = await Run([("int n = 1; \ndouble beta = 0.5;\nstring name = \"m\";\nint[] sizes = [1];", "parameters"), ("n = 9;", "injected-parameters"), ("$\"{n} {beta / 4} {name} {sizes.Length}\"", "")],
@@ -90,6 +101,26 @@ public sealed class RunnerTests : IDisposable
         var refused = Assert.Throws<NotebookException>(() => NotebookDocument.Parse(text, "x.ipynb"));
         Assert.Contains(reason, refused.Message);
         Assert.StartsWith("x.ipynb: ", refused.Message);
+    }
+
+    [Theory]
+    [InlineData("run", "{ \"cells\": [", "not JSON, so not a notebook (line 1, byte 13)")]
+    [InlineData("run", """{"nbformat":3,"nbformat_minor":0,"metadata":{},"worksheets":[]}""", "convert it: jupyter nbconvert --to notebook --nbformat 4 bad.ipynb")]
+    [InlineData("check", """{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{"cell_type":"slide","metadata":{},"source":""}]}""", "notebooks have code, markdown and raw cells")]
+    [InlineData("html", "PNG", "not JSON, so not a notebook")]
+    public void A_bad_file_ends_the_program_with_2_and_one_line_and_writes_nothing(string command, string text, string reason)
+    {
+        File.WriteAllText(PathOf("bad.ipynb"), text);
+        string[] more = command == "run" ? ["-o", PathOf("out.ipynb"), "--html", PathOf("out.html")] : command == "html" ? [PathOf("out.html")] : [];
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll"), command, PathOf("bad.ipynb"), .. more]) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var said = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(2, process.ExitCode);
+        Assert.StartsWith(PathOf("bad.ipynb") + ": ", said);
+        Assert.Contains(reason, said);
+        Assert.Single(said.TrimEnd().Split('\n'));
+        Assert.Equal([PathOf("bad.ipynb")], Directory.GetFiles(folder));
     }
 
     [Theory]

@@ -6,20 +6,18 @@ namespace HeadKvLab.Notebook.Engine;
 
 /// <summary>
 /// What one running cell can reach of its host. Text is gathered for 40 ms before it is handed on, so that 100,000 lines are a few
-/// messages, and it is cut after a limit, so that an endless printing loop cannot fill the disk.
+/// messages, and both text and values end at an <see cref="OutputLimit"/>.
 /// </summary>
 internal abstract class CellHost : CellOutput
 {
-    /// <summary>Characters of text kept of one cell; the rest is counted.</summary>
-    internal const int TextLimit = 2_000_000;
     const int GatherMilliseconds = 40;
 
     readonly Lock gate = new();
     readonly StringBuilder waiting = new();
+    readonly OutputLimit limit = new();
     readonly CancellationTokenSource interrupted = new();
     string waitingStream = "stdout";
     bool flushPlanned;
-    long written;
 
     internal override CancellationToken Interrupted => interrupted.Token;
 
@@ -36,9 +34,7 @@ internal abstract class CellHost : CellOutput
     {
         lock (gate)
         {
-            var room = TextLimit - written;
-            written += text.Length;
-            if (room <= 0)
+            if (limit.Keep(text) is not { Length: > 0 } kept)
             {
                 return;
             }
@@ -47,7 +43,7 @@ internal abstract class CellHost : CellOutput
                 FlushLocked();
                 waitingStream = stream;
             }
-            waiting.Append(text.Length <= room ? text : text[..(int)room] + $"\n[output cut after {TextLimit:N0} characters]\n");
+            waiting.Append(kept);
             if (!flushPlanned)
             {
                 flushPlanned = true;
@@ -59,6 +55,15 @@ internal abstract class CellHost : CellOutput
     internal sealed override void Show(string displayId, IReadOnlyList<FormattedValue> bundle) => ShowInOrder(displayId, bundle, update: false);
 
     internal sealed override void Update(string displayId, IReadOnlyList<FormattedValue> bundle) => ShowInOrder(displayId, bundle, update: true);
+
+    /// <summary>What is kept of the value of the cell's last expression, or null.</summary>
+    internal IReadOnlyList<FormattedValue>? Keep(IReadOnlyList<FormattedValue> value)
+    {
+        lock (gate)
+        {
+            return limit.Keep(value, update: false);
+        }
+    }
 
     /// <summary>Hands on everything gathered.</summary>
     internal void Flush()
@@ -73,8 +78,11 @@ internal abstract class CellHost : CellOutput
     {
         lock (gate)
         {
-            FlushLocked();
-            ShowNow(displayId, bundle, update);
+            if (limit.Keep(bundle, update) is { } kept)
+            {
+                FlushLocked();
+                ShowNow(displayId, kept, update);
+            }
         }
     }
 

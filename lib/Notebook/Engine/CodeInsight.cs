@@ -93,7 +93,7 @@ internal sealed class CodeInsight(CSharpEngine engine)
         }
         // Blanked lines are shorter: put their length back, so that positions hold.
         blanked = KeepLength(code.ReplaceLineEndings("\n"), blanked);
-        var compilation = engine.Latest?.ContinueWith(blanked, engine.OptionsFor("cell")).GetCompilation();
+        var compilation = engine.Preview(blanked);
         var tree = compilation?.SyntaxTrees.FirstOrDefault();
         root = tree?.GetRoot() ?? SyntaxFactory.CompilationUnit();
         return tree is null ? null : compilation!.GetSemanticModel(tree);

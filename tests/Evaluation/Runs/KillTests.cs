@@ -6,28 +6,22 @@ using Xunit.Abstractions;
 namespace HeadKvLab.Tests.Evaluation.Runs;
 
 /// <summary>`lab sweep` as a process that is killed, stopped and starved, on the bundled model: a small version of the grid.</summary>
-public sealed class KillTests(ITestOutputHelper output) : IDisposable
+public sealed class KillTests(ITestOutputHelper output) : FolderTests
 {
-    private readonly TemporaryFolder _temporary = new();
-
-    public void Dispose() => _temporary.Dispose();
-
-    private string Folder(string name) => Path.Combine(_temporary.Path, name);
-
     private string Plan()
     {
-        File.WriteAllText(Folder("grid.json"), """
+        File.WriteAllText(Inside("grid.json"), """
             { "suites": ["data/suites/world-1024-validation.jsonl"], "methods": ["FullKV", "SnapKV", "H2O", "HeadKV-R2"], "kvSizes": [48],
               "protocols": ["repaired", "agnostic"], "limit": 1 }
             """);
-        return Folder("grid.json");
+        return Inside("grid.json");
     }
 
-    private Process Sweep(string name, params string[] more) => Child.Lab(["sweep", Plan(), "--out", Folder(name), .. more]);
+    private Process Sweep(string name, params string[] more) => Child.Lab(["sweep", Plan(), "--out", Inside(name), .. more]);
 
-    private string[] Tables(string name) => [.. ((string[])["table.csv", "comparisons.csv", "table.md"]).Select(file => File.ReadAllText(Path.Combine(Folder(name), file)))];
+    private string[] Tables(string name) => [.. ((string[])["table.csv", "comparisons.csv", "table.md"]).Select(file => File.ReadAllText(Path.Combine(Inside(name), file)))];
 
-    private int Done(string name) => File.Exists(Path.Combine(Folder(name), "rows.jsonl")) ? RowJournal.Read(Path.Combine(Folder(name), "rows.jsonl")).Count : 0;
+    private int Done(string name) => File.Exists(Path.Combine(Inside(name), "rows.jsonl")) ? RowJournal.Read(Path.Combine(Inside(name), "rows.jsonl")).Count : 0;
 
     [Fact]
     public void Killed_again_and_again_the_run_ends_with_the_same_table()
@@ -51,8 +45,8 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         Assert.True(kills > 0);
         Assert.Equal(Tables("whole"), Tables("killed"));
         Assert.Equal(6 * 2 * 4, Done("killed"));
-        var predictions = RowJournal.Read(Path.Combine(Folder("whole"), "rows.jsonl")).ToDictionary(r => r.Key, r => (r.Prediction, r.Entries, r.Bytes));
-        Assert.All(RowJournal.Read(Path.Combine(Folder("killed"), "rows.jsonl")), r => Assert.Equal(predictions[r.Key], (r.Prediction, r.Entries, r.Bytes)));
+        var predictions = RowJournal.Read(Path.Combine(Inside("whole"), "rows.jsonl")).ToDictionary(r => r.Key, r => (r.Prediction, r.Entries, r.Bytes));
+        Assert.All(RowJournal.Read(Path.Combine(Inside("killed"), "rows.jsonl")), r => Assert.Equal(predictions[r.Key], (r.Prediction, r.Entries, r.Bytes)));
     }
 
     [Fact]
@@ -60,18 +54,18 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
     {
         Assert.Equal(0, Sweep("whole", "--limit", "2").End().Code);
         Assert.Equal(0, Sweep("parts", "--limit", "2", "--shard", "2/2").End().Code);
-        var (code, error) = Child.Lab("merge", Folder("parts")).End();
+        var (code, error) = Child.Lab("merge", Inside("parts")).End();
         Assert.Equal((2, true), (code, error.Contains("shard 1 of 2 is missing")));
         Assert.Equal(0, Sweep("parts", "--limit", "2", "--shard", "1/2").End().Code);
         Assert.All((string[])["shard-1-of-2", "shard-2-of-2"], shard => Assert.NotEqual(0, Done(Path.Combine("parts", shard))));
 
-        var rows = Path.Combine(Folder("parts"), "shard-1-of-2", "rows.jsonl");
+        var rows = Path.Combine(Inside("parts"), "shard-1-of-2", "rows.jsonl");
         var all = File.ReadAllLines(rows);
         File.WriteAllLines(rows, all[..^1]);
-        Assert.Contains("run --shard 1/2 again", Child.Lab("merge", Folder("parts")).End().Error);
+        Assert.Contains("run --shard 1/2 again", Child.Lab("merge", Inside("parts")).End().Error);
         File.WriteAllLines(rows, all);
-        Assert.Equal(0, Child.Lab("merge", Folder("parts")).End().Code);
-        Assert.Equal(0, Child.Lab("merge", Folder("parts")).End().Code);
+        Assert.Equal(0, Child.Lab("merge", Inside("parts")).End().Code);
+        Assert.Equal(0, Child.Lab("merge", Inside("parts")).End().Code);
         Assert.Equal(Tables("whole"), Tables("parts"));
     }
 
@@ -85,7 +79,7 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         var (code, error) = process.End();
         Assert.Equal(130, code);
         Assert.Contains("the same command goes on", error);
-        Assert.False(File.Exists(Path.Combine(Folder("stopped"), "owner.json")));
+        Assert.False(File.Exists(Path.Combine(Inside("stopped"), "owner.json")));
     }
 
     [Fact]
@@ -93,7 +87,7 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
     {
         if (OperatingSystem.IsWindows()) return;
         Assert.Equal(0, Sweep("whole").End().Code);
-        var command = $"ulimit -f 16; exec dotnet '{Repository.Path("bin", "HeadKvLab.dll")}' sweep '{Plan()}' --out '{Folder("full")}'";     // files of at most 20 KiB
+        var command = $"ulimit -f 16; exec dotnet '{Repository.Path("bin", "HeadKvLab.dll")}' sweep '{Plan()}' --out '{Inside("full")}'";     // files of at most 20 KiB
         var (code, error) = Child.Start("bash", ["-c", "export DOTNET_EnableWriteXorExecute=0; " + command]).End();
         Assert.Contains("rows.jsonl: cannot be written", error);
         Assert.Equal(2, code);
@@ -105,8 +99,8 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public void A_full_file_system_is_an_error_and_the_next_run_goes_on()
     {
-        Directory.CreateDirectory(Folder("small"));
-        if (!OperatingSystem.IsLinux() || Child.Start("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", Folder("small")]).End().Code != 0)
+        Directory.CreateDirectory(Inside("small"));
+        if (!OperatingSystem.IsLinux() || Child.Start("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", Inside("small")]).End().Code != 0)
         {
             output.WriteLine("skipped: a small file system can be mounted by Linux' root only");
             return;
@@ -119,13 +113,13 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
             Assert.Contains("No space left on device", error);
             var done = Done(name);
             Assert.InRange(done, 1, 47);
-            Assert.Equal(0, Child.Start("mount", ["-o", "remount,size=4m", Folder("small")]).End().Code);
+            Assert.Equal(0, Child.Start("mount", ["-o", "remount,size=4m", Inside("small")]).End().Code);
             Assert.Equal(0, Sweep(name).End().Code);
             Assert.Equal(48, Done(name));
         }
         finally
         {
-            Child.Start("umount", [Folder("small")]).End();
+            Child.Start("umount", [Inside("small")]).End();
         }
     }
 

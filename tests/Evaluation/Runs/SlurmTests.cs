@@ -5,14 +5,8 @@ using Xunit.Abstractions;
 namespace HeadKvLab.Tests.Evaluation.Runs;
 
 /// <summary>The batch script of a sweep, on real slurmctld and slurmd of this machine where they are installed.</summary>
-public sealed class SlurmTests(ITestOutputHelper output) : IDisposable
+public sealed class SlurmTests(ITestOutputHelper output) : FolderTests
 {
-    private readonly TemporaryFolder _temporary = new();
-
-    public void Dispose() => _temporary.Dispose();
-
-    private string Inside(string name) => Path.Combine(_temporary.Path, name);
-
     [Fact]
     public void The_script_is_valid_shell_and_quotes_its_paths()
     {
@@ -37,7 +31,7 @@ public sealed class SlurmTests(ITestOutputHelper output) : IDisposable
             """);
         File.WriteAllText(Inside("lab"), $"#!/bin/bash\n[ \"$1\" = build ] || exec dotnet '{Repository.Path("bin", "HeadKvLab.dll")}' \"$@\"\n");
         File.SetUnixFileMode(Inside("lab"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        File.WriteAllText(Inside("submit.sh"), new SlurmScript(Inside("grid.json"), Inside("out"), 2, _temporary.Path).Text());
+        File.WriteAllText(Inside("submit.sh"), new SlurmScript(Inside("grid.json"), Inside("out"), 2, Folder).Text());
         Directory.CreateDirectory(Inside("out"));
 
         using var cluster = Process.Start(new ProcessStartInfo("bash", [Repository.Path("tests", "Evaluation", "Runs", "slurm.sh"), Inside("cluster"), Inside("submit.sh")]) { RedirectStandardOutput = true })!;

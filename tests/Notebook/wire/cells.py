@@ -25,6 +25,11 @@ seen, reply, _ = k.run('[System.Runtime.InteropServices.DllImport("libc")] stati
 check("native text", "native\n" in "".join(m["content"].get("text", "") for m in seen if m["msg_type"] == "stream"))
 seen, reply, _ = k.run('var big = new string(\'x\', 20_000_000); HTML(big)', timeout=120)
 check("a result of 20 MB", len(seen[2]["content"]["data"]["text/html"]) == 20_000_000)
+seen, reply, _ = k.run("big = null; var line = new string('x', 100_000); for (int i = 0; i < 1000; i++) Console.WriteLine(line);", timeout=120)
+text = "".join(m["content"]["text"] for m in seen if m["msg_type"] == "stream")
+check("100 MB of text are cut", 2_000_000 < len(text) < 2_000_100 and text.endswith("[output cut after 2,000,000 characters]\n"), len(text))
+seen, reply, _ = k.run('new string(\'x\', 100_000_000)', timeout=120)
+check("a value of 100 MB is left out", "is not shown: a cell shows 64,000,000 at most" in seen[2]["content"]["data"]["text/plain"])
 seen, reply, _ = k.run('"emoji \U0001F600".Length')
 check("text beyond 16 bit", seen[2]["content"]["data"]["text/plain"] == "8")
 

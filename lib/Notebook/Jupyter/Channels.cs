@@ -7,40 +7,32 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// <summary>The five sockets of a kernel: shell and control take requests, iopub tells everyone, stdin asks, heartbeat echoes.</summary>
 internal sealed class Channels : IDisposable
 {
+    readonly ConnectionFile connection;
     readonly Wire wire;
+    readonly List<ZmtpServer> all = [];
     readonly ZmtpServer iopub;
-    readonly ZmtpServer stdin;
-    readonly ZmtpServer[] all;
+    ZmtpServer? stdin;
 
+    /// <summary>Opens iopub: nothing is asked yet, but everyone can be told.</summary>
     /// <param name="connection">Addresses and key.</param>
-    /// <param name="onShell">A request on the shell channel.</param>
-    /// <param name="onControl">A request on the control channel.</param>
+    /// <exception cref="NotebookException">The address is taken: another kernel runs with this file.</exception>
+    internal Channels(ConnectionFile connection)
+    {
+        this.connection = connection;
+        wire = new Wire(connection.Key);
+        iopub = Open("PUB", "iopub", static (_, _) => { });
+    }
+
+    /// <summary>Opens the other channels.</summary>
+    /// <param name="onRequest">A request on the shell or control channel.</param>
     /// <param name="onInput">A reader's answer.</param>
     /// <exception cref="NotebookException">An address is taken: another kernel runs with this file.</exception>
-    internal Channels(ConnectionFile connection, Action<Message> onShell, Action<Message> onControl, Action<Message> onInput)
+    internal void Listen(Action<Message> onRequest, Action<Message> onInput)
     {
-        wire = new Wire(connection.Key);
-        ZmtpServer Open(string type, string channel, Action<ZmtpPeer, List<byte[]>> received)
-        {
-            try
-            {
-                return new ZmtpServer(type, connection.EndPoint(channel), received);
-            }
-            catch (SocketException problem)
-            {
-                throw new NotebookException($"The {channel} channel cannot listen at {connection.EndPoint(channel)}: {problem.Message}. Does another kernel run with this connection file?");
-            }
-        }
-        Action<ZmtpPeer, List<byte[]>> Read(Action<Message> handle) => (peer, frames) =>
-        {
-            if (wire.Read(peer, frames) is { } message)
-            {
-                handle(message);
-            }
-        };
-        iopub = Open("PUB", "iopub", static (_, _) => { });
         stdin = Open("ROUTER", "stdin", Read(onInput));
-        all = [iopub, stdin, Open("ROUTER", "control", Read(onControl)), Open("ROUTER", "shell", Read(onShell)), Open("REP", "hb", static (peer, frames) => peer.Send(frames))];
+        Open("ROUTER", "control", Read(onRequest));
+        Open("ROUTER", "shell", Read(onRequest));
+        Open("REP", "hb", static (peer, frames) => peer.Send(frames));
     }
 
     /// <summary>Tells every front end.</summary>
@@ -58,7 +50,7 @@ internal sealed class Channels : IDisposable
     /// <returns>Whether that front end listens.</returns>
     internal bool AskInput(Message request, string prompt, bool password)
     {
-        var peer = stdin.Find(request.Peer.Identity);
+        var peer = stdin?.Find(request.Peer.Identity);
         peer?.Send(wire.Write("input_request", new JsonObject { ["prompt"] = prompt, ["password"] = password }, request.HeaderBytes, request.Identities));
         return peer is not null;
     }
@@ -74,4 +66,26 @@ internal sealed class Channels : IDisposable
             server.Dispose();
         }
     }
+
+    ZmtpServer Open(string type, string channel, Action<ZmtpPeer, List<byte[]>> received)
+    {
+        try
+        {
+            var server = new ZmtpServer(type, connection.EndPoint(channel), received);
+            all.Add(server);
+            return server;
+        }
+        catch (SocketException problem)
+        {
+            throw new NotebookException($"The {channel} channel cannot listen at {connection.EndPoint(channel)}: {problem.Message}. Does another kernel run with this connection file?");
+        }
+    }
+
+    Action<ZmtpPeer, List<byte[]>> Read(Action<Message> handle) => (peer, frames) =>
+    {
+        if (wire.Read(peer, frames) is { } message)
+        {
+            handle(message);
+        }
+    };
 }

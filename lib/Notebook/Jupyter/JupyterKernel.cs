@@ -22,8 +22,9 @@ internal sealed class JupyterKernel
     {
         var engine = new CSharpEngine(Environment.CurrentDirectory, drain);
         insight = new CodeInsight(engine);
-        channels = new Channels(connection, OnRequest, OnRequest, answer => cells?.Running?.Answer((string?)answer.Content["value"] ?? ""));
+        channels = new Channels(connection);
         cells = new CellQueue(engine, channels, new PlotlyInPage(kernelName));
+        channels.Listen(OnRequest, answer => cells.Running?.Answer(answer.Content["value"]?.ToString() ?? ""));
     }
 
     /// <summary>Serves until a front end shuts the kernel down.</summary>

@@ -59,13 +59,13 @@ internal static class EvalDriver
         return folder.Rows;
     }
 
-    /// <summary>Prints the tables of a folder, with published figures where there are any.</summary>
-    internal static void Print(string path, IReadOnlyList<EvalRow> rows)
+    /// <summary>Prints the tables of a folder, with published figures where there are any, and the methods of <paramref name="compared"/> (null: all) in pairs.</summary>
+    internal static void Print(string path, IReadOnlyList<EvalRow> rows, IReadOnlyList<EvalRow>? compared = null)
     {
         var cells = ScoreCells.Of(rows);
         Console.Write(ResultReport.Markdown(cells));
         Console.Write(PublishedFigures.Beside(cells, ResultFolder.ReadCard(path)?.KnownAs));
-        foreach (var words in Comparisons.InWords(Comparisons.Of(rows))) Console.WriteLine(words);
+        foreach (var words in Comparisons.InWords(Comparisons.Of(compared ?? rows))) Console.WriteLine(words);
         Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Suites;
 
@@ -33,6 +34,29 @@ public class LooGleTests
         Assert.IsType<List<object?>>(Parse(new string('[', 60) + new string(']', 60)));
         Assert.Contains("nested", Assert.Throws<LabException>(() => Parse(new string('[', 100_000))).Message, StringComparison.Ordinal);
         Assert.Contains("characters", Assert.Throws<LabException>(() => Parse(new string(' ', (1 << 26) + 1))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The folders of a clone: LooGLE-testdata with the four files, config with prompts and lengths.</summary>
+    [Fact]
+    public void AClonesFoldersAreFoundWithAllTasks()
+    {
+        using var folder = new TemporaryFolder();
+        void Write(string name, string text) => File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, Path.GetDirectoryName(name)!)).FullName, Path.GetFileName(name)), text);
+        var types = KnownDatasets.LooGle.Select(d => d.Name).ToArray();
+        Write("LooGLE-testdata/longdep_qa.jsonl", JsonSerializer.Serialize(new { input = "A text.", title = "t", qa_pairs = "[" + string.Join(", ", types.Select(t => $"{{'Q': 'What of {t}?', 'A': '3', 'type': '{t}', 'S': ['A text.']}}")) + "]", output = "None" }));
+        Write("LooGLE-testdata/shortdep_qa.jsonl", """{"input":"A text.","title":"t","qa_pairs":"[{'S': 'A text.', 'Q': 'What?', 'A': 'It\\'s'}]","output":"none"}""");
+        Write("LooGLE-testdata/shortdep_cloze.jsonl", """{"input":"A text.","title":"t","qa_pairs":"[{'Q': '<mask-0>', 'A': {'<mask-0>': 'Ann'}}]","output":"None"}""");
+        Write("LooGLE-testdata/longdep_summarization.jsonl", """{"input":"A paper.","output":"Short.","question":"none","title":"2201.1","qa_pairs":"none"}""");
+        Write("config/task2prompt.json", """{"shortdep_qa":"{input} Q: {Q}","longdep_qa":"{input} Q: {Q}","shortdep_cloze":"{input} {Q}","longdep_summarization":"{input} Sum: "}""");
+        Write("config/task2maxlen.json", """{"shortdep_qa":300,"longdep_qa":500,"longdep_summarization":500,"shortdep_cloze":50}""");
+        SampleSuite Open(string suite) => SuiteCatalogue.Open(suite, new SuiteOptions { CountTokens = text => text.Length, DataDirectory = folder.Path });
+        Assert.Equal(types, Open("loogle").Sets.Select(s => s.Dataset.Name));
+        Assert.Equal([64, 64, 32, 32], Open("loogle").Sets.Select(s => s.Dataset.MaxNewTokens));
+        Assert.All(Open("loogle").Sets, set => Assert.Equal($"What of {set.Dataset.Name}?", Assert.Single(set.Samples).Input));
+        var files = Open("loogle-files").Sets;
+        Assert.Equal([("shortdep_qa", 300, 1), ("shortdep_cloze", 50, 1), ("longdep_qa", 500, 4), ("longdep_summarization", 500, 1)], files.Select(s => (s.Dataset.Name, s.Dataset.MaxNewTokens, s.Samples.Count)));
+        Assert.Equal(["It's"], files[0].Samples[0].Answers);
+        Assert.Equal("A paper. Sum: ", string.Concat(files[3].Prompt(files[3].Samples[0]).Context, files[3].Prompt(files[3].Samples[0]).Question));
     }
 
     [Fact]

@@ -2,9 +2,11 @@
 
 make_metric_pairs.py OUT: writes [{"metric", "prediction", "answers", "classes", "score"}, ...], the golden values of MetricTests.
 """
+import ast
 import difflib
 import itertools
 import json
+import math
 import random
 import re
 import string
@@ -60,6 +62,45 @@ def rouge_l(prediction, truth):
     recall = len(union) / len(set(itertools.chain(*expected)))
     precision = len(union) / len(set(itertools.chain(*predicted)))
     return 2 * precision * recall / (precision + recall + 1e-8)
+
+
+def rouge_l_recall(prediction, truth):
+    f, expected = rouge_l(prediction or "None", truth), [w for p in truth.split(".") if p for w in " ".join(p.split()).split(" ")]
+    if f == 0:
+        return 0.0
+    predicted = [w for p in (prediction or "None").split(".") if p for w in " ".join(p.split()).split(" ")]
+    m, n = len(set(expected)), len(set(predicted))
+    return round(f / (2 - f * 1e-8) * (m + n)) / m      # F of l/m and l/n is 2l/(m+n): l is a whole number
+
+
+def bleu(prediction, truth, n):
+    """Papineni et al. 2002 with all weight on n-grams of one length, no smoothing."""
+    predicted, expected = (prediction or "None").split(), truth.split()
+
+    def grams(words, k):
+        return Counter(zip(*(words[i:] for i in range(k))))
+    if not predicted or not grams(predicted, 1) & grams(expected, 1):
+        return 0.0
+    shared = sum((grams(predicted, n) & grams(expected, n)).values())
+    precision = shared / max(1, len(predicted) - n + 1)
+    return precision * (1 if len(predicted) > len(expected) else math.exp(1 - len(expected) / len(predicted)))
+
+
+def rouge_recall(prediction, truth, n):
+    def grams(text):
+        words = list(itertools.chain(*(" ".join(piece.split()).split(" ") for piece in text.split(".") if piece)))
+        return {tuple(words[i:i + n]) for i in range(len(words) - n + 1)}
+    predicted, expected = grams(prediction or "None"), grams(truth)
+    return len(predicted & expected) / len(expected) if expected else 0.0
+
+
+def cloze(prediction, truth, same):
+    try:
+        filled = ast.literal_eval(prediction.strip())
+    except (ValueError, SyntaxError):
+        return 0.0
+    wanted = ast.literal_eval(truth)
+    return sum(k in filled and isinstance(filled[k], str) and bool(same(filled[k], v)) for k, v in wanted.items()) / len(wanted) if isinstance(filled, dict) else 0.0
 
 
 def rouge_l_zh_characters(prediction, truth):
@@ -181,6 +222,19 @@ for prediction, truth in itertools.product(numbers, ("12", "7", "3")):
     add("count", count(prediction, truth), prediction, [truth])
     add("retrieval", retrieval(prediction, f"Paragraph {truth}"), prediction, [f"Paragraph {truth}"])
     add("retrieval_zh", retrieval_zh(prediction, f"段落{truth}"), prediction, [f"段落{truth}"])
+
+sentences = ["the cat sat on the mat", "the cat sat on the mat today", "on the mat the cat sat", "a dog. the cat sat on. the mat", "the the the the", "cat", "", "None", " ", "...", "one\ntwo three four five", "one two three four five six", "The cat. Sat on the Mat."]
+for prediction, truth in itertools.product(sentences, sentences):
+    add("bleu_1", bleu(prediction, truth, 1), prediction, [truth])
+    add("bleu_4", bleu(prediction, truth, 4), prediction, [truth])
+    add("rouge_1_recall", rouge_recall(prediction, truth, 1), prediction, [truth])
+    add("rouge_2_recall", rouge_recall(prediction, truth, 2), prediction, [truth])
+    add("rouge_l_recall", rouge_l_recall(prediction, truth), prediction, [truth])
+masks = ["{'<mask-0>': 'Ann Lee', '<mask-1>': \"O'Neil\"}", "{\"<mask-0>\": \"Ann Lee\", \"<mask-1>\": \"Bob\"}", "{'<mask-0>': 'ann lee'}"]
+filled = masks + ["{'<mask-0>': 'Lee', '<mask-1>': 'Mr O\\'Neil'}", "{'<mask-1>': 'Ann Lee'}", "Ann Lee", "", "{'<mask-0>': 3}", "['Ann Lee']", " {'<mask-0>': 'Ann  Lee'} ", "{'<mask-0>': 'Ann Lee'} and so on", "__import__('os')"]
+for prediction, truth in itertools.product(filled, masks):
+    add("cloze_exact", cloze(prediction, truth, lambda a, b: a == b), prediction, [truth])
+    add("cloze_partial", cloze(prediction, truth, lambda a, b: set(a.split()) & set(b.split())), prediction, [truth])
 
 with open(sys.argv[1], "w", encoding="utf-8", newline="\n") as file:
     file.write("[\n" + ",\n".join(json.dumps(case, ensure_ascii=True) for case in cases) + "\n]\n")

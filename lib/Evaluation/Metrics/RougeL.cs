@@ -15,19 +15,26 @@ public static class RougeL
     /// <param name="mostSteps">Score 0 where one back-tracking takes more steps, as the package does when its recursion fails.</param>
     public static double Score(string prediction, string truth, int mostSteps = int.MaxValue)
     {
-        string[][] predicted = Sentences(prediction), expected = Sentences(truth);
-        if (predicted.Length == 0 || expected.Length == 0) return 0;
-        var union = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var reference in expected)
-            foreach (var sentence in predicted)
-                if (AddCommon(reference, sentence, union) > mostSteps) return 0;
-        var recall = (double)union.Count / Distinct(expected);
-        var precision = (double)union.Count / Distinct(predicted);
+        if (Shares(prediction, truth, mostSteps) is not var (precision, recall)) return 0;
         return 2 * (precision * recall) / (precision + recall + 1e-8);
     }
 
+    /// <summary>Recall alone, as LooGLE's script takes it.</summary>
+    public static double Recall(string prediction, string truth) => Shares(prediction.Length == 0 ? "None" : prediction, truth, int.MaxValue)?.Recall ?? 0;
+
+    private static (double Precision, double Recall)? Shares(string prediction, string truth, int mostSteps)
+    {
+        string[][] predicted = Sentences(prediction), expected = Sentences(truth);
+        if (predicted.Length == 0 || expected.Length == 0) return null;
+        var union = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var reference in expected)
+            foreach (var sentence in predicted)
+                if (AddCommon(reference, sentence, union) > mostSteps) return null;
+        return ((double)union.Count / Distinct(predicted), (double)union.Count / Distinct(expected));
+    }
+
     /// <summary>A piece of blanks only is a sentence of one empty word.</summary>
-    private static string[][] Sentences(string text) =>
+    internal static string[][] Sentences(string text) =>
         [.. text.Split('.').Where(piece => piece.Length > 0).Select(piece => PythonText.Split(piece) is { Length: > 0 } words ? words : [""])];
 
     private static int Distinct(string[][] sentences) => sentences.SelectMany(words => words).Distinct(StringComparer.Ordinal).Count();

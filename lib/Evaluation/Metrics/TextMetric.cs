@@ -15,7 +15,7 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
     public static IReadOnlyList<string> Names { get; } =
     [
         "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "qa_f1_zh_jieba", "rouge_l", "rouge_l_python_stack", "rouge_l_zh_characters", "rouge_l_zh_dictionary", "rouge_l_zh_jieba", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
-        "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong", "cloze",
+        "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong", "cloze", "cloze_exact", "cloze_partial", "bleu_1", "bleu_4", "rouge_1_recall", "rouge_2_recall", "rouge_l_recall",
     ];
 
     /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are jieba's variant where its package is given, the dictionary's where that alone is, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>.</summary>
@@ -52,6 +52,13 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
             "all_substrings" => new(variant, (p, r) => ListMetrics.AllSubstrings(p, r.Answers)),
             "babilong" => new(variant, (p, r) => r.Answers.Select(t => ListMetrics.Labels(p, t, r.Question, r.Classes)).DefaultIfEmpty().Max()),
             "cloze" => Best(variant, ListMetrics.Cloze),
+            "cloze_exact" => Best(variant, LooGleMetrics.ClozeExact),
+            "cloze_partial" => Best(variant, LooGleMetrics.ClozePartial),
+            "bleu_1" => Best(variant, (p, t) => LooGleMetrics.Bleu(p, t, 1)),
+            "bleu_4" => Best(variant, (p, t) => LooGleMetrics.Bleu(p, t, 4)),
+            "rouge_1_recall" => Best(variant, (p, t) => LooGleMetrics.RougeRecall(p, t, 1)),
+            "rouge_2_recall" => Best(variant, (p, t) => LooGleMetrics.RougeRecall(p, t, 2)),
+            "rouge_l_recall" => Best(variant, RougeL.Recall),
             _ => throw new LabException($"metric '{name}' is unknown: use one of {string.Join(", ", Names)}"),
         };
     }

@@ -31,7 +31,7 @@ public static class ResultExports
             {
                 var lines = set.Select(r => JsonSerializer.Serialize(new { pred = r.Prediction, answers = r.Answers, all_classes = r.AllClasses, length = r.Length }, EvalRow.Json) + "\n");
                 Write(path, set.Key + ".jsonl", string.Concat(lines));
-                scores[set.Key] = run.Key.E ? Buckets([.. set]) : PredictionFile.Hundred([.. set.Select(r => r.Score)]);
+                scores[set.Key] = run.Key.E ? Buckets([.. set]) : Hundred(set);
             }
             Write(path, "result.json", JsonSerializer.Serialize(scores, new JsonSerializerOptions { WriteIndented = true }) + "\n");
         }
@@ -45,8 +45,9 @@ public static class ResultExports
     }
 
     /// <summary>
-    /// kvpress' shape: a folder <c>SUITE__DATASET__MODEL__PRESS__RATIO</c> for each data set and variant with <c>predictions.csv</c>, <c>metrics.json</c> and
-    /// <c>config.yaml</c>; RATIO is the share of entries that were really removed.
+    /// kvpress' shape: a folder <c>SUITE__DATASET__MODEL__PRESS__RATIO</c> for each data set (each length of RULER) and variant with <c>predictions.csv</c>,
+    /// <c>metrics.json</c> and <c>config.yaml</c>; RATIO is the share of entries that were really removed. Its scorers want <c>answers</c> of LongBench and
+    /// <c>answer</c> of other suites; metrics are a number for LongBench, buckets for LongBench-E, else numbers by task.
     /// </summary>
     /// <param name="rows">Rows of a results folder.</param>
     /// <param name="model">Name of the model.</param>
@@ -57,22 +58,28 @@ public static class ResultExports
     {
         var files = new List<string>();
         var taken = new HashSet<string>();
-        foreach (var run in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Dataset, r.Protocol, r.Seed, r.Variant)))
+        foreach (var run in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, Part: Task(r).Part, r.Protocol, r.Seed, r.Variant)))
         {
-            var (suite, dataset, protocol, seed, variant) = run.Key;
+            var (suite, part, protocol, seed, variant) = run.Key;
             var removed = Math.Max(0, 1 - run.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)));
             var ratio = removed.ToString("0.00", CultureInfo.InvariantCulture);
-            var name = string.Join("__", [suite, dataset, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
+            var (dataset, longBench) = (suite == "loogle-files" ? "loogle" : suite, suite.StartsWith("longbench", StringComparison.Ordinal));
+            var name = string.Join("__", [dataset, part, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
             var path = Path.Combine(folder, name);
             for (var i = 1; !taken.Add(path); i++) path = Path.Combine(folder, name, i.ToString(CultureInfo.InvariantCulture));
             Made(path);
-            var csv = new StringBuilder("task,_id,answers,all_classes,length,predicted_answer,compression_ratio\n");
+            var csv = new StringBuilder($"task,_id,{(longBench ? "answers" : "answer")},all_classes,length,predicted_answer,compression_ratio\n");
             foreach (var r in run)
-                csv.AppendJoin(',', ((string[])[r.Dataset, r.Question, Python(r.Answers), r.AllClasses is null ? "" : Python(r.AllClasses), r.Length.ToString(CultureInfo.InvariantCulture), r.Prediction, ratio]).Select(ResultReport.Quote)).Append('\n');
+                csv.AppendJoin(',', ((string[])[Task(r).Name, r.Question, longBench || suite == "ruler" ? Python(r.Answers) : r.Answers[0], r.AllClasses is null ? "" : Python(r.AllClasses), r.Length.ToString(CultureInfo.InvariantCulture), r.Prediction, ratio]).Select(ResultReport.Quote)).Append('\n');
             Write(path, "predictions.csv", csv.ToString());
-            Write(path, "metrics.json", suite == "longbench-e" ? JsonSerializer.Serialize(Buckets([.. run])) : JsonSerializer.Serialize(PredictionFile.Hundred([.. run.Select(r => r.Score)])));
+            Write(path, "metrics.json", suite switch
+            {
+                "longbench-e" => JsonSerializer.Serialize(Buckets([.. run])),
+                "longbench" => JsonSerializer.Serialize(Hundred(run)),
+                _ => JsonSerializer.Serialize(run.GroupBy(r => Task(r).Name).ToDictionary(t => t.Key, t => new Dictionary<string, double> { [suite == "ruler" ? "string_match" : t.First().Metric] = Hundred(t) })),
+            });
             Write(path, "config.yaml", string.Create(CultureInfo.InvariantCulture,
-                $"dataset: {Yaml(suite)}\ndata_dir: {Yaml(dataset)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant.Method)}\ncompression_ratio: {removed:0.######}\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\nquery_aware: {(protocol == "agnostic" ? "false" : "true")}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
+                $"dataset: {Yaml(dataset)}\ndata_dir: {Yaml(part)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant.Method)}\ncompression_ratio: {removed:0.######}\nkey_channel_compression_ratio: null\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\nquery_aware: {(protocol == "agnostic" ? "false" : "true")}\nneedle_depth: null\nmodel_kwargs:\n  dtype: {run.First().Type}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
         }
         return files;
 
@@ -82,6 +89,12 @@ public static class ResultExports
             files.Add(Path.Combine(path, file));
         }
     }
+
+    /// <summary>What kvpress calls task and data_dir: RULER's tasks are run together by length, of other suites each data set apart.</summary>
+    private static (string Name, string Part) Task(EvalRow row) =>
+        row.Suite == "ruler" && row.Dataset.LastIndexOf('_') is > 0 and var at ? (row.Dataset[..at], row.Dataset[(at + 1)..]) : (row.Dataset, row.Dataset);
+
+    private static double Hundred(IEnumerable<EvalRow> rows) => PredictionFile.Hundred([.. rows.Select(r => r.Score)]);
 
     private static string Made(string folder)
     {
@@ -95,18 +108,8 @@ public static class ResultExports
         }
     }
 
-    private static Dictionary<string, double> Buckets(IReadOnlyList<EvalRow> rows)
-    {
-        var scores = new Dictionary<string, double>();
-        var from = 0;
-        foreach (var (name, below) in Suites.LongBench.Buckets)
-        {
-            var inside = rows.Where(r => r.Length >= from && r.Length < below).Select(r => r.Score).ToArray();
-            if (inside.Length > 0) scores[name] = PredictionFile.Hundred(inside);
-            from = below;
-        }
-        return scores;
-    }
+    private static Dictionary<string, double> Buckets(IEnumerable<EvalRow> rows) => Suites.LongBench.Buckets
+        .Select(bucket => (bucket.Name, Rows: rows.Where(r => Suites.LongBench.BucketOf(r.Length) == bucket.Name).ToArray())).Where(b => b.Rows.Length > 0).ToDictionary(b => b.Name, b => Hundred(b.Rows));
 
     private static string Name(string model, string suite, string protocol, Variant variant, IReadOnlyList<EvalRow> all)
     {
@@ -123,7 +126,13 @@ public static class ResultExports
         _ => method.ToLowerInvariant().Replace('-', '_'),
     };
 
-    private static string Python(IEnumerable<string> texts) => "[" + string.Join(", ", texts.Select(t => "'" + t.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal) + "'")) + "]";
+    /// <summary>A list of texts as a Python literal.</summary>
+    private static string Python(IEnumerable<string> texts) => "[" + string.Join(", ", texts.Select(text => "'" + string.Concat(text.Select(c => c switch
+    {
+        '\\' or '\'' => $"\\{c}",
+        < ' ' or '\x7f' => $"\\x{(int)c:x2}",
+        _ => c.ToString(),
+    })) + "'")) + "]";
 
     private static string Yaml(string text) => JsonSerializer.Serialize(text, EvalRow.Json);
 }

@@ -6,7 +6,7 @@ namespace HeadKvLab.Evaluation.Suites;
 
 /// <summary>
 /// LooGLE (Li et al., arXiv 2311.04939). <see cref="LongDependency"/> is what the HeadKV paper reports: the long-dependency questions in four datasets by type, F1 of words.
-/// <see cref="Everything"/> reads all four files with their own prompts and lengths; its scores are this lab's metrics, not LooGLE's BLEU, METEOR, BERTScore or judge.
+/// <see cref="Everything"/> reads all four files with their own prompts and lengths; its scores are this lab's metrics; those of LooGLE's own that need no model are <see cref="Metrics.LooGleMetrics"/>, by <c>lab metric --metric</c>.
 /// </summary>
 public static partial class LooGle
 {

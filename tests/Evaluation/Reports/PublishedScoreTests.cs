@@ -152,6 +152,10 @@ public sealed class PublishedScoreTests : IDisposable
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"| repaired | average of 6 | full | FullKV | 50.00 "), report);
         Assert.Contains("| 32.90 | ", report);
         Assert.DoesNotContain("published", Report("another", null));
+        var lab = Repository.Path("bin", "HeadKvLab.dll");
+        var pairs = Child.Output(_temporary.Path, "dotnet", lab, "report", Path.Combine(_temporary.Path, "llama"), "--as", "comparisons", "--compare", "SnapKV,HeadKV-R2");
+        Assert.Equal(2, pairs.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);            // the head and the one pair
+        Assert.Throws<InvalidOperationException>(() => Child.Output(_temporary.Path, "dotnet", lab, "report", Path.Combine(_temporary.Path, "llama"), "--compare", "TOVA"));
     }
 
     private static ModelConfig Config(int vocabulary, double theta) => new()

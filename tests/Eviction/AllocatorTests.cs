@@ -45,11 +45,13 @@ public class AllocatorTests
     [InlineData(1.005, 119)]
     [InlineData(1.2, 100)]
     [InlineData(1.1, 109)]
-    [InlineData(0.1 + 1.1, 99)] // 1.2000000000000002: 120 / it rounds up to 100, the floor is 99
-    public void The_pool_is_floored_as_in_Python(double beta, int pool)
+    [InlineData(0.1 + 1.1, 99)] // 1.2000000000000002
+    [InlineData(1.1, 19, 22)] // 1.1 is a little more: 22 / 1.1 rounds up to 20, Python's 22 // 1.1 is 19
+    [InlineData(1.3, 19, 26)]
+    public void The_pool_is_floored_as_in_Python(double beta, int pool, int selectable = 120)
     {
         var table = new HeadTable(1, 2, [1, 0]);
-        Assert.Equal([120 + pool, 120 - pool], Allot(new HeadKv(table, beta), Published(128), 100_000, 1, 2, 2));
+        Assert.Equal([selectable + pool, selectable - pool], Allot(new HeadKv(table, beta), Published(selectable + 8), 100_000, 1, 2, 2));
     }
 
     [Fact]
@@ -78,6 +80,14 @@ public class AllocatorTests
     }
 
     [Fact]
+    public void What_a_full_KV_head_leaves_goes_to_the_others_by_the_importance_of_their_query_heads()
+    {
+        // S = (4, 4 | 3, 0 | 1, 0) / 12 of 16 * 6, plus 4: 36, 36 | 28, 4 | 12, 4, means 36, 16, 8; of 28 candidates head 0 leaves 8, shared 3 : 1
+        var table = new HeadTable(1, 6, [4, 4, 3, 0, 1, 0]);
+        Assert.Equal([28, 22, 10], Allot(new HeadKv(table, 1.25), Equal(28), 36, 1, 3, 6));
+    }
+
+    [Fact]
     public void One_query_head_per_kv_head_is_query_head_granularity()
     {
         var heads = new Budget(28, 8, BudgetDiscipline.AsPublished, Granularity.QueryHead);
@@ -91,6 +101,10 @@ public class AllocatorTests
         Assert.Equal([234, 158, 82, 6], Allot(new Pyramid(), Published(128), 5000, 4, 1, 1));
         // n - alpha = 150 < 234: hi = 150, lo = 90, step = 20
         Assert.Equal([150, 130, 110, 90], Allot(new Pyramid(), Published(128), 158, 4, 1, 1));
+        // n - alpha = 233 = hi - 1: hi = 233, lo = 7, step = floor(226 / 3) = 75
+        Assert.Equal([233, 158, 83, 8], Allot(new Pyramid(), Published(128), 241, 4, 1, 1));
+        // b' = 121: lo = 6, hi = 236, step = floor(230 / 3 = 76.7) = 76
+        Assert.Equal([236, 160, 84, 8], Allot(new Pyramid(), Published(129), 5000, 4, 1, 1));
     }
 
     [Theory]
@@ -166,6 +180,8 @@ public class AllocatorTests
         Assert.Equal([4, 100, 52, 4], Allot(new Razor(table), Equal(48), 108));
         // the paper's rule: half of the heads whole, the others 4 sinks and the last max(20, 108 / 5), 8 of them the window
         Assert.Equal([17, 100, 100, 17], Allot(new Razor(table, 4, 0.5, 20), Published(48), 108));
+        // a KV head ranks by the best of its query heads, 0.9 before 0.6, not by their mean, 0.5 behind 0.6
+        Assert.Equal([100, 17], Allot(new Razor(new HeadTable(1, 4, [0.1, 0.9, 0.6, 0.6]), 4, 0.5, 20), Published(48), 108, 1, 2, 4));
     }
 
     [Fact]
@@ -173,6 +189,7 @@ public class AllocatorTests
     {
         var gates = new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]);
         Assert.Equal([24, 192, 192, 24], Allot(new Duo(gates, 0.5, 16, 16), Published(48), 200));
+        Assert.Equal([24, 192, 192, 192], Allot(new Duo(gates, 1.0 / 3, 16, 16), Published(48), 200)); // the quantile is 0.2: a gate on it keeps all
     }
 
     [Theory]

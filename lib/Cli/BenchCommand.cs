@@ -24,7 +24,7 @@ internal static class BenchCommand
     private static Command Ops()
     {
         var json = new Option<bool>("--json") { Description = "Print JSON instead of a table." };
-        var repetitions = new Option<int>("--repetitions") { Description = "Alternated repetitions of each case; medians are reported.", DefaultValueFactory = _ => 7 };
+        var repetitions = new Option<int>("--repetitions") { Description = "Repetitions of each case, of five alternated slices whose quickest counts; medians are reported.", DefaultValueFactory = _ => 7 };
         var peer = new Option<string?>("--peer") { Description = "The peer's script; by default tests/benchmarks/peer_ops.py of this repository.", DefaultValueFactory = _ => Repository.Find("tests/benchmarks/peer_ops.py") };
         var only = new Option<string?>("--case") { Description = "Only the cases whose name contains this." };
         var command = new Command("ops", "Time of single operator calls against Python's torch on the same library, in alternation, under the same threads, allocator and CPU settings.\n"

@@ -196,6 +196,14 @@ public sealed class RaggedCacheTests : IDisposable
         Assert.Equal([3, 1], without[0].Counts.ToArray()); // unharmed
         using var empty = new RaggedCache(new CacheShape(1, 1, 8));
         Assert.Throws<InvalidOperationException>(empty.DropLast);
+        var bytes = cache.AllocatedBytes;
+        for (var again = 0; again < 200; again++) // the place it leaves is free again: nothing grows
+        {
+            cache.DropLast();
+            cache[0].Append(new float[16], new float[16]);
+            cache.Advance(1);
+        }
+        Assert.Equal(bytes, cache.AllocatedBytes);
     }
 
     [Fact]
@@ -232,6 +240,11 @@ public sealed class RaggedCacheTests : IDisposable
         cache[0].Attend(queries, output, 1);
         var expected = Reference(keys, values, [[0, 1, 2, 3, 4]], queries, 1);
         for (var i = 0; i < output.Length; i++) Assert.Equal(expected[i], output[i], 1e-5);
+        using var clone = cache.Clone();
+        var again = new float[16];
+        clone[0].Attend(queries, again, 1);
+        Assert.Equal(output, again);
+        Assert.False(clone[0].IsUniform);
     }
 
     [Fact]

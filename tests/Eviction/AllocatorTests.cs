@@ -205,6 +205,13 @@ public class AllocatorTests
     }
 
     [Theory]
+    [InlineData(0.03, 2048, 61)] // 61.44
+    [InlineData(0.5, 25, 12), InlineData(0.5, 27, 14)] // 12.5 and 13.5: half to even
+    [InlineData(0.001, 2048, 8)] // not below the window
+    [InlineData(1.0, 2048, 2048)]
+    public void A_share_of_the_prompt_is_rounded_half_to_even(double share, int n, int entries) => Assert.Equal(entries, Budget.OfShare(share, n).Entries);
+
+    [Theory]
     [InlineData(0, 8), InlineData(7, 8), InlineData(-1, 8), InlineData(8, 0)]
     public void Budgets_without_room_are_refused(int entries, int window) => Assert.Throws<LabException>(() => new Budget(entries, window));
 }

@@ -96,6 +96,9 @@ public sealed class HeadScoreTests : IDisposable
         Assert.Equal([2.0 / 3, 0, 0], scores);
         RetrievalScore.Add(attention, prompt, 2..2, 8, scores); // needle not found: nothing
         Assert.Equal([2.0 / 3, 0, 0], scores);
+        var tied = new double[1];
+        RetrievalScore.Add([0.1f, 0.1f, 0.1f, 0.3f, 0.1f, 0.3f], prompt, 2..5, 8, tied); // of equals the first is the most attended: the 8
+        Assert.Equal([1.0 / 3], tied);
     }
 
     [Fact]
@@ -115,6 +118,19 @@ public sealed class HeadScoreTests : IDisposable
         Assert.Equal(0.4 / 2, scores[0], 6);
         ReasoningScore.Add([0.5f, 0.5f], 0, 9, scores.AsSpan(0, 1)); // an answer longer than the row
         Assert.Equal(0.2 + 1.0 / 9, scores[0], 6);
+    }
+
+    /// <summary>The control deals the same importances to other heads; a seed is one dealing.</summary>
+    [Fact]
+    public void Shuffled_scores_are_a_permutation_drawn_from_the_seed()
+    {
+        var table = new HeadTable(4, 8, [.. Enumerable.Range(1, 32).Select(i => i * 0.5)]);
+        var drawn = Enumerable.Range(0, 20).Select(seed => table.Shuffled(seed).Values.ToArray()).ToArray();
+        Assert.All(drawn, values => Assert.Equal(table.Values.ToArray(), values.Order()));
+        Assert.All(drawn, values => Assert.InRange(values.Zip(table.Values.ToArray()).Count(pair => pair.First == pair.Second), 0, 8)); // one stays in place on average
+        Assert.Equal(20, drawn.Select(values => string.Join(' ', values)).Distinct().Count());
+        Assert.Equal(drawn[3], table.Shuffled(3).Values.ToArray());
+        Assert.Equal((4, 8), (table.Shuffled(3).Layers, table.Shuffled(3).Heads));
     }
 
     [Fact]

@@ -96,6 +96,7 @@ public unsafe class RaggedAttentionTests
     {
         Compare(dim, 4, [300, 5, 64], element, 7, spread: 8);
         Compare(dim, 2, [300, 5, 64], element, 8, spread: 1, biased: true);
+        Compare(dim, 2, [2500, 5, 1025], element, 9, spread: 1, biased: true); // heads of several segments: the first entry alone is biased
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Allocators;
 using HeadKvLab.Models;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
 
@@ -27,6 +28,7 @@ internal static class BetaCommand
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var honest = new Option<bool>("--no-leaky") { Description = "Leave out the leaky way, which runs every candidate on the test questions." };
         var (type, dictionary) = (EvalCommand.NumberType(), EvalCommand.Dictionary());
+        var device = ComputeOptions.Device();
         var output = new Option<string?>("--out") { Description = "Results folder; results/beta-SUITE where it is not given." };
         var command = new Command("beta", """
             Divides a suite's contexts into validation and test, chooses beta (and window and kernel, where several are given) on
@@ -35,7 +37,7 @@ internal static class BetaCommand
             the published results were chosen. Can be killed and goes on, like `lab eval`.
 
             Example:  lab beta data/suites/world-2048-test.jsonl --kv-sizes 64,128 --out results/beta
-            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, type, dictionary, honest, output };
+            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, type, device, dictionary, honest, output };
         command.SetAction((parse, stop) =>
         {
             var name = Catalogue.Find(parse.GetRequiredValue(method)).Name;
@@ -49,14 +51,14 @@ internal static class BetaCommand
             if (plan.KvSizes.Count == 0 || plan.Betas.Count * plan.Windows.Count * Math.Max(1, plan.Kernels.Count) < 2) throw new LabException("lab beta: give at least one of --kv-sizes and at least two candidates");
             if (parse.GetValue(split) is not (> 0 and < 1)) throw new LabException("--split: give a share between 0 and 1, for example 0.4");
             var folder = parse.GetValue(output) ?? Path.Combine("results", "beta-" + Path.GetFileNameWithoutExtension(plan.Suites[0]));
-            return Task.FromResult(Run(plan, new ValidationSplit(parse.GetValue(seed), parse.GetValue(split)), folder, !parse.GetValue(honest), stop));
+            return Task.FromResult(Run(plan, new ValidationSplit(parse.GetValue(seed), parse.GetValue(split)), folder, !parse.GetValue(honest), ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
         });
         return command;
     }
 
-    private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, CancellationToken stop)
+    private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, out var model);
+        var models = EvalModels.Of(plan, device, out var model);
         var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");

@@ -28,6 +28,7 @@ internal static class EvalCommand
         var (type, dictionary) = (NumberType(), Dictionary());
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var seed = new Option<int>("--seed") { Description = "Seed of methods that draw." };
+        var device = ComputeOptions.Device();
         var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
         var output = new Option<string?>("--out") { Description = "Results folder; results/SUITE-MODEL where it is not given." };
         var command = new Command("eval", """
@@ -38,8 +39,8 @@ internal static class EvalCommand
             stopped or killed goes on where it was when the same command is given again, and ends with the same table.csv.
 
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
-            Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128
-            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, type, dictionary, limit, lengths, perTask, seed, shard, output };
+            Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
+            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -67,7 +68,7 @@ internal static class EvalCommand
             }.Checked("lab eval");
             var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
             var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
-            return Task.FromResult(EvalDriver.Run(plan, folder, part, stop));
+            return Task.FromResult(EvalDriver.Run(plan, folder, part, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
         });
         return command;
     }

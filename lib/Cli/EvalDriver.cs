@@ -4,6 +4,7 @@ using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Heads;
 using HeadKvLab.Models;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
 
@@ -19,9 +20,9 @@ internal static class EvalDriver
     /// </summary>
     private static readonly PosixSignalRegistration? FileSizeSignal = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)25, context => context.Cancel = true);
 
-    internal static int Run(SweepPlan plan, string output, Shard? shard, CancellationToken stop)
+    internal static int Run(SweepPlan plan, string output, Shard? shard, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, out var model);
+        var models = EvalModels.Of(plan, device, out var model);
         var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;

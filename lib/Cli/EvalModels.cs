@@ -1,18 +1,20 @@
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Models;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
 
 /// <summary>The model of a run in the number types that its protocols ask for; one of them is in memory at a time.</summary>
 /// <param name="folder">Model folder.</param>
-internal sealed class EvalModels(string folder)
+/// <param name="device">Where it runs.</param>
+internal sealed class EvalModels(string folder, Device device)
 {
     private LanguageModel? _loaded;
 
     /// <summary>The model in the type of a plan's first protocol.</summary>
-    internal static EvalModels Of(SweepPlan plan, out LanguageModel first)
+    internal static EvalModels Of(SweepPlan plan, Device device, out LanguageModel first)
     {
-        var models = new EvalModels(plan.Model);
+        var models = new EvalModels(plan.Model, device);
         first = models.In(plan.TypeOf(Evaluation.Protocols.Protocol.Find(plan.Protocols[0])));
         return models;
     }
@@ -23,6 +25,6 @@ internal sealed class EvalModels(string folder)
     {
         if (_loaded is { } there && there.Type == type) return there;
         _loaded?.Decoder.Dispose();
-        return _loaded = LanguageModel.Load(folder, type.Scalar());
+        return _loaded = LanguageModel.Load(folder, type.Scalar(), device);
     }
 }

@@ -13,6 +13,7 @@ internal static class SweepCommand
         var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
         var limit = new Option<int?>("--limit") { Description = "Most questions of each data set, instead of the file's." };
         var slurm = new Option<int?>("--slurm") { Description = "Run nothing; write OUT/submit.sh, which runs the sweep as this many tasks of a Slurm job array and joins them." };
+        var device = ComputeOptions.Device();
         var command = new Command("sweep", """
             Runs the grid of a file: every list in it is multiplied with every other.
 
@@ -31,24 +32,24 @@ internal static class SweepCommand
 
             Example:  lab sweep data/sweeps/world.json --out results/world
             Example:  lab sweep data/sweeps/world.json --out results/world --slurm 8 && bash results/world/submit.sh --partition=short
-            """) { file, output, shard, limit, slurm };
+            """) { file, output, shard, limit, device, slurm };
         command.SetAction((parse, stop) =>
         {
             var path = parse.GetRequiredValue(file);
             var plan = SweepPlan.Load(path);
             if (parse.GetValue(limit) is { } most) plan = (plan with { Limit = most }).Checked("--limit");
             var folder = parse.GetValue(output) ?? Path.Combine("results", Path.GetFileNameWithoutExtension(path));
-            if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, parse.GetValue(limit)));
-            return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, stop));
+            if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, (parse.GetValue(limit) is { } l ? $" --limit {l}" : "") + (parse.GetRequiredValue(device) is "cuda" ? " --device cuda" : "")));
+            return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
         });
         return command;
     }
 
-    private static int WriteSlurm(string sweep, string folder, int tasks, int? limit)
+    private static int WriteSlurm(string sweep, string folder, int tasks, string options)
     {
         if (tasks is < 1 or > 10_000) throw new LabException($"--slurm {tasks}: give the number of array tasks, 1 to 10000");
         var root = Path.GetDirectoryName(Repository.Find("lab") ?? throw new LabException("--slurm: the program runs outside its repository, where ./lab is missing"))!;
-        var script = new SlurmScript(Path.GetFullPath(sweep), Path.GetFullPath(folder), tasks, root, limit is { } most ? $" --limit {most}" : "");
+        var script = new SlurmScript(Path.GetFullPath(sweep), Path.GetFullPath(folder), tasks, root, options);
         try
         {
             Directory.CreateDirectory(folder);

@@ -36,6 +36,17 @@ public sealed class SuiteCommandTests : IDisposable
         }
     }
 
+    [Theory, InlineData("eval", "world"), InlineData("sweep", "data/sweeps/world.json"), InlineData("beta", "world")]
+    public void AGpuThatIsNotThereIsAnError(string command, string what)
+    {
+        if (TorchSharp.torch.cuda.is_available()) return;
+        using var error = new StringWriter();
+        var folder = Path.Combine(_folder.Path, "none");
+        Assert.Equal(2, Program.Run([command, what, "--device", "cuda", "--out", folder], error));
+        Assert.Contains("--device cuda: no usable NVIDIA GPU", error.ToString());
+        Assert.False(Directory.Exists(folder));
+    }
+
     [Fact]
     public void ProtocolsStandInEveryRow()
     {

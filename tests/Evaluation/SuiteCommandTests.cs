@@ -36,13 +36,13 @@ public sealed class SuiteCommandTests : IDisposable
         }
     }
 
-    [Theory, InlineData("eval", "world"), InlineData("sweep", "data/sweeps/world.json"), InlineData("beta", "world")]
+    [Theory, InlineData("eval", "suites/world-1024-validation.jsonl"), InlineData("sweep", "sweeps/world.json"), InlineData("beta", "suites/world-1024-validation.jsonl")]
     public void AGpuThatIsNotThereIsAnError(string command, string what)
     {
         if (TorchSharp.torch.cuda.is_available()) return;
         using var error = new StringWriter();
         var folder = Path.Combine(_folder.Path, "none");
-        Assert.Equal(2, Program.Run([command, what, "--device", "cuda", "--out", folder], error));
+        Assert.Equal(2, Program.Run([command, Repository.Path("data", what), "--device", "cuda", "--out", folder], error));
         Assert.Contains("--device cuda: no usable NVIDIA GPU", error.ToString());
         Assert.False(Directory.Exists(folder));
     }

@@ -5,13 +5,14 @@ using GenericChart = Plotly.NET.GenericChart;
 namespace HeadKvLab.Charts;
 
 /// <summary>
-/// A finished figure: an interactive chart and a static image that show the same. In a notebook it shows as the image, which a
-/// script replaces by the chart where plotly.js is loaded; without scripts, on a code host's page or in print, the image stays.
+/// A finished figure: an interactive chart and a static image that show the same. In a live notebook it shows as the image, which a
+/// script replaces by the chart where plotly.js is loaded; without scripts the image stays. Code hosts remove images from HTML, but
+/// keep a plain SVG drawing: it stands beside the HTML, for notebooks that are stored to be read there.
 /// </summary>
-[TypeFormatterSource(typeof(FigureFormatterSource), PreferredMimeTypes = [HtmlType, PlotlyType, PlainType])]
+[TypeFormatterSource(typeof(FigureFormatterSource), PreferredMimeTypes = [HtmlType, PlotlyType, SvgType, PlainType])]
 public sealed class Figure
 {
-    private const string HtmlType = "text/html", PlotlyType = "application/vnd.plotly.v1+json", PlainType = "text/plain";
+    private const string HtmlType = "text/html", PlotlyType = "application/vnd.plotly.v1+json", SvgType = "image/svg+xml", PlainType = "text/plain";
 
     internal Figure(string title, string note, GenericChart chart, string svg, int width, int height) =>
         (Title, Note, Chart, Svg, Width, Height) = (title, note, chart, svg, width, height);
@@ -115,6 +116,7 @@ public sealed class Figure
         [
             new TypeFormatter(HtmlType, value => (value as Figure)?.ToHtml()),
             new TypeFormatter(PlotlyType, value => (value as Figure)?.ToPlotlyJson()),
+            new TypeFormatter(SvgType, value => (value as Figure)?.Svg),
             new TypeFormatter(PlainType, value => (value as Figure)?.ToString()),
         ];
     }

@@ -33,7 +33,8 @@ public sealed class FigureTests
     public void A_figure_shows_as_html_plotly_and_text()
     {
         var shown = Show(Sample, out var preferred);
-        Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "text/plain"], preferred);
+        Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], preferred);
+        Assert.Equal(Sample.Svg, shown["image/svg+xml"]);
         using var plotly = JsonDocument.Parse(shown["application/vnd.plotly.v1+json"]);
         Assert.Equal(JsonValueKind.Array, plotly.RootElement.GetProperty("data").ValueKind);
         Assert.Equal(JsonValueKind.Object, plotly.RootElement.GetProperty("layout").ValueKind);
@@ -95,5 +96,28 @@ public sealed class FigureTests
         Assert.Equal(["text/html", "text/plain"], preferred);
         Assert.Contains("<table", shown["text/html"]);
         Assert.Contains("1.5", shown["text/plain"]);
+    }
+
+    /// <summary>
+    /// Notebook pages of code hosts pass a drawing through nbconvert's clean_html: elements and attributes that are not on its list
+    /// (nbconvert/filters/svg_constants.py) are lost. What a figure is drawn with stands on it; what is lost only helps.
+    /// </summary>
+    [Fact]
+    public void The_image_is_drawn_with_what_sanitisers_leave()
+    {
+        string[] elements = ["svg", "title", "desc", "rect", "text", "line", "path", "circle", "polygon"];
+        string[] attributes = ["width", "height", "viewBox", "font-family", "x", "y", "fill", "font-size", "font-weight", "text-anchor", "transform", "x1", "x2", "y1", "y2", "stroke",
+            "stroke-width", "stroke-dasharray", "stroke-linejoin", "d", "cx", "cy", "r", "points"];
+        string[] helpful = ["role", "textLength", "space"];
+        Figure[] figures =
+        [
+            Sample, BudgetBars.Draw([new("one", new[,] { { 10, 30 } })]), KeptTokenMap.Draw(["a b"], new bool[1, 1, 1]), KeptPositions.Draw([new("one", [1, 0])], [(0, "here")]),
+            MethodDots.Draw(["a"], [new("SnapKV", [1]), new("Ada-SnapKV", [1])]), Curves.Draw([new("H2O", [1], [2]), new("FullKV", [1], [2])], "", "x", "y", levels: [(1, "one")]),
+        ];
+        foreach (var element in figures.SelectMany(figure => Svgs.Parse(figure).DescendantsAndSelf()))
+        {
+            Assert.Contains(element.Name.LocalName, elements);
+            Assert.All(element.Attributes().Where(attribute => !attribute.IsNamespaceDeclaration), attribute => Assert.Contains(attribute.Name.LocalName, attributes.Concat(helpful)));
+        }
     }
 }

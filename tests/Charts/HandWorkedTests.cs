@@ -101,7 +101,7 @@ public sealed class HandWorkedTests
         var root = Svgs.Parse(figure);
         var shade = new HeadKvLab.Charts.Sketches.ColourScale("", 0, 24) { Sparse = true }.Of(1);
         var span = Svgs.All(root, "rect").Where(cell => (string?)cell.Attribute("fill") == shade).MaxBy(cell => Svgs.Number(cell, "width"))!;
-        var letters = Svgs.All(root, "text").Single(text => text.Value == "The code");
+        var letters = Svgs.All(root, "text").Single(text => text.Value == "The\u00A0code");
         var unit = Svgs.Number(letters, "textLength") / 8;
         Assert.Equal(5 * unit, Svgs.Number(span, "width"), 0.6);
         Assert.Equal(Svgs.Number(letters, "x") + 3 * unit, Svgs.Number(span, "x"), 0.6);

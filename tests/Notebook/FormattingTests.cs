@@ -58,7 +58,7 @@ public sealed class FormattingTests : IDisposable
     public void A_figure_of_the_lab_shows_as_image_chart_and_text()
     {
         var figure = HeadImportance.Draw(new double[,] { { 0.1, 0.9 }, { 0.4, 0.2 } });
-        Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "text/plain"], MimeTypes(figure));
+        Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], MimeTypes(figure));
         Assert.Contains("<img src=\"data:image/svg+xml;base64,", Html(figure));
     }
 

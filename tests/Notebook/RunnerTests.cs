@@ -147,6 +147,19 @@ public sealed class RunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_figure_is_stored_as_the_drawing_that_code_hosts_show_and_its_page_has_both()
+    {
+        var run = await Run([$"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }} }})"], "--html", PathOf("figure.html"));
+        Assert.Equal(0, run.Code);
+        var data = run.Cells[0]!["outputs"]![0]!["data"]!.AsObject();
+        Assert.Equal(["application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], data.Select(pair => pair.Key));
+        Assert.StartsWith("<svg", NotebookCell.Text(data["image/svg+xml"]));
+        var page = File.ReadAllText(PathOf("figure.html"));
+        Assert.Contains("<img alt=\"figure\" src=\"data:image/svg+xml;base64,", page);
+        Assert.Contains("window.Plotly.newPlot(at, figure.data", page);
+    }
+
+    [Fact]
     public async Task The_page_holds_everything_it_needs()
     {
         var run = await Run(["var fig = \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\"; fig.DisplayAs(\"application/vnd.plotly.v1+json\");", "Console.WriteLine(\"<tag>\");"], "--html", PathOf("page.html"));

@@ -57,7 +57,8 @@ public sealed partial class NotebookFormTests
             Assert.DoesNotMatch(Place(), text);
             if (!output.TryGetProperty("data", out var data) || !data.TryGetProperty("application/vnd.plotly.v1+json", out _)) continue;
             figures++;
-            Assert.Contains("data:image/svg+xml;base64,", data.GetProperty("text/html").GetRawText());
+            if (data.TryGetProperty("image/svg+xml", out var drawing)) Assert.Contains("http://www.w3.org/2000/svg", drawing.GetRawText());
+            else Assert.Contains("data:image/svg+xml;base64,", data.GetProperty("text/html").GetRawText());
         }
         if (outputs.Length > 0) Assert.NotEqual(0, figures);
     }

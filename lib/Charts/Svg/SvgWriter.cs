@@ -49,7 +49,7 @@ internal sealed class SvgWriter
         if (mono) text.Append(" font-family=\"").Append(Theme.MonoFont).Append("\" xml:space=\"preserve\" textLength=\"").Append(Number(words.Length * size * Theme.MonoAdvance)).Append('"');
         if (halo) text.Append(" stroke=\"#FFFFFF\" stroke-width=\"3\" paint-order=\"stroke\" stroke-linejoin=\"round\"");
         if (turned is { } degrees) text.Append(" transform=\"rotate(").Append(Number(degrees)).Append(' ').Append(Number(x)).Append(' ').Append(Number(y)).Append(")\"");
-        text.Append('>').Append(Words.Escape(words)).Append("</text>\n");
+        text.Append('>').Append(Words.Escape(mono ? words.Replace(' ', '\u00A0') : words)).Append("</text>\n"); // sanitisers drop xml:space
     }
 
     /// <summary>An element that holds only text, such as <c>title</c>.</summary>

@@ -30,13 +30,20 @@ internal static class OutputJson
         ["traceback"] = new JsonArray([.. error.Traceback.Select(line => JsonValue.Create(line))]),
     };
 
-    /// <summary>A bundle as an object of MIME types. JSON types hold objects, not text: a front end does not parse text.</summary>
+    const string Html = "text/html", Svg = "image/svg+xml", Plotly = "application/vnd.plotly.v1+json";
+
+    /// <summary>
+    /// A bundle as an object of MIME types. JSON types hold objects, not text: a front end does not parse text. Of a chart that has a
+    /// drawing a file keeps no HTML: converters and code hosts would show that first, and their sanitisers leave neither its script nor
+    /// its image (nbconvert's clean_html), but do leave the drawing.
+    /// </summary>
     /// <param name="bundle">Representations of one value.</param>
     /// <param name="lines">Text as an array of lines, for files; else as one string, for messages.</param>
     internal static JsonObject Data(IReadOnlyList<FormattedValue> bundle, bool lines)
     {
         var data = new JsonObject();
-        foreach (var one in bundle)
+        var drawn = lines && bundle.Any(one => one.MimeType == Svg) && bundle.Any(one => one.MimeType == Plotly);
+        foreach (var one in bundle.Where(one => !drawn || one.MimeType != Html))
         {
             data[one.MimeType] = one.MimeType.EndsWith("json", StringComparison.Ordinal) && Parsed(one.Value) is { } json
                 ? json

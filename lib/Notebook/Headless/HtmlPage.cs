@@ -96,11 +96,11 @@ internal static class HtmlPage
         }
         if (data[PlotlyMime] is JsonObject figure)
         {
-            return Microsoft.DotNet.Interactive.Formatting.PlotlyDiv.Write(figure.ToJsonString());
+            return Microsoft.DotNet.Interactive.Formatting.PlotlyDiv.Write(figure.ToJsonString(), Text("image/svg+xml") is { } still ? Drawing(still) : null);
         }
         if (Text("image/svg+xml") is { } svg)
         {
-            return $"<img alt=\"figure\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(svg))}\">";
+            return Drawing(svg);
         }
         foreach (var type in new[] { "image/png", "image/jpeg", "image/gif" })
         {
@@ -116,6 +116,8 @@ internal static class HtmlPage
         var json = data.FirstOrDefault(pair => pair.Key.EndsWith("json", StringComparison.Ordinal)).Value;
         return $"<pre class=\"result\">{Escape(Text("text/plain") ?? json?.ToJsonString() ?? "")}</pre>";
     }
+
+    static string Drawing(string svg) => $"<img alt=\"figure\" src=\"data:image/svg+xml;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(svg))}\">";
 
     static string OfMarkdown(NotebookCell cell)
     {

@@ -48,6 +48,18 @@ public sealed class LabScriptTests : IDisposable
         return (process.ExitCode, error);
     }
 
+    /// <summary>TorchSharp, the package, cannot set them itself: libtorch reads them when it is loaded.</summary>
+    [Fact]
+    public void The_engines_settings_stand_before_the_program_starts_and_the_users_own_are_kept()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY > {At("settings")}; exit 1");
+        Lab("methods");
+        Assert.Equal("1 0 2147483647 passive\n", File.ReadAllText(At("settings")));
+        Lab("methods", ("OMP_WAIT_POLICY", "active"), ("MALLOC_MMAP_MAX_", "65536"));
+        Assert.Equal("1 65536 2147483647 active\n", File.ReadAllText(At("settings")));
+    }
+
     [Fact]
     public void An_ordinary_user_is_told_the_line_to_run()
     {

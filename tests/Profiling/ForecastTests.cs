@@ -31,6 +31,19 @@ public class ForecastTests
         Assert.Equal(1.2780, plan.SpeedUp, 4);      // 19,204,153,344 / 15,026,626,560
     }
 
+    [Fact]
+    public void TheTableHoldsWhatItsSpeedUpFollowsFrom()
+    {
+        var plan = new DecodeForecast(Llama8B, Card, context: 32_000, kvSize: 128);
+        var table = HeadKvLab.Charts.ForecastTable.Of([("Llama 8B", 1, plan)]);
+        double Cell(string column) => (double)table.Frame[column][0]!;
+        Assert.Equal(15.009849344, Cell("weights"), 9);
+        Assert.Equal((Cell("weights") + Cell("cache")) / (Cell("weights") + Cell("kept")), Cell("speedUp"), 12);
+        Assert.Equal(Cell("weights") + Cell("cache"), Cell("full"), 9);      // 1 TB/s: a GB takes a ms
+        Assert.Equal(Cell("weights") + Cell("kept"), Cell("compressed"), 9);
+        Assert.Contains("15.01", table.ToString());
+    }
+
     [Theory]
     [InlineData("llama-3.2-1b", 1_235_814_400)]
     [InlineData("llama-3-8b", 8_030_261_248)]

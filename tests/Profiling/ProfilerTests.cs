@@ -41,6 +41,12 @@ public class ProfilerTests
         Assert.All(summary.Where(s => s.Method == "FullKV"), s => Assert.Equal(1, s.PrefillOverFull, 12));
         Assert.Equal(1 + 8, ProfileFolder.Csv(summary).TrimEnd().Split('\n').Length);
         Assert.Equal(8, ProfileTable.Of(summary).Frame.Rows.Count);
+        string Headings(ResultTable table) => table.ToString().Split('\n')[1];
+        foreach (var heading in new[] { "prefill, ms", "first token, ms", "ms per token" }) Assert.Contains(heading, Headings(ProfileTable.Times(summary)));
+        foreach (var heading in new[] { "ms per token", "cache, MB", "GB/s moved", "of streaming" }) Assert.Contains(heading, Headings(ProfileTable.Memory(summary)));
+        Assert.All(new[] { ProfileTable.Times(summary), ProfileTable.Memory(summary) }, table => Assert.Contains("in brackets the range of the rounds", table.Caption));
+        Assert.DoesNotContain("GB/s moved", Headings(ProfileTable.Times(summary)));
+        Assert.DoesNotContain("prefill", Headings(ProfileTable.Memory(summary)));
         Assert.Equal(["FullKV", "SnapKV 24", "FullKV", "SnapKV 24"], ProfileTable.Points(summary).Select(p => p.Method));
     }
 

@@ -4,6 +4,7 @@ namespace HeadKvLab.Evaluation.Metrics;
 /// Those of LooGLE's own metrics that are defined without a model or a word list: BLEU-1, BLEU-4 of 4-grams alone (as NLTK's <c>sentence_bleu</c> without smoothing),
 /// recall of ROUGE-1, ROUGE-2 and ROUGE-L (as the package <c>rouge</c>), and the cloze's exact and partial matches. Its METEOR needs WordNet and the order of a set,
 /// BERTScore and the GPT-4 judge need models: they are not offered.
+/// Its total of cloze matches divides by all masks of the set; here each question counts alike.
 /// </summary>
 public static class LooGleMetrics
 {

@@ -24,7 +24,6 @@ public sealed record SweepPlan
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
-        WriteIndented = true,
     };
 
     /// <summary>Model folder.</summary>
@@ -131,7 +130,4 @@ public sealed record SweepPlan
         }
         return this;
     }
-
-    /// <summary>The plan as JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, Json);
 }

@@ -11,7 +11,8 @@ namespace HeadKvLab.Cache;
 /// <param name="Values">All values, <c>[kvHead, position, dim]</c>, float32.</param>
 /// <param name="Queries">Queries after RoPE of the last positions, <c>[queryHead, window, dim]</c>, float32, unscaled.</param>
 /// <param name="Scale">Factor of the attention logits, 1/sqrt(dim) in ordinary models.</param>
-public readonly record struct LayerPrompt(int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale)
+/// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
+public readonly record struct LayerPrompt(int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null)
 {
     /// <summary>Number of prompt tokens, n.</summary>
     public int Length => (int)Keys.shape[1];

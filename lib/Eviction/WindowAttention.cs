@@ -38,7 +38,7 @@ internal static class WindowAttention
             var count = Math.Min(chunk, rows - first);
             var queries = layer.Queries.narrow(1, seen - rows + first, count).mul(layer.Scale).reshape(kvHeads, group * count, dim);
             var logits = queries.bmm(keys).view(queryHeads, count, n); // [queryHead, query, position]
-            Mask(logits, n - rows + first);
+            Mask(logits, n - rows + first, layer.SlidingWindow);
             sum.add_(logits.softmax(2).sum(1));
         }
         var mean = sum.div(rows).view(kvHeads, group, n);
@@ -52,10 +52,15 @@ internal static class WindowAttention
         MemoryMarshal.Cast<byte, float>(mean.contiguous().bytes).CopyTo(scores.All);
     }
 
-    /// <summary>Hides the positions that lie after each query; query i stands at <paramref name="position"/> + i.</summary>
-    private static void Mask(Tensor logits, int position)
+    /// <summary>Hides the positions that lie after each query, or before its window; query i stands at <paramref name="position"/> + i.</summary>
+    private static void Mask(Tensor logits, int position, int? slidingWindow)
     {
         var (count, n) = (logits.shape[1], logits.shape[2]);
+        if (slidingWindow is { } window && position + count > window)
+        {
+            var passed = position + count - window; // positions that the last query no longer sees
+            logits.narrow(2, 0, passed).masked_fill_(ones(count, passed, dtype: ScalarType.Bool).tril(position - window), float.MinValue);
+        }
         if (position + 1 >= n) return;
         var tail = logits.narrow(2, position + 1, n - position - 1);
         var later = ones(count, n - position - 1, dtype: ScalarType.Bool).tril(-1).logical_not(); // query i sees the first i of these

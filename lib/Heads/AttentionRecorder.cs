@@ -10,7 +10,7 @@ public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
 {
     private readonly float[][] rows = new float[config.Layers][];
 
-    /// <summary>Attention of one layer, <c>[queryHead * position]</c>; each head's row sums to 1.</summary>
+    /// <summary>Attention of one layer, <c>[queryHead * position]</c>; each head's row sums to 1, and is 0 outside a sliding window.</summary>
     public ReadOnlySpan<float> Row(int layer) => rows[layer];
 
     /// <inheritdoc/>
@@ -20,6 +20,8 @@ public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
         using var quiet = no_grad();
         var keys = cache.Keys().to(ScalarType.Float32);                                                     // [kvHead, position, dim]
         var grouped = tensor(queries.ToArray()).view(config.KvHeads, config.Group, config.HeadDim) / MathF.Sqrt(config.HeadDim);
-        rows[layer] = grouped.bmm(keys.transpose(1, 2)).softmax(-1).contiguous().data<float>().ToArray();   // [kvHead, group, position]
+        var logits = grouped.bmm(keys.transpose(1, 2));
+        if (config.WindowOf(layer) is { } window && logits.shape[2] > window) logits.narrow(2, 0, logits.shape[2] - window).fill_(float.NegativeInfinity);
+        rows[layer] = logits.softmax(-1).contiguous().data<float>().ToArray();   // [kvHead, group, position]
     }
 }

@@ -220,7 +220,7 @@ internal sealed class SelfAttention : Module
             if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
         var mixed = PromptAttention.Causal(q, k, v, Scale, slidingWindow);   // [batch, queryHead, token, dim]
-        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, sink.QueriesWanted), Scale));
+        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, sink.QueriesWanted), Scale, slidingWindow));
         return o_proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, queryHeads * dim));
     }
 

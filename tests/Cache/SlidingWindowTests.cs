@@ -3,6 +3,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Allocators;
 using HeadKvLab.Eviction.Scorers;
+using HeadKvLab.Heads;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using TorchSharp;
@@ -79,6 +80,52 @@ public sealed class SlidingWindowTests : IDisposable
             (int, float[], float[], double)[] entries = [(-1, summary.Key, summary.Value, 7), .. ((int[])[0, 8, 9, 10]).Select(p => (p, Row(k, p), Row(v, p), 1.0))];
             var expected = Reference(with ? entries : entries[1..], Row(k, 11), 0.25, 10, with ? int.MaxValue >> 1 : window);
             for (var i = 0; i < Dim; i++) Assert.Equal(expected[i], output[i], 2e-5f);
+        }
+    }
+
+    /// <summary>What scorers call attention is the model's: nothing outside a layer's window received any.</summary>
+    [Theory]
+    [InlineData(5), InlineData(12), InlineData(33), InlineData(39), InlineData(40)]
+    public void Scores_count_no_attention_outside_the_window(int window)
+    {
+        const int N = 40, Rows = 8, Dim = 16;
+        using var generator = new Generator(13);
+        Tensor keys = randn([2, N, Dim], generator: generator), queries = randn([4, N, Dim], generator: generator);
+        float[] k = Numbers(keys), q = Numbers(queries);
+        foreach (var (scorer, rows) in new (IScorer, int)[] { (new SnapKv(new Pooling(1)), Rows), (new H2O(), N) })
+        {
+            var scores = new float[2 * N];
+            scorer.Score(new LayerPrompt(0, keys, keys, queries.narrow(1, N - rows, rows), 0.3f, window), Rows, new HeadRows<float>(scores, 2, N));
+            var expected = new double[2 * N];
+            for (var head = 0; head < 4; head++)
+                for (var p = N - rows; p < N; p++)
+                {
+                    var weights = Enumerable.Range(0, N).Select(j => j > p || j <= p - window ? 0 : Math.Exp(0.3 * Enumerable.Range(0, Dim).Sum(i => (double)q[(head * N + p) * Dim + i] * k[(head / 2 * N + j) * Dim + i]))).ToArray();
+                    for (var j = 0; j < N; j++) expected[head / 2 * N + j] += weights[j] / weights.Sum() / rows / 2;
+                }
+            for (var j = 0; j < 2 * N; j++) Assert.Equal(expected[j], scores[j], 1e-6);
+            if (window + rows <= N) Assert.Equal(0, scores[N - rows - window]);   // to the number, so that ties go to the later position
+        }
+    }
+
+    [Fact]
+    public void Recorded_attention_is_none_outside_the_window()
+    {
+        using var folder = ModelFolder.Open(TestFiles.Fixture("models", "mistral"));
+        using var decoder = folder.LoadDecoder(ScalarType.Float32);
+        var (config, recorder) = (decoder.Config, new AttentionRecorder(decoder.Config));
+        using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
+        var step = new DecodeStep(decoder) { Observer = recorder };
+        for (var n = 1; n <= 20; n++)
+        {
+            step.Run(3 + n * 7 % 60, cache);
+            for (var layer = 0; layer < config.Layers; layer++)
+                foreach (var row in recorder.Row(layer).ToArray().Chunk(n))
+                {
+                    Assert.All(row[..Math.Max(0, n - 7)], weight => Assert.Equal(0, weight));
+                    Assert.All(row[Math.Max(0, n - 7)..], weight => Assert.True(weight > 0));
+                    Assert.Equal(1, row.Sum(), 1e-5);
+                }
         }
     }
 

@@ -43,6 +43,22 @@ public sealed class SuiteEvaluationTests
         Assert.All(rows.Chunk(7), question => Assert.Single(question.Select(r => r.Question).Distinct()));
     }
 
+    [Fact]
+    public void What_is_drawn_is_drawn_anew_for_each_context()
+    {
+        var importances = HeadScoreFolder.Load(Repository.Model.DirectoryName, Repository.Model.Config);
+        var seeds = new List<int>();
+        Method Draw(Method method, int seed)
+        {
+            seeds.Add(seed);
+            return Catalogue.Find(method.Name).Create(MethodSettings.Paper with { Seed = seed }, importances);
+        }
+        var suite = WorldSuite.Make(WorldSplit.Validation, 384, 2).Take(2, 1).ToSamples();
+        var shuffled = Catalogue.Find("HeadKV-R2-shuffled").Create(null, importances);
+        SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan([shuffled], [0.25]) { Draw = Draw });
+        Assert.Equal(3, seeds.Distinct().Count());   // the plan's own, to find wrong settings early, and one for each context
+    }
+
     /// <summary>The path of GPUs, on the CPU: prompts are read whole, compressed in main memory, decoded by tensors.</summary>
     [Theory, InlineData("repaired"), InlineData("agnostic"), InlineData("paper")]
     public void Decoding_by_tensors_gives_the_same_rows(string protocol)

@@ -76,6 +76,18 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public void FewerQuestionsOnAContextMakeMoreContexts()
+    {
+        var (many, one) = (WorldSuite.Make(WorldSplit.Test, 512, 6), WorldSuite.Make(WorldSplit.Test, 512, 6, perContext: 1));
+        Assert.All(one.Contexts, c => Assert.Equal(c.Questions.Count, c.Questions.Select(q => q.Family).Distinct().Count()));
+        Assert.All(WorldFamilies.Reported, family => Assert.Equal(6, one.Questions.Count(q => q.Question.Family == family)));
+        Assert.True(one.Contexts.Count > many.Contexts.Count, $"{one.Contexts.Count} contexts, {many.Contexts.Count} without the limit");
+        Assert.Equal(many.Contexts[0].Text, one.Contexts[0].Text);
+        Assert.Equal(2, one.Take(2, 3).Contexts.Count);
+        Assert.All(one.Take(2, 3, WorldFamily.Hop, WorldFamily.Code).Questions, q => Assert.True(q.Question.Family is WorldFamily.Hop or WorldFamily.Code));
+    }
+
+    [Fact]
     public void ChangingTheFactChangesTheAnswerAndNothingElse()
     {
         var suite = WorldSuite.Make(WorldSplit.Test, 512, 20);
@@ -111,7 +123,7 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
     {
         var committed = Path.Combine(Root(), "data", "suites", name + ".jsonl");
         var made = Path.Combine(folder, name + ".jsonl");
-        WorldSuite.Make(split, length, questions).Save(made);
+        WorldSuite.Make(split, length, questions, perContext: 1).Save(made);
         Assert.True(File.ReadAllBytes(committed).AsSpan().SequenceEqual(File.ReadAllBytes(made)), $"{committed} differs: see data/suites/README.md for its command");
         Assert.True(WorldSuite.Load(committed).Questions.Count(q => q.Question.Answer.Contains(' ')) >= 5 * questions);
     }

@@ -16,6 +16,9 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     /// <summary>How budgets are settled.</summary>
     public BudgetDiscipline Discipline { get; init; } = BudgetDiscipline.EqualEntries;
 
+    /// <summary>Makes the method of a context from the planned one and a seed, so that what is drawn is drawn anew for each context; null: the same for all.</summary>
+    public Func<Method, int, Method>? Draw { get; init; }
+
     /// <summary>How a question becomes a prompt, and where first tokens come from.</summary>
     public Protocol Protocol { get; init; } = Protocol.Repaired;
 }
@@ -44,7 +47,7 @@ public static class SuiteEvaluation
                                                select new Variant { Method = method.Name, Share = share, Discipline = Budget.NameOf(plan.Discipline), Window = plan.Window }];
         var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants);
         var rows = new RowList();
-        new EvalRunner(_ => model, (variant, _) => methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
+        new EvalRunner(_ => model, (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];
     }
 

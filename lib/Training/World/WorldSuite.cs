@@ -24,7 +24,8 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
     /// <param name="length">Most tokens of a prompt with its answer.</param>
     /// <param name="questionsPerFamily">Questions of each family; later ones are left out.</param>
     /// <param name="seed">Seed; other seeds give other suites of the same split.</param>
-    public static WorldSuite Make(WorldSplit split, int length, int questionsPerFamily, int seed = 0)
+    /// <param name="perContext">Most questions of a family on one context: the fewer, the more contexts, and these are what is independent.</param>
+    public static WorldSuite Make(WorldSplit split, int length, int questionsPerFamily, int seed = 0, int perContext = int.MaxValue)
     {
         var name = $"world-{length}-{split.ToString().ToLowerInvariant()}";
         var writer = new ContextWriter();
@@ -34,8 +35,8 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
         {
             // Lengths take disjoint ranges of document numbers, so that no two suites share a context.
             var context = writer.Write(split, seed, ((long)length << 20) + index, length, $"{name}-c{index:D3}");
-            var questions = context.Questions.Where(q => wanted[q.Family]-- > 0).ToArray();
-            if (questions.Length > 0) contexts.Add(context with { Questions = questions });
+            var questions = context.Questions.GroupBy(q => q.Family).SelectMany(family => family.Take(perContext)).Where(q => wanted[q.Family]-- > 0).ToHashSet();
+            if (questions.Count > 0) contexts.Add(context with { Questions = [.. context.Questions.Where(questions.Contains)] });
         }
         return new WorldSuite(name, contexts);
     }

@@ -41,7 +41,7 @@ public sealed record EngineTrap(string Name, string Finding, string Cure)
     [
         string.Create(CultureInfo.InvariantCulture, $"one-row linear costs {r.OneRowLinearOverProduct:F1} x the matrix-vector product in float32: decoding uses the lab's own kernels"),
         "attention is computed in blocks of query rows: an n x n matrix at n = 8192 would take 7 GB",
-        r.PackageBuild == "nuget" ? "torch.matmul with wrong shapes aborts the process in TorchSharp: shapes are checked before it" : "torch.matmul with wrong shapes throws here, but aborts the process in TorchSharp: shapes are checked before it",
+        r.PackageBuild == "nuget" ? "torch.matmul with wrong shapes aborts the process in TorchSharp: the lab multiplies by other operators" : "torch.matmul with wrong shapes throws here, but aborts the process in TorchSharp: the lab multiplies by other operators",
         $"libtorch {r.Libtorch} from {r.LibtorchFile}: an operator that it lacks fails when first called, by name",
     ];
 }

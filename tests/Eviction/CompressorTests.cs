@@ -18,11 +18,7 @@ public sealed class CompressorTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    private static Tensor Random(int heads, int n, int seed)
-    {
-        var random = new Random(seed);
-        return tensor(Enumerable.Range(0, heads * n * Dim).Select(_ => (random.NextSingle() - 0.5f) * 4).ToArray(), heads, n, Dim);
-    }
+    private static Tensor Random(int heads, int n, int seed) => RandomTensors.Make(heads, n, Dim, seed);
 
     private static LayerPrompt Layer(int layer, int n = N) =>
         new(layer, Random(KvHeads, n, 10 + layer), Random(KvHeads, n, 20 + layer), Random(QueryHeads, n, 30 + layer), 0.25f);

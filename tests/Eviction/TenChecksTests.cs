@@ -27,11 +27,7 @@ public sealed class TenChecksTests(ITestOutputHelper output) : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    private static Tensor Random(int heads, int n, int seed)
-    {
-        var random = new Random(seed);
-        return tensor(Enumerable.Range(0, heads * n * Dim).Select(_ => (random.NextSingle() - 0.5f) * 4).ToArray(), heads, n, Dim);
-    }
+    private static Tensor Random(int heads, int n, int seed) => RandomTensors.Make(heads, n, Dim, seed);
 
     private static int[][] Select(Method method, Budget budget, int kvHeads, int layer = 0, int n = N)
     {

@@ -17,7 +17,7 @@ internal static class TrainCommand
         var minutes = new Option<double>("--save-every") { Description = "Minutes between checkpoints.", DefaultValueFactory = _ => 3 };
         var restart = new Option<bool>("--restart") { Description = "Throw the run's checkpoints away and begin again." };
         var device = ComputeOptions.Device();
-        var export = new Option<bool>("--export") { Description = "Write the model as it is after the newest checkpoint, finished or not." };
+        var export = new Option<bool>("--export") { Description = "Write the model as it is after the newest checkpoint, finished or not; a run may go on meanwhile." };
         var command = new Command("train", """
             Trains a model of the synthetic world from a recipe. Checkpoints hold weights, optimiser and progress; the same command
             goes on after Ctrl-C, a kill or a full disk. The same recipe repeats the same losses.
@@ -37,9 +37,10 @@ internal static class TrainCommand
     {
         var recipe = TrainingRecipe.Load(config.FullName);
         var folder = checkpoints?.FullName ?? Path.Combine("data", "checkpoints", recipe.Name);
-        if (restart && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         var target = output?.FullName ?? config.DirectoryName!;
-        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder, ComputeOptions.Place(device));
+        var place = ComputeOptions.Place(device);
+        using var held = export ? null : Trainer.Hold(folder, empty: restart);
+        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder, place, reading: export);
         Console.Error.WriteLine($"{recipe.Name}: {trainer.Weights.Values.Sum(w => w.NumberOfElements):N0} parameters, {recipe.TotalSteps} steps, {recipe.Workers} workers, "
             + (trainer.Step == 0 ? "from the start." : $"resumed after step {trainer.Step}."));
         var finished = trainer.Step >= recipe.TotalSteps

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Models;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -30,7 +31,9 @@ public sealed class Trainer : IDisposable
     /// <param name="batches">Makes documents.</param>
     /// <param name="folder">Where checkpoints and <c>log.csv</c> go.</param>
     /// <param name="device">Where weights, gradients and optimiser live; null: CPU.</param>
-    public Trainer(TrainingRecipe recipe, string recipeText, BatchSource batches, string folder, Device? device = null)
+    /// <param name="reading">Only look at the newest checkpoint, and leave the folder as it is: another process may be training there.</param>
+    /// <exception cref="LabException">The checkpoint is of another recipe.</exception>
+    public Trainer(TrainingRecipe recipe, string recipeText, BatchSource batches, string folder, Device? device = null, bool reading = false)
     {
         (this.recipe, this.recipeText, this.batches) = (recipe, recipeText, batches);
         config = BatchSource.Configure(recipe.Model);
@@ -52,7 +55,21 @@ public sealed class Trainer : IDisposable
 
         var progress = checkpoint.Load(recipe, master, optimizers);
         if (progress is not null) (Step, Tokens, Seconds, figures) = (progress.Step, progress.Tokens, progress.Seconds, StepFigures.Of(progress.SinceReport));
-        log.CutAfter(Step);
+        if (!reading) log.CutAfter(Step);
+    }
+
+    /// <summary>Takes a checkpoint folder for this process, made if need be: two that train in one folder would overwrite each other's checkpoints.</summary>
+    /// <param name="folder">The folder of checkpoints.</param>
+    /// <param name="empty">Throw away what earlier runs left there.</param>
+    /// <exception cref="LabException">Another process trains there.</exception>
+    public static FolderLock Hold(string folder, bool empty = false)
+    {
+        Directory.CreateDirectory(folder);
+        var held = FolderLock.Take(folder, cure: "stop it, or give another folder by --checkpoints");
+        if (!empty) return held;
+        foreach (var old in Directory.EnumerateDirectories(folder, "step-*").ToArray()) Directory.Delete(old, recursive: true);
+        File.Delete(Path.Combine(folder, "log.csv"));
+        return held;
     }
 
     /// <summary>The CSV log of the run.</summary>

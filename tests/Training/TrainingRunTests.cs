@@ -57,6 +57,30 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
     }
 
     [Fact]
+    public void A_second_run_in_one_folder_is_refused_and_the_first_can_be_exported_meanwhile()
+    {
+        var recipe = WriteRecipe();
+        using var child = Start(recipe, "shared", "--save-every", "0.001");
+        WaitForStep(child, "shared", 20);
+        const int stop = 19, go = 18;
+        if (!OperatingSystem.IsWindows()) Assert.Equal(0, Interrupt(child.Id, stop));      // it holds the folder, however slow the others start
+        var second = Run(recipe, "shared", "--out", Folder("second"));
+        Assert.Equal(2, second.Code);
+        Assert.Matches($@"shared: in use by process {child.Id} on .*; wait for it, stop it, or give another folder by --checkpoints", second.Text);
+        var restarted = Run(recipe, "shared", "--restart", "--out", Folder("second"));
+        Assert.Equal(2, restarted.Code);
+        Assert.NotEmpty(Checkpoints("shared"));
+
+        var export = Run(recipe, "shared", "--export", "--out", Folder("export"));
+        Assert.True(export.Code == 0, export.Text);
+        Assert.True(File.Exists(Path.Combine(Folder("export"), "model.safetensors")));
+        if (!OperatingSystem.IsWindows()) Assert.Equal(0, Interrupt(child.Id, go));
+        child.WaitForExit();
+        Assert.Equal(0, child.ExitCode);
+        Assert.Equal(Steps / 20, Losses("shared").Length);
+    }
+
+    [Fact]
     public void A_full_disk_leaves_the_last_good_checkpoint_and_the_run_goes_on_when_there_is_room()
     {
         var recipe = WriteRecipe();
@@ -68,6 +92,7 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
             mount -t tmpfs -o size=1000k tmpfs '{disk}' || exit 99
             {Command(recipe, disk, "--save-every", "60", "--steps", "40")} || exit 98
             dd if=/dev/zero of='{disk}/filler' bs=1k count=2000 2>/dev/null
+            truncate -s -16k '{disk}/filler'
             {Command(recipe, disk, "--save-every", "0.0001", "--steps", "80")}; code=$?
             cp -r '{disk}'/. '{Folder("kept")}'
             exit $code

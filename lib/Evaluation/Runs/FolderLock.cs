@@ -17,7 +17,7 @@ public sealed record LockOwner(int Pid, string Host, DateTimeOffset Started)
 }
 
 /// <summary>
-/// One process at a time in a results folder. The file <c>lock</c> is held by the operating system's advisory lock, which ends with its process
+/// One process at a time in a folder of results or checkpoints. The file <c>lock</c> is held by the operating system's advisory lock, which ends with its process
 /// however that dies, so that nothing stale stays behind; <c>owner.json</c> names the owner. Where the file system does not enforce such locks, or the
 /// owner was another machine, the owner's heartbeat decides: it touches its name every 20 s, and is taken for dead after two minutes without.
 /// The file <c>lock</c> is never deleted: a deleted file could be locked twice.
@@ -45,8 +45,9 @@ public sealed class FolderLock : IDisposable
     /// <summary>Takes the lock of a folder.</summary>
     /// <param name="folder">An existing folder.</param>
     /// <param name="self">Who asks; null: this process.</param>
+    /// <param name="cure">What else its user may do while another process holds it.</param>
     /// <exception cref="LabException">Another process holds it, or the file cannot be written.</exception>
-    public static FolderLock Take(string folder, LockOwner? self = null)
+    public static FolderLock Take(string folder, LockOwner? self = null, string cure = "give another --out, or divide the work with --shard 1/2 and --shard 2/2")
     {
         self ??= LockOwner.Self;
         var (path, name) = (Path.Combine(folder, "lock"), Path.Combine(folder, "owner.json"));
@@ -54,18 +55,18 @@ public sealed class FolderLock : IDisposable
         try
         {
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            if (ReadOwner(name) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, name)) throw Held(folder, owner);
+            if (ReadOwner(name) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, name)) throw Held(folder, owner, cure);
             ResultFolder.Replace(folder, "owner.json", JsonSerializer.Serialize(self, EvalRow.Json) + "\n");
             return new FolderLock(file, name);
         }
         catch (IOException e) when (file is null && e.HResult != ReadOnlyFileSystem && IsHeld(path))
         {
-            throw Held(folder, ReadOwner(name));
+            throw Held(folder, ReadOwner(name), cure);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             file?.Dispose();
-            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the results folder must be writable and have room, or give another --out", e);
+            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the folder must be writable and have room; {cure}", e);
         }
         catch
         {
@@ -141,7 +142,7 @@ public sealed class FolderLock : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException) { return null; }
     }
 
-    private static LabException Held(string folder, LockOwner? owner) => new(
-        $"{folder}: in use by {owner?.ToString() ?? "another process"}; wait for it, give another --out, or divide the work with --shard 1/2 and --shard 2/2"
+    private static LabException Held(string folder, LockOwner? owner, string cure) => new(
+        $"{folder}: in use by {owner?.ToString() ?? "another process"}; wait for it, {cure}"
         + (owner is not null && owner.Host != Environment.MachineName ? $" (if that machine is gone, try again {Silence.TotalMinutes:0} minutes after its death)" : ""));
 }

@@ -13,7 +13,7 @@ internal static class FastExp
     public static Vector512<float> Exp(Vector512<float> x)
     {
         var tiny = Vector512.LessThan(x, Vector512.Create(-87f));
-        x = Vector512.Max(x, Vector512.Create(-87f));
+        x = Vector512.MaxNative(Vector512.Create(-87f), x); // of a number and none, the second
         var n = Vector512.Floor(Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
         var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), x);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
@@ -23,7 +23,7 @@ internal static class FastExp
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
-        var power = (Vector512.ConvertToInt32(n) << 23).AsSingle();
+        var power = (Vector512.ConvertToInt32Native(n) << 23).AsSingle();
         var y = (p.AsInt32() + power.AsInt32()).AsSingle();
         return Vector512.AndNot(y, tiny);
     }

@@ -17,10 +17,34 @@ internal unsafe interface ILanes
     static abstract float One(byte* source);
 }
 
+/// <summary>
+/// Reads thirty-two stored numbers as two vectors of sixteen, in the order that costs least: numbers 0 to 15 and 16 to 31, or, where
+/// <see cref="Interleaved"/>, those of even and those of odd index. What they meet must be in the same order.
+/// </summary>
+internal unsafe interface IPairedLanes : ILanes
+{
+    /// <summary>Whether the first vector holds the even ones.</summary>
+    static abstract bool Interleaved { get; }
+
+    /// <summary>The first sixteen of thirty-two.</summary>
+    static abstract Vector512<float> First(byte* source);
+
+    /// <summary>The other sixteen.</summary>
+    static abstract Vector512<float> Second(byte* source);
+}
+
 /// <summary>float32.</summary>
-internal readonly unsafe struct Float32Lanes : ILanes
+internal readonly unsafe struct Float32Lanes : IPairedLanes
 {
     public static int Size => 4;
+
+    public static bool Interleaved => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> First(byte* source) => Vector512.Load((float*)source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Second(byte* source) => Vector512.Load((float*)source + 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* source) => Vector512.Load((float*)source);
@@ -29,10 +53,18 @@ internal readonly unsafe struct Float32Lanes : ILanes
     public static float One(byte* source) => *(float*)source;
 }
 
-/// <summary>bfloat16: the upper half of a float32.</summary>
-internal readonly unsafe struct BFloat16Lanes : ILanes
+/// <summary>bfloat16: the upper half of a float32. Of two neighbours in 32 bits, a shift makes one and a mask the other.</summary>
+internal readonly unsafe struct BFloat16Lanes : IPairedLanes
 {
     public static int Size => 2;
+
+    public static bool Interleaved => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> First(byte* source) => (Vector512.Load((uint*)source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Second(byte* source) => (Vector512.Load((uint*)source) & Vector512.Create(0xFFFF0000u)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* source) => (Widening.To32(Vector256.Load((ushort*)source)) << 16).AsSingle();
@@ -42,9 +74,17 @@ internal readonly unsafe struct BFloat16Lanes : ILanes
 }
 
 /// <summary>IEEE half: exponent rebased by a multiplication, which also mends the small numbers.</summary>
-internal readonly unsafe struct Float16Lanes : ILanes
+internal readonly unsafe struct Float16Lanes : IPairedLanes
 {
     public static int Size => 2;
+
+    public static bool Interleaved => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> First(byte* source) => Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Second(byte* source) => Load(source + 32);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* source)

@@ -79,8 +79,8 @@ public unsafe class RaggedAttentionTests
     public static TheoryData<int, int, Element> Shapes()
     {
         var shapes = new TheoryData<int, int, Element>();
-        foreach (var dim in new[] { 8, 20, 32, 64, 80, 96, 128, 256 })
-            foreach (var group in new[] { 1, 2, 3, 4, 5, 8 })
+        foreach (var dim in new[] { 8, 16, 20, 32, 64, 80, 96, 128, 256 })
+            foreach (var group in new[] { 1, 2, 3, 4, 5, 6, 7, 8 })
                 foreach (var element in Enum.GetValues<Element>()) shapes.Add(dim, group, element);
         return shapes;
     }
@@ -165,6 +165,37 @@ public unsafe class RaggedAttentionTests
                 else Assert.Equal(0, y[i]);
             }
         }
+    }
+
+    [Theory]
+    [InlineData(64), InlineData(20)]
+    public void What_is_not_a_number_is_not_hidden_and_stays_in_its_head(int dim)
+    {
+        const int n = 70;
+        var data = Numbers(new Random(31), 2 * n * dim);
+        data[(n + 66) * dim + 3] = float.NaN; // a key of head 1, in its last, incomplete block
+        var values = Numbers(new Random(32), 2 * n * dim);
+        var queries = Numbers(new Random(33), 6 * dim);
+        var output = new float[queries.Length];
+        fixed (float* k = data, v = values)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [n, n], [0, n]), output, 0.2f);
+        Assert.All(output[..(3 * dim)], x => Assert.True(float.IsFinite(x)));
+        Assert.All(output[(3 * dim)..], x => Assert.True(float.IsNaN(x)));
+    }
+
+    [Fact]
+    public void Entries_whose_weight_is_nothing_change_nothing()
+    {
+        // logits far below the maximum, and a maximum that rises from minus 1,000 to plus 1,000 within a segment
+        const int dim = 64, n = 300;
+        var (keys, values) = (new float[n * dim], Numbers(new Random(41), n * dim));
+        for (var j = 0; j < n; j++) keys[j * dim] = j == 250 ? 1000 : j < 100 ? -1000 : -2000;
+        var queries = new float[3 * dim];
+        for (var g = 0; g < 3; g++) queries[g * dim] = 1;
+        var output = new float[queries.Length];
+        fixed (float* k = keys, v = values)
+            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [n], [0]), output, 1);
+        for (var i = 0; i < output.Length; i++) Assert.Equal(values[250 * dim + i % dim], output[i], 1e-6);
     }
 
     [Fact]

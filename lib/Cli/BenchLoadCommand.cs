@@ -17,7 +17,9 @@ internal static class BenchLoadCommand
         var child = new Option<string?>("--child") { Hidden = true };
         var command = new Command("load", """
             Time of loading a safetensors file against reading its bytes, and peak memory. Every run is a process of its own; the file lies in the
-            operating system's cache. Reading puts the bytes into fresh memory on one thread; loading gives tensors, their values checked for NaN.
+            operating system's cache. Reading puts the bytes into fresh memory on one thread; loading gives tensors, their values checked for NaN,
+            that stand on the file's own pages. Memory is told when the tensors are there, and again when every weight was read once, as the first
+            forward pass does: then the file's pages count too, though they are the system's cache, shared with other processes.
             The bars are a time of at most 1.3 and a peak of at most 1.1 times the file's.
 
             Example:  lab bench load --json

@@ -11,7 +11,7 @@ internal static class ComputeOptions
     {
         var option = new Option<string>("--type")
         {
-            Description = "Number type of the weights and matrix products: float32, bfloat16, float16 (on the CPU held in 2 bytes, multiplied in float32), or stored (as in the checkpoint).",
+            Description = "Number type of the weights and matrix products: float32, bfloat16, float16 (on the CPU held in 2 bytes, multiplied in float32), or stored (as in the checkpoint, whose pages then serve as memory: nothing is copied).",
             DefaultValueFactory = _ => "float32",
         };
         option.AcceptOnlyFromAmong("float32", "bfloat16", "float16", "stored");

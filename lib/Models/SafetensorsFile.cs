@@ -1,5 +1,6 @@
+using System.Buffers;
 using System.Collections.Concurrent;
-using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using HeadKvLab.Text;
 using TorchSharp;
@@ -8,17 +9,21 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Models;
 
 /// <summary>
-/// An open safetensors file. Opening reads and checks the header only. <see cref="Map"/> gives a tensor's bytes where the operating system
-/// maps them, without a copy. A tensor of TorchSharp owns its memory and cannot stand on such bytes; <see cref="Load"/> therefore makes the one
-/// copy there must be: it reads from the file straight into the tensor's own memory, a few blocks at a time on several threads, and looks at
-/// each block for NaN and infinity while it is in the processor's cache.
+/// An open safetensors file. Opening reads and checks the header only. <see cref="Load"/> gives a tensor of 1 MB or more, wanted in its stored
+/// type, on the bytes that the operating system maps: nothing is copied, several processes share one copy, and under pressure the system may
+/// drop pages and read them again. Its values are looked at for NaN and infinity through a small buffer, so that a disk that fails does so in
+/// words. Other tensors are read into memory of their own, a few blocks at a time on several threads, and looked at on the way.
+/// <para>As with every mapped file, who writes into it in place changes weights in use, and who truncates it ends the process;
+/// replacing it by renaming, as <see cref="SafetensorsWriter"/> and download tools do, is harmless.</para>
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
-    private const int Block = 4 << 20; // bytes read and checked at once
+    private const int Block = 1 << 20;          // bytes read and checked at once
+    private const long WorthMapping = 1 << 20;  // bytes; smaller ones are as well in aligned memory of their own
 
     private readonly SafeFileHandle handle;
     private readonly SafetensorsHeader header;
+    private readonly Dictionary<ScalarType, Tensor?> maps = []; // the whole file as numbers of a type; null where the system does not map it
 
     private SafetensorsFile(string path, SafeFileHandle handle, SafetensorsHeader header)
     {
@@ -54,45 +59,68 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
-    /// <summary>Reads one tensor.</summary>
+    /// <summary>Gives one tensor, all its values finite.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="type">Number type wanted; null keeps the stored one.</param>
-    /// <returns>A CPU tensor of the stored shape, owned by the current dispose scope or the caller.</returns>
+    /// <returns>A CPU tensor of the stored shape, owned by the current dispose scope or the caller; it outlives the file. Writing to it
+    /// leaves the file alone, but is seen by other loads of the same tensor.</returns>
     /// <exception cref="LabException">No tensor of that name, a value that is not finite, or the file can no longer be read.</exception>
     public Tensor Load(string name, ScalarType? type = null)
     {
         var entry = Find(name);
-        var stored = empty(entry.Shape, SafetensorsTypes.Scalar(entry.Type));
+        var stored = SafetensorsTypes.Scalar(entry.Type);
+        var mapped = type is null || type == stored ? Mapped(entry, stored) : null;
+        var values = mapped ?? empty(entry.Shape, stored);
         try
         {
-            Fill(stored, entry);
+            if (mapped is not null) ReadBlocks(null, entry.Length, 0, entry);
+            else Fill(values, entry);
         }
         catch
         {
-            stored.Dispose();
+            values.Dispose();
             throw;
         }
-        if (type is not { } wanted || wanted == stored.dtype) return stored;
-        using (stored) return stored.to_type(wanted);
-    }
-
-    /// <summary>The bytes of one tensor where the operating system maps them: no copy is made.</summary>
-    /// <param name="name">Its name.</param>
-    /// <returns>A view that must be disposed after use.</returns>
-    public MappedBytes Map(string name)
-    {
-        var entry = Find(name);
-        if (entry.Length == 0) throw new LabException($"{File}: tensor '{name}' is empty: there is nothing to map");
-        var map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        return new MappedBytes(map, map.CreateViewAccessor(header.DataStart + entry.Begin, entry.Length, MemoryMappedFileAccess.Read), entry.Length);
+        if (type is not { } wanted || wanted == stored) return values;
+        using (values) return values.to_type(wanted);
     }
 
     /// <summary>Closes the file.</summary>
-    public void Dispose() => handle.Dispose();
+    public void Dispose()
+    {
+        foreach (var map in maps.Values) map?.Dispose();
+        handle.Dispose();
+    }
 
     private SafetensorsEntry Find(string name) => Tensors.TryGetValue(name, out var entry)
         ? entry
         : throw new LabException($"{File}: has no tensor '{name}': the checkpoint belongs to another model or is incomplete");
+
+    /// <summary>An entry where it lies in the mapped file; null for a small one, for numbers astride of their size, and where the system does not map.</summary>
+    private Tensor? Mapped(SafetensorsEntry entry, ScalarType type)
+    {
+        var start = header.DataStart + entry.Begin;
+        if (entry.Length < WorthMapping || start % entry.ElementSize != 0) return null;
+        if (!maps.TryGetValue(type, out var map)) maps.Add(type, map = Map(type, entry.ElementSize));
+        if (map is null) return null;
+        using var piece = map.narrow(0, start / entry.ElementSize, entry.Count);
+        return piece.view(entry.Shape);
+    }
+
+    /// <summary>The file as one row of numbers. Windows would not let a mapped file be replaced.</summary>
+    private Tensor? Map(ScalarType type, int size)
+    {
+        if (OperatingSystem.IsWindows()) return null;
+        var opened = $"/proc/self/fd/{handle.DangerousGetHandle()}"; // this very file, whatever now has its name
+        try
+        {
+            return from_file(System.IO.File.Exists(opened) ? opened : File, shared: false, size: (header.DataStart + header.Entries.Values.Max(e => e.End)) / size, dtype: type).DetachFromDisposeScope();
+        }
+        catch (ExternalException)
+        {
+            return null; // a file system that cannot, strict accounting of memory, a file that shrank
+        }
+    }
 
     /// <summary>Reads an entry into a contiguous tensor of its size, in pieces that a span can address.</summary>
     private void Fill(Tensor target, SafetensorsEntry entry)
@@ -107,17 +135,25 @@ public sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>Reads and checks bytes of an entry; where <paramref name="memory"/> is null they are only checked.</summary>
     private void ReadBlocks(byte* memory, long length, long begin, SafetensorsEntry entry)
     {
         var blocks = (length + Block - 1) / Block;
         var failures = new ConcurrentQueue<LabException>();
-        Parallel.For(0L, blocks, (block, state) =>
+        Parallel.For(0L, blocks, () => memory is null ? ArrayPool<byte>.Shared.Rent(Block) : [], (block, state, buffer) =>
         {
             var at = block * Block;
-            var target = new Span<byte>(memory + at, (int)Math.Min(Block, length - at));
-            if (Read(target, begin + at, entry) is not { } failure) return;
-            failures.Enqueue(failure);
-            state.Stop();
+            var count = (int)Math.Min(Block, length - at);
+            var target = memory is null ? buffer.AsSpan(0, count) : new Span<byte>(memory + at, count);
+            if (Read(target, begin + at, entry) is { } failure)
+            {
+                failures.Enqueue(failure);
+                state.Stop();
+            }
+            return buffer;
+        }, buffer =>
+        {
+            if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
         });
         if (failures.TryDequeue(out var first)) throw first;
     }

@@ -36,8 +36,6 @@ public sealed class SafetensorsTests : IDisposable
         Assert.Equal([2, 3, 4], read.shape);
         Assert.True(values.bytes.SequenceEqual(read.bytes));
         Assert.Equal("a test", file.Metadata["why"]);
-        using var mapped = file.Map("x");
-        Assert.True(values.bytes.SequenceEqual(mapped.Slice<byte>(0, (int)mapped.Length)));
     }
 
     [Fact]
@@ -69,6 +67,77 @@ public sealed class SafetensorsTests : IDisposable
         SafetensorsWriter.Write(files.Path("a.safetensors"), [("x", values)]);
         using var file = SafetensorsFile.Open(files.Path("a.safetensors"));
         Assert.True(values.bytes.SequenceEqual(file.Load("x").bytes));
+    }
+
+    /// <summary>Which file the operating system maps at a tensor's memory; empty where it is memory of the process.</summary>
+    private static string FileUnder(Tensor values)
+    {
+        var address = (ulong)TensorMemory.Address(values);
+        foreach (var line in File.ReadLines("/proc/self/maps"))
+        {
+            var range = line[..line.IndexOf(' ', StringComparison.Ordinal)].Split('-');
+            if (address < Convert.ToUInt64(range[0], 16) || address >= Convert.ToUInt64(range[1], 16)) continue;
+            return line.Contains('/', StringComparison.Ordinal) ? Path.GetFileName(line) : "";
+        }
+        return "";
+    }
+
+    [Fact]
+    public void ABigTensorOfTheStoredTypeStandsOnTheFilesOwnPages()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var values = arange(0, 600_000).to_type(ScalarType.Float32);
+        SafetensorsWriter.Write(files.Path("a.safetensors"), [("big", values), ("second", values.add(1).reshape(2, 300_000)), ("small", ones(1000))]);
+        Tensor big, second;
+        using (var file = SafetensorsFile.Open(files.Path("a.safetensors")))
+        {
+            (big, second) = (file.Load("big"), file.Load("second", ScalarType.Float32));
+            Assert.Equal(("a.safetensors", "a.safetensors"), (FileUnder(big), FileUnder(second)));
+            Assert.Equal("", FileUnder(file.Load("small")));
+            Assert.Equal("", FileUnder(file.Load("big", ScalarType.BFloat16)));
+        }
+        Assert.True(values.bytes.SequenceEqual(big.bytes)); // the file is closed
+        Assert.Equal([2, 300_000], second.shape);
+        Assert.Equal(600_000f, second[1, 299_999].ToSingle());
+    }
+
+    [Fact]
+    public void WritingToALoadedTensorLeavesTheFileAloneAndReplacingTheFileLeavesTheTensor()
+    {
+        SafetensorsWriter.Write(files.Path("a.safetensors"), [("x", ones(600_000))]);
+        var before = File.ReadAllBytes(files.Path("a.safetensors"));
+        using var file = SafetensorsFile.Open(files.Path("a.safetensors"));
+        var x = file.Load("x");
+        x.fill_(7);
+        Assert.Equal(before, File.ReadAllBytes(files.Path("a.safetensors")));
+        SafetensorsWriter.Write(files.Path("a.safetensors"), [("x", zeros(600_000))]);
+        Assert.Equal((7f, 7f), (x[0].ToSingle(), x[599_999].ToSingle()));
+        Assert.Equal(1f, file.Load("x", ScalarType.Float64)[0].ToSingle()); // from the file that was opened, not the one that has its name now
+    }
+
+    [Fact]
+    public void NumbersAstrideOfTheirSizeAreCopied()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var values = arange(0, 600_000).to_type(ScalarType.Float32);
+        var header = System.Text.Encoding.UTF8.GetBytes("""{"x":{"dtype":"F32","shape":[600000],"data_offsets":[0,2400000]}}""" + " ");
+        Assert.NotEqual(0, header.Length % 4);
+        File.WriteAllBytes(files.Path("a.safetensors"), [.. BitConverter.GetBytes((long)header.Length), .. header, .. values.bytes]);
+        using var file = SafetensorsFile.Open(files.Path("a.safetensors"));
+        Assert.Equal("", FileUnder(file.Load("x")));
+        Assert.True(values.bytes.SequenceEqual(file.Load("x").bytes));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AFileThatShrinksIsAnErrorInWords(bool mappedBefore)
+    {
+        SafetensorsWriter.Write(files.Path("a.safetensors"), [("x", ones(600_000)), ("y", ones(600_000))]);
+        using var file = SafetensorsFile.Open(files.Path("a.safetensors"));
+        if (mappedBefore) file.Load("x");
+        using (var shrinking = new FileStream(files.Path("a.safetensors"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) shrinking.SetLength(3_000_000);
+        Assert.Contains("tensor 'y' ends early, at byte 3,000,000", Assert.Throws<LabException>(() => file.Load("y")).Message);
     }
 
     [Theory]

@@ -15,6 +15,9 @@ public static partial class ProcessMemory
     /// <summary>Bytes in physical memory now; 0 where the system does not tell.</summary>
     public static long Resident => Field("VmRSS:");
 
+    /// <summary>Of <see cref="Resident"/>, bytes that belong to the process alone: neither shared nor pages of files; 0 where the system does not tell.</summary>
+    public static long Own => Field("RssAnon:");
+
     /// <summary>Most bytes in physical memory at any one time since <see cref="Reset"/>; 0 where the system does not tell.</summary>
     public static long Peak => Field("VmHWM:");
 

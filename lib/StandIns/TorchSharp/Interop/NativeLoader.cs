@@ -11,6 +11,7 @@ namespace TorchSharp.Interop;
 /// <item>mallopt: glibc gives blocks over 32 MB back to the kernel after every operator, and each large temporary is page-faulted again.
 /// Threads that had an allocator arena of their own before this keep it, and its blocks go back all the same: MALLOC_ARENA_MAX=1 at the start of the process prevents that.</item>
 /// <item>One intra-op thread per core: Debian's libtorch starts with one thread.</item>
+/// <item>Libraries that libtorch asks for and does not use are stood for by empty twins: a faster start in less memory.</item>
 /// </list>
 /// All of it must happen before libtorch is loaded, by libc's own setenv: .NET's environment does not reach native code.
 /// </summary>
@@ -37,8 +38,22 @@ internal static unsafe partial class NativeLoader
         if (File.Exists(beside)) file = beside;
         const string cure = "On Debian: apt-get install g++ libtorch-dev libopenblas0-pthread, then build again; or set LIBTORCH to an unpacked libtorch folder.";
         if (!File.Exists(file)) throw new DllNotFoundException($"{file}: the bridge to libtorch is missing: it is built where g++ and libtorch's headers are found. {cure}");
+        if (OpenSpared(file) is { } spared) return spared;
         try { return NativeLibrary.Load(file); }
         catch (DllNotFoundException e) { throw new DllNotFoundException($"{file}: libtorch cannot be loaded ({e.Message}). {cure}", e); }
+    }
+
+    /// <summary>The bridge, with the empty twins of <c>unused/</c> (native/unused.sh) loaded before it; null without such, or when libtorch does need what they stand for.</summary>
+    private static IntPtr? OpenSpared(string bridge)
+    {
+        string folder = Path.Combine(Path.GetDirectoryName(bridge)!, "unused");
+        if (!Directory.Exists(folder)) return null;
+        var twins = new List<IntPtr>();
+        foreach (string file in Directory.GetFiles(folder))
+            if (NativeLibrary.TryLoad(file, out IntPtr twin)) twins.Add(twin);
+        if (NativeLibrary.TryLoad(bridge, out IntPtr library)) return library;
+        twins.ForEach(NativeLibrary.Free);
+        return null;
     }
 
     private static void Prefer(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)

@@ -174,6 +174,7 @@ internal static class Ops
 
     // Factories
     internal static readonly Op empty = new("aten::empty", "memory_format");
+    internal static readonly Op from_file = new("aten::from_file");
     internal static readonly Op zeros = new("aten::zeros");
     internal static readonly Op ones = new("aten::ones");
     internal static readonly Op full = new("aten::full");

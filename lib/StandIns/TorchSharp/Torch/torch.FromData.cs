@@ -86,6 +86,10 @@ public static partial class torch
         return Recorded(Placed(Shared(rawArray, ElementType(rawArray), [count < 0 ? length : count], offset), dtype, null), requires_grad);
     }
 
+    /// <summary>A tensor on the bytes of a file that the operating system maps; without <paramref name="shared"/> writing to it leaves the file alone.</summary>
+    public static Tensor from_file(string filename, bool? shared = null, long? size = 0, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
+        Recorded(Ops.from_file.Call(filename, shared is bool s ? s : Arg.None, size, dtype ?? defaultType, Arg.None, RequireDevice(device ?? defaultDevice)), requires_grad);
+
     private static Tensor Placed(Tensor tensor, ScalarType? dtype, Device? device)
     {
         if (dtype is ScalarType type) tensor = tensor.to(type, disposeAfter: type != tensor.dtype);

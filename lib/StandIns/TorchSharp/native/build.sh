@@ -15,4 +15,8 @@ mkdir -p "$(dirname "$out")"
 if ! ${CXX:-g++} -std=c++17 $flags "$here/shim.cpp" -o "$out.new" $libs; then
     ${CXX:-g++} -std=c++20 $flags "$here/shim.cpp" -o "$out.new" $libs
 fi
+# The system's libtorch without what it does not use; not for a folder of the user's own.
+unused=$(dirname "$out")/unused
+rm -rf "$unused"
+[ -n "$LIBTORCH" ] || sh "$here/unused.sh" "$(ldd "$out.new" | awk '$1 ~ /^libtorch_cpu/ { print $3 }')" "$unused" || rm -rf "$unused"
 mv "$out.new" "$out"

@@ -1,9 +1,10 @@
 """A Llama in Python's torch, as fast as its operators allow, beside which `lab bench decode` and `lab bench prefill` time this project's.
 
-peer_decode.py THREADS FOLDER [float32|bfloat16]: loads config.json and model.safetensors, prints `ready`, then answers each line:
+peer_decode.py THREADS FOLDER: loads config.json and model.safetensors, prints `ready`, then answers each line:
   decode LENGTH STEPS   nanoseconds a token of STEPS tokens, the cache holding LENGTH entries before the first
   prefill TOKENS CHUNK  nanoseconds of a prefill, queries in blocks of CHUNK rows
-  use PRODUCT           one-row products by `mv` or by `linear`, which is what torch.nn.Linear calls
+  use PRODUCT TYPE      one-row products by `mv` or by `linear`, which is what torch.nn.Linear calls; matrices in `float32` or `bfloat16`
+  cache TYPE            keys and values, and the products over them, in `float32` or `bfloat16`
   greedy COUNT ID ID .. the ids of a greedy continuation, which must equal this project's
 Keys and values are never repeated for query heads, and the cache is allocated beforehand.
 """
@@ -17,28 +18,25 @@ import torch.nn.functional as F
 
 torch.set_num_threads(int(sys.argv[1]))
 torch.set_grad_enabled(False)
-folder, kind = sys.argv[2], getattr(torch, sys.argv[3] if len(sys.argv) > 3 else "float32")
+folder = sys.argv[2]
 with open(f"{folder}/config.json") as file:
     config = json.load(file)
 types = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 with open(f"{folder}/model.safetensors", "rb") as file:
     header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
     data = bytearray(file.read())
-weights = {}
+stored = {}
 for name, entry in header.items():
     if name != "__metadata__":
         first, end = entry["data_offsets"]
         size = 4 if entry["dtype"] == "F32" else 2
         values = torch.frombuffer(data, dtype=types[entry["dtype"]], offset=first, count=(end - first) // size)
-        weights[name] = values.reshape(entry["shape"]).to(kind if len(entry["shape"]) == 2 else torch.float32).clone()
-del data
+        stored[name] = values.reshape(entry["shape"])
 
 layers, hidden = config["num_hidden_layers"], config["hidden_size"]
 heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
 dim, epsilon = config.get("head_dim") or hidden // heads, config["rms_norm_eps"]
 group, scale = heads // kv_heads, dim ** -0.5
-embedding = weights["model.embed_tokens.weight"]
-unembedding = weights.get("lm_head.weight", embedding)
 frequencies = config["rope_theta"] ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
 
 
@@ -50,10 +48,21 @@ def by_linear(weight, x):
     return F.linear(x.unsqueeze(0), weight)[0]
 
 
-def use(product):
-    global one_row
-    one_row = product
-    return product.__name__
+def use(product, name):
+    global one_row, kind, weights, embedding, unembedding
+    one_row, kind = product, getattr(torch, name)
+    if kind not in loaded:
+        loaded[kind] = {n: w.to(kind if w.dim() == 2 else torch.float32).clone() for n, w in stored.items()}
+    weights = loaded[kind]
+    embedding = weights["model.embed_tokens.weight"]
+    unembedding = weights.get("lm_head.weight", embedding)
+    return f"{product.__name__} {name}"
+
+
+def cache_in(name):
+    global entries, store
+    entries, store = getattr(torch, name), None
+    return name
 
 
 def multiply(x, weight):
@@ -77,8 +86,8 @@ def rotate(x, cos, sin):
 
 class Cache:
     def __init__(self, room):
-        self.keys = [torch.empty(kv_heads, room, dim) for _ in range(layers)]
-        self.values = [torch.empty(kv_heads, room, dim) for _ in range(layers)]
+        self.keys = [torch.empty(kv_heads, room, dim, dtype=entries) for _ in range(layers)]
+        self.values = [torch.empty(kv_heads, room, dim, dtype=entries) for _ in range(layers)]
         self.length = 0
 
 
@@ -92,8 +101,8 @@ def step(token, cache):
         keys, values = cache.keys[l], cache.values[l]
         keys[:, n] = rotate(multiply(y, weights[at + "self_attn.k_proj.weight"]).view(kv_heads, dim), cos, sin)
         values[:, n] = multiply(y, weights[at + "self_attn.v_proj.weight"]).view(kv_heads, dim)
-        logits = torch.bmm(q.view(kv_heads, group, dim) * scale, keys[:, : n + 1].transpose(1, 2))
-        mixed = torch.bmm(logits.softmax(-1), values[:, : n + 1]).view(-1)
+        logits = torch.bmm((q.view(kv_heads, group, dim) * scale).to(entries), keys[:, : n + 1].transpose(1, 2))
+        mixed = torch.bmm(logits.softmax(-1), values[:, : n + 1]).view(-1).float()
         x = x + multiply(mixed, weights[at + "self_attn.o_proj.weight"])
         x = x + feed_forward(norm(x, weights[at + "post_attention_layernorm.weight"]), at)
     cache.length += 1
@@ -157,11 +166,14 @@ def greedy(count, *ids):
     return " ".join(map(str, answer))
 
 
-store, one_row = None, by_mv
+loaded, store, entries = {}, None, torch.float32
+use(by_mv, "float32")
 print("ready", flush=True)
 for request in sys.stdin:
     word, *numbers = request.split()
     if word == "use":
-        print(use({"mv": by_mv, "linear": by_linear}[numbers[0]]), flush=True)
+        print(use({"mv": by_mv, "linear": by_linear}[numbers[0]], numbers[1]), flush=True)
+    elif word == "cache":
+        print(cache_in(numbers[0]), flush=True)
     else:
         print({"decode": decode, "prefill": time_prefill, "greedy": greedy}[word](*map(int, numbers)), flush=True)

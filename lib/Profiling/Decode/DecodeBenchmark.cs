@@ -16,8 +16,11 @@ public sealed class DecodeBenchmark
     private const int FewSteps = 8, ManySteps = 400;
     private const double SliceSeconds = 0.15;
 
-    /// <summary>How the peer multiplies a matrix with one row: as torch.nn.Linear does, and the fastest way there is.</summary>
-    private static readonly string[] Products = ["linear", "mv"];
+    /// <summary>How the peer multiplies a matrix with one row: as torch.nn.Linear does, and by the product that is fastest in float32.</summary>
+    private static readonly PeerProduct[] Wide = [new("linear", "linear float32"), new("mv", "mv float32")];
+
+    /// <summary>The same in bfloat16, whose activations are rounded before each product: faster than widened weights, and less exact than what runs here.</summary>
+    private static readonly PeerProduct[] Narrow = [new("linear in bfloat16", "linear bfloat16"), new("mv in bfloat16", "mv bfloat16")];
 
     /// <summary>Query rows of a block of the peer's attention.</summary>
     private static readonly int[] Chunks = [128, 256, 512];
@@ -26,15 +29,20 @@ public sealed class DecodeBenchmark
     private readonly DecodeStep _step;
     private readonly string _name;
     private readonly int _repetitions;
+    private readonly PeerProduct[] _products;
+
+    private readonly record struct PeerProduct(string Name, string Request);
 
     /// <summary>Prepares a model.</summary>
     /// <param name="name">Its name in the figures.</param>
     /// <param name="decoder">The model; its positions must reach the longest cache.</param>
     /// <param name="repetitions">Alternated repetitions; medians are reported.</param>
-    public DecodeBenchmark(string name, Decoder decoder, int repetitions)
+    /// <param name="stored">Type of the checkpoint's matrices: beside a bfloat16 one the peer may multiply in bfloat16 too.</param>
+    public DecodeBenchmark(string name, Decoder decoder, int repetitions, ScalarType stored = ScalarType.Float32)
     {
         if (repetitions < 1) throw new LabException($"--repetitions {repetitions}: give at least 1");
         (_name, _decoder, _repetitions, _step) = (name, decoder, repetitions, new DecodeStep(decoder));
+        _products = stored == ScalarType.BFloat16 ? [.. Wide, .. Narrow] : Wide;
     }
 
     private ModelConfig Config => _decoder.Config;
@@ -42,39 +50,49 @@ public sealed class DecodeBenchmark
     /// <summary>Times the full cache here and in the peer.</summary>
     /// <param name="lengths">Entries the cache holds before the first step.</param>
     /// <param name="peer">A peer_decode.py that loaded the same model; null to time this side alone.</param>
-    public IEnumerable<Measurement> BesidePeer(IReadOnlyList<int> lengths, PythonPeer? peer)
+    /// <param name="storage">Type of the cache's numbers, the same on both sides: float32 or bfloat16.</param>
+    public IEnumerable<Measurement> BesidePeer(IReadOnlyList<int> lengths, PythonPeer? peer, ScalarType storage = ScalarType.Float32)
     {
-        if (peer is not null) yield return new(_name, "greedy tokens equal to the peer's, of 24", SameTokens(peer), "tokens");
+        var kind = storage == ScalarType.BFloat16 ? ", cache in bfloat16" : "";
+        if (peer is not null)
+        {
+            peer.Ask($"use {Wide[1].Request}");
+            peer.Ask("cache float32");
+            yield return new(_name + kind, "greedy tokens equal to the peer's, of 24", SameTokens(peer), "tokens");
+            peer.Ask($"cache {(storage == ScalarType.BFloat16 ? "bfloat16" : "float32")}");
+        }
         foreach (var length in lengths)
         {
-            var name = $"{_name}, {length:N0} entries";
-            using var cache = FilledCache.Full(Config, length, ManySteps);
+            var name = $"{_name}, {length:N0} entries{kind}";
+            using var cache = FilledCache.Full(Config, length, ManySteps, storage);
             var steps = StepsWorthTiming(cache);
             var here = new double[_repetitions];
-            var there = Array.ConvertAll(Products, _ => new double[_repetitions]);
-            if (peer is not null) PeerMilliseconds(peer, Products[0], length, FewSteps);
+            var there = Array.ConvertAll(_products, _ => new double[_repetitions]);
+            for (var p = 0; p < _products.Length && peer is not null; p++) PeerMilliseconds(peer, _products[p], length, FewSteps);
             var allocated = 0L;
             for (var r = 0; r < _repetitions; r++)
             {
                 var before = GC.GetAllocatedBytesForCurrentThread();
                 here[r] = Milliseconds(cache, steps);
                 allocated = Math.Max(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
-                for (var p = 0; p < Products.Length && peer is not null; p++) there[p][r] = PeerMilliseconds(peer, Products[p], length, Math.Max(FewSteps, steps / 4));
+                for (var p = 0; p < _products.Length && peer is not null; p++) there[p][r] = PeerMilliseconds(peer, _products[p], length, Math.Max(FewSteps, steps / 4));
             }
             yield return new(name, "time per token", Median(here), "ms");
+            yield return new(name, "bytes moved per second", Moved(cache) / Median(here) / 1e6, "GB/s");
             yield return new(name, "managed bytes allocated per token", allocated / (double)steps, "B");
             if (peer is null) continue;
-            for (var p = 0; p < Products.Length; p++)
+            for (var p = 0; p < _products.Length; p++)
             {
-                yield return new(name, $"time per token, python3-torch by {Products[p]}", Median(there[p]), "ms");
-                yield return new(name, $"python3-torch by {Products[p]} / here", Median(there[p]) / Median(here), "1");
+                yield return new(name, $"time per token, python3-torch by {_products[p].Name}", Median(there[p]), "ms");
+                yield return new(name, $"python3-torch by {_products[p].Name} / here", Median(there[p]) / Median(here), "1");
             }
+            yield return new(name, "python3-torch at its fastest / here", there.Min(Median) / Median(here), "1");
         }
     }
 
-    private static double PeerMilliseconds(PythonPeer peer, string product, int length, int steps)
+    private static double PeerMilliseconds(PythonPeer peer, PeerProduct product, int length, int steps)
     {
-        peer.Ask($"use {product}");
+        peer.Ask($"use {product.Request}");
         return peer.Number($"decode {length} {steps}") / 1e6;
     }
 
@@ -83,6 +101,7 @@ public sealed class DecodeBenchmark
     /// <param name="peer">A peer_decode.py that loaded the same model.</param>
     public IEnumerable<Measurement> PrefillBesidePeer(IReadOnlyList<int> prompts, PythonPeer peer)
     {
+        peer.Ask($"use {Wide[0].Request}");
         foreach (var length in prompts)
         {
             int[] ids = [.. Enumerable.Range(0, length).Select(i => i % 100)];

@@ -18,16 +18,16 @@ public static class ProfileTable
     /// <param name="profile">Cases summed up.</param>
     /// <param name="caption">What the table shows; what the brackets hold is added.</param>
     /// <exception cref="ArgumentException">There are none.</exception>
-    public static ResultTable Times(IReadOnlyList<ProfileSummary> profile, string caption = "Times, medians") => Shown(profile, caption + Ranges).Hide("cache", "peak", "moved", "share");
+    public static ResultTable Times(IReadOnlyList<ProfileSummary> profile, string caption = "Times, medians") => Shown(profile, caption + Ranges, "cache", "peak", "gpu", "moved", "share");
 
     /// <summary>Memory, and how near decoding comes to its speed, narrow enough for a page.</summary>
     /// <param name="profile">Cases summed up.</param>
     /// <param name="caption">What the table shows; what the brackets hold is added.</param>
     /// <exception cref="ArgumentException">There are none.</exception>
     public static ResultTable Memory(IReadOnlyList<ProfileSummary> profile, string caption = "Memory, and the speed at which decoding reads it") =>
-        Shown(profile, caption + Ranges).Hide("prefill", "overFull", "first", "rate");
+        Shown(profile, caption + Ranges, "prefill", "overFull", "first", "rate");
 
-    private static ResultTable Shown(IReadOnlyList<ProfileSummary> profile, string caption)
+    private static ResultTable Shown(IReadOnlyList<ProfileSummary> profile, string caption, params string[] hidden)
     {
         if (profile.Count == 0) throw new ArgumentException("there is nothing measured to show", nameof(profile));
         var frame = new DataFrame(
@@ -36,11 +36,13 @@ public static class ProfileTable
             Column("first", p => p.FirstToken.Median),
             Column("decode", p => p.Decode.Median), Column("decodeLow", p => p.Decode.Low), Column("decodeHigh", p => p.Decode.High), Column("rate", p => p.TokensPerSecond),
             Column("cache", p => p.CacheBytes / 1e6), Column("peak", p => p.PeakBytes == 0 ? double.NaN : (p.PeakBytes - p.IdleBytes) / 1e6),
+            Column("gpu", p => p.DevicePeakBytes == 0 ? double.NaN : (p.DevicePeakBytes - p.DeviceIdleBytes) / 1e6),
             Column("moved", p => p.Gigabytes), Column("share", p => p.StreamingShare));
-        return new ResultTable(frame, caption).Heading("kvSize", "KV size")
+        var table = new ResultTable(frame, caption).Heading("kvSize", "KV size")
             .Interval("prefill", "prefillLow", "prefillHigh", 0, "prefill, ms").Number("overFull", 2, "prefill / full, in the same round").Number("first", 0, "first token, ms")
             .Interval("decode", "decodeLow", "decodeHigh", 3, "ms per token").Number("rate", 0, "tokens/s")
-            .Number("cache", 1, "cache, MB").Number("peak", 0, "peak above idle, MB").Number("moved", 1, "GB/s moved").Percent("share", "of streaming");
+            .Number("cache", 1, "cache, MB").Number("peak", 0, "peak above idle, MB").Number("gpu", 0, "GPU above idle, MB").Number("moved", 1, "GB/s moved").Percent("share", "of streaming");
+        return table.Hide(profile.Any(p => p.DevicePeakBytes > 0) ? hidden : [.. hidden.Append("gpu").Distinct()]);
 
         DoubleDataFrameColumn Column(string name, Func<ProfileSummary, double> value) => new(name, profile.Select(value));
         Int32DataFrameColumn Count(string name, Func<ProfileSummary, int> value) => new(name, profile.Select(value));

@@ -6,6 +6,7 @@ using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Decode;
 using HeadKvLab.Profiling.Engine;
 using HeadKvLab.Profiling.Runs;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
@@ -29,18 +30,21 @@ internal static class ProfileCommand
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
         var csv = new Option<bool>("--csv") { Description = "Print comma-separated values instead of a table." };
-        var type = ComputeOptions.Type();
+        var (type, device) = (ComputeOptions.Type(), ComputeOptions.Device());
         var command = new Command("profile", """
             Measures prefill, time to first token, time per decoded token, cache bytes and peak resident memory of methods over context
             lengths, with random prompts. Each case runs once untimed; then rounds follow in which every case runs once, and medians and ranges
             are reported. The timed runs must give the tokens of the untimed one. Decoding's GB/s are compared with what the machine
-            streams from memory, measured in the same rounds. Ctrl-C ends it after the run in hand; what was measured is reported and kept.
+            streams from memory, measured in the same rounds. With --device cuda prompts are read on the GPU, and answers decoded there, over the entries that
+            were kept; the times are those of finished work, and the GPU's memory is what its driver says is in use: libtorch hands nothing back
+            before the end, so that a case shows the most of itself and the cases before it. Ctrl-C ends it after the run in hand; what was measured is reported and kept.
 
             Example:  lab profile --contexts 2048,8192 --methods FullKV,SnapKV,HeadKV-R2 --out results/profile
             Example:  lab profile --model data/configs/llama-75m.json --contexts 32768 --methods FullKV,SnapKV --repetitions 3
-            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type };
+            Example:  lab profile --model ~/models/Meta-Llama-3-8B-Instruct --type bfloat16 --device cuda --contexts 8192,32768
+            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device };
         command.SetAction((parse, stop) => Task.FromResult(Run(
-            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
+            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, ComputeOptions.Place(parse.GetRequiredValue(device)), parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
             chosen => new ProfilePlan(chosen, BenchDecodeCommand.Numbers("--contexts", parse.GetRequiredValue(contexts)))
             {
                 KvSizes = BenchDecodeCommand.Numbers("--kv-sizes", parse.GetRequiredValue(sizes)),
@@ -54,20 +58,22 @@ internal static class ProfileCommand
         return command;
     }
 
-    private static int Run(string path, ScalarType type, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
+    private static int Run(string path, ScalarType type, Device device, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
     {
         if (threads is { } count) KernelThreads.Count = count;
         set_num_threads(KernelThreads.Count);
         var plan = planOf([]);
-        using var timed = TimedModel.Open(path, plan.Contexts.Max() + plan.Generate.Max(), type);
+        using var timed = TimedModel.Open(path, plan.Contexts.Max() + plan.Generate.Max(), type, device);
+        var gpu = device.type == DeviceType.CUDA ? GpuDriver.Open(Math.Max(0, device.index)) : null;
+        var place = device.type == DeviceType.CUDA ? $"cuda:{Math.Max(0, device.index)} {gpu?.Name}".TrimEnd() : "cpu";
         var importances = scores is not null
             ? HeadImportances.Same(HeadScoreFile.Read(scores, timed.Decoder.Config.Layers, timed.Decoder.Config.QueryHeads).Means())
             : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
         string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
-        var profiler = new Profiler(timed.Decoder, plan);
+        var profiler = new Profiler(timed.Decoder, plan, gpu);
         var engine = EngineProbe.Run();
-        using var folder = output is null ? null : ProfileFolder.Create(output, timed.Name, engine);
+        using var folder = output is null ? null : ProfileFolder.Create(output, timed.Name, engine, place);
         var runs = new List<TimedRun>();
         foreach (var run in profiler.Run((what, done, all) => Tell($"{done} of {all} runs done, now {what}"), stop))
         {
@@ -78,7 +84,8 @@ internal static class ProfileCommand
         var summary = ProfileSummary.Of(runs);
         folder?.Write(summary);
         if (summary.Count > 0) Console.WriteLine(csv ? ProfileFolder.Csv(summary).TrimEnd() : ProfileTable.Of(summary).ToString());
-        if (!csv) Console.WriteLine(FormattableString.Invariant($"{timed.Name}, {engine.Processor}, {KernelThreads.Count} threads, load average {runs.Select(r => r.LoadAverage).DefaultIfEmpty().Max():F1} at most; brackets: smallest and largest of {(summary.Count > 0 ? summary[0].Rounds : 0)} rounds"));
+        if (!csv) Console.WriteLine(FormattableString.Invariant($"{timed.Name}, {(gpu is null ? engine.Processor : $"{gpu.Name} beside {engine.Processor}")}, {KernelThreads.Count} threads, load average {runs.Select(r => r.LoadAverage).DefaultIfEmpty().Max():F1} at most; brackets: smallest and largest of {(summary.Count > 0 ? summary[0].Rounds : 0)} rounds"));
+        if (device.type == DeviceType.CUDA && gpu?.Memory is null) Console.Error.WriteLine($"the GPU's memory was not measured: its driver's library ({GpuDriver.Library}) cannot be asked here");
         if (!stop.IsCancellationRequested) return 0;
         Console.Error.WriteLine($"interrupted after {runs.Count} of {profiler.Runs} runs{(output is null ? "" : $"; they are kept in {output}")}");
         return 130;

@@ -68,9 +68,11 @@ public static unsafe class MatrixVector
     {
         int row = part * PartRows, end = Math.Min(row + PartRows, job.Rows);
         var rowBytes = (long)job.Columns * TLanes.Size;
-        for (; row + 4 <= end; row += 4)
+        var apart = (end - row) / 4; // four rows far from each other are four streams, of which memory gives more than of one
+        for (var last = row + apart; row < last; row++)
             for (var b = 0; b < job.Batch; b++)
-                FourRows<TLanes>(job.Values + row * rowBytes, rowBytes, job.X + (long)b * job.Columns, job.Columns, job.Y + (long)b * job.Rows + row);
+                FourRows<TLanes>(job.Values + row * rowBytes, apart * rowBytes, job.X + (long)b * job.Columns, job.Columns, job.Y + (long)b * job.Rows + row, apart);
+        row += 3 * apart;
         for (; row < end; row++)
             for (var b = 0; b < job.Batch; b++)
                 job.Y[(long)b * job.Rows + row] = Dot<TLanes>(job.Values + row * rowBytes, job.X + (long)b * job.Columns, job.Columns);
@@ -94,7 +96,7 @@ public static unsafe class MatrixVector
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FourRows<TLanes>(byte* matrix, long rowBytes, float* x, int columns, float* y) where TLanes : struct, ILanes
+    private static void FourRows<TLanes>(byte* matrix, long rowBytes, float* x, int columns, float* y, int apart) where TLanes : struct, ILanes
     {
         byte* a = matrix, b = a + rowBytes, c = b + rowBytes, d = c + rowBytes;
         Vector512<float> sa = default, sb = default, sc = default, sd = default;
@@ -117,6 +119,6 @@ public static unsafe class MatrixVector
             tc += TLanes.One(c + at) * x[i];
             td += TLanes.One(d + at) * x[i];
         }
-        (y[0], y[1], y[2], y[3]) = (ta, tb, tc, td);
+        (y[0], y[apart], y[2 * apart], y[3 * apart]) = (ta, tb, tc, td);
     }
 }

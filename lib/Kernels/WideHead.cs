@@ -13,7 +13,8 @@ namespace HeadKvLab.Kernels;
 /// </summary>
 internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLanes
 {
-    internal const int Block = 64;
+    internal const int Row = Block + 16; // room for the logits of a query
+    private const int Block = 128;
     private const int Lanes = 16;
     private const int BlockBytes = 16 << 10; // keys of a block, and as many values, fit into the first cache beside what is being fetched
 
@@ -21,9 +22,9 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
     public static void Run(in HeadTask head)
     {
         var (dim, group, rowBytes) = (head.Dim, head.Group, head.Dim * TLanes.Size);
-        var room = stackalloc float[group * (Block + dim) + Lanes];
+        var room = stackalloc float[group * (Row + dim) + Lanes];
         var weights = (float*)(((nint)room + 63) & ~63); // logits, then probabilities, [query, entry]
-        var queries = weights + group * Block;           // in the order in which entries are read
+        var queries = weights + group * Row;             // in the order in which entries are read
         var max = stackalloc float[group];
         var sum = stackalloc float[group];
         for (var g = 0; g < group; g++) (max[g], sum[g]) = (float.NegativeInfinity, 0);
@@ -31,18 +32,24 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
         Part(queries, group * dim, dim);
         new Span<float>(head.Output, group * dim).Clear();
 
-        var block = Math.Clamp(BlockBytes / rowBytes / Lanes * Lanes, Lanes, Block);
-        for (var first = 0; first < head.Count; first += block)
+        // a quarter of the entries lies in each of four streams; up to three more follow the last block
+        var (quarter, rest) = (head.Count / 4, head.Count % 4);
+        var most = Math.Clamp(BlockBytes / rowBytes / Lanes * Lanes, Lanes, Block) / 4;
+        var (streams, tail) = (new EntryRows(rowBytes, (long)quarter * rowBytes), new EntryRows(4 * rowBytes, rowBytes));
+        for (var first = 0; first < quarter || first == 0; first += most)
         {
-            var count = Math.Min(block, head.Count - first);
+            var ends = first + most >= quarter;
+            var (main, more) = (4 * Math.Min(most, quarter - first), ends ? rest : 0);
             var keys = head.Keys + (long)first * rowBytes;
             var values = head.Values + (long)first * rowBytes;
-            WideLogits<TLanes>.Run(queries, keys, values, dim, count, group, head.Scale, weights);
+            WideLogits<TLanes>.Run(queries, keys, values, streams, dim, main, group, head.Scale, weights);
+            if (more > 0) WideLogits<TLanes>.Run(queries, head.Keys + 4L * quarter * rowBytes, head.Values + 4L * quarter * rowBytes, tail, dim, more, group, head.Scale, weights + main);
             if (first == 0)
-                for (var g = 0; g < group; g++) weights[g * Block] += head.FirstBias;
+                for (var g = 0; g < group; g++) weights[g * Row] += head.FirstBias;
             for (var g = 0; g < group; g++)
-                Soften(weights + g * Block, count, ref max[g], ref sum[g], head.Output + g * dim, dim);
-            WideValues<TLanes>.Run(head.Output, values, keys + (long)block * rowBytes, dim, count, group, weights);
+                Soften(weights + g * Row, main + more, ref max[g], ref sum[g], head.Output + g * dim, dim);
+            WideValues<TLanes>.Run(head.Output, values, keys + (long)most * rowBytes, streams, dim, main, group, weights);
+            if (more > 0) WideValues<TLanes>.Run(head.Output, head.Values + 4L * quarter * rowBytes, keys, tail, dim, more, group, weights + main);
         }
         for (var g = 0; g < group; g++)
             if (head.Max is null) Scale(head.Output + g * dim, dim, 1 / sum[g]);

@@ -7,38 +7,38 @@ namespace HeadKvLab.Kernels;
 /// <summary>Logits of a block of entries: 4 entries by up to 4 queries in registers, all their sums reduced together.</summary>
 internal static unsafe class WideLogits<TLanes> where TLanes : struct, IPairedLanes
 {
-    private const int Block = WideHead<TLanes>.Block;
+    private const int Row = WideHead<TLanes>.Row;
 
     /// <summary>weights[query, entry] = scale q k; fetches as many rows of <paramref name="next"/> as it reads.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(float* queries, byte* keys, byte* next, int dim, int count, int group, float scale, float* weights)
+    public static void Run(float* queries, byte* keys, byte* next, EntryRows rows, int dim, int count, int group, float scale, float* weights)
     {
-        for (var g = 0; g < group; g += 4, queries += 4 * dim, weights += 4 * Block)
+        for (var g = 0; g < group; g += 4, queries += 4 * dim, weights += 4 * Row)
         {
             switch (group - g)
             {
-                case 1: Rows<One>(queries, keys, next, dim, count, scale, weights, g == 0); break;
-                case 2: Rows<Two>(queries, keys, next, dim, count, scale, weights, g == 0); break;
-                case 3: Rows<Three>(queries, keys, next, dim, count, scale, weights, g == 0); break;
-                default: Rows<Four>(queries, keys, next, dim, count, scale, weights, g == 0); break;
+                case 1: Rows<One>(queries, keys, next, rows, dim, count, scale, weights, g == 0); break;
+                case 2: Rows<Two>(queries, keys, next, rows, dim, count, scale, weights, g == 0); break;
+                case 3: Rows<Three>(queries, keys, next, rows, dim, count, scale, weights, g == 0); break;
+                default: Rows<Four>(queries, keys, next, rows, dim, count, scale, weights, g == 0); break;
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows<TQueries>(float* q, byte* keys, byte* next, int dim, int count, float scale, float* weights, bool fetch) where TQueries : struct, IExtent
+    private static void Rows<TQueries>(float* q, byte* keys, byte* next, EntryRows rows, int dim, int count, float scale, float* weights, bool fetch) where TQueries : struct, IExtent
     {
-        var rowBytes = dim * TLanes.Size;
-        var last = keys + (count - 1) * rowBytes;
-        for (var j = 0; j < count; j += 4)
+        var ((step, apart), rowBytes) = (rows, dim * TLanes.Size);
+        for (var j = 0; j < count; j += 4, keys += step, next += step)
         {
-            if (fetch) Fetch.Ahead(next + j * rowBytes, 4 * rowBytes);
-            byte* k0 = keys + j * rowBytes, k1 = k0 + rowBytes, k2 = k1 + rowBytes, k3 = k2 + rowBytes;
-            if (k3 > last) // what the last row gives twice is not looked at
+            if (fetch)
+                for (var r = 0; r < 4; r++) Fetch.Ahead(next + r * apart, rowBytes);
+            byte* k0 = keys, k1 = k0 + apart, k2 = k1 + apart, k3 = k2 + apart;
+            if (j + 4 > count) // what the last row gives twice is not looked at
             {
-                k1 = k1 > last ? last : k1;
-                k2 = k2 > last ? last : k2;
-                k3 = last;
+                k1 = j + 1 < count ? k1 : k0;
+                k2 = j + 2 < count ? k2 : k1;
+                k3 = k2;
             }
             Tile<TQueries>(q, k0, k1, k2, k3, dim, scale, weights + j);
         }
@@ -67,9 +67,9 @@ internal static unsafe class WideLogits<TLanes> where TLanes : struct, IPairedLa
         var sums = Quarters(Sums(a0, a1, a2, a3),
             TQueries.Count > 1 ? Sums(b0, b1, b2, b3) : default, TQueries.Count > 2 ? Sums(c0, c1, c2, c3) : default, TQueries.Count > 3 ? Sums(d0, d1, d2, d3) : default) * scale;
         sums.GetLower().GetLower().Store(logits);
-        if (TQueries.Count > 1) sums.GetLower().GetUpper().Store(logits + Block);
-        if (TQueries.Count > 2) sums.GetUpper().GetLower().Store(logits + 2 * Block);
-        if (TQueries.Count > 3) sums.GetUpper().GetUpper().Store(logits + 3 * Block);
+        if (TQueries.Count > 1) sums.GetLower().GetUpper().Store(logits + Row);
+        if (TQueries.Count > 2) sums.GetUpper().GetLower().Store(logits + 2 * Row);
+        if (TQueries.Count > 3) sums.GetUpper().GetUpper().Store(logits + 3 * Row);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -35,6 +35,14 @@ public sealed class Inference
     /// <exception cref="LabException">The weights are elsewhere.</exception>
     public DecodeStep Step => _step ?? throw new LabException("this works on the CPU only: load the model without a device (leave --device out)");
 
+    /// <summary>Bytes of weights that decoding one token reads.</summary>
+    public long WeightBytes => _step is { } step ? step.WeightBytes
+        : _decoder.Model.layers.SelectMany(layer => layer.parameters()).Append(_decoder.Unembedding).Where(w => w.ndim == 2).Sum(w => w.NumberOfElements * w.ElementSize);
+
+    /// <summary>Type of the cached numbers as decoding reads them.</summary>
+    /// <param name="storage">Type in which the cache was made.</param>
+    public ScalarType CacheType(ScalarType storage) => OnCpu ? storage : _decoder.Compute ?? ScalarType.Float32;
+
     /// <summary>Reads a prompt.</summary>
     /// <param name="ids">Its tokens.</param>
     /// <param name="full">Receives all entries; null: nothing is stored. Off the CPU it must be empty.</param>
@@ -55,7 +63,7 @@ public sealed class Inference
     /// <param name="room">Tokens that may follow.</param>
     public Continuation Continue(RaggedCache cache, int room) => _step is { } step
         ? new(id => step.Run(id, cache), null)
-        : OnDevice(new GroupedCache(cache, _byTensors!.Device, _decoder.Compute ?? ScalarType.Float32, Math.Max(1, room)));
+        : OnDevice(new GroupedCache(cache, _byTensors!.Device, CacheType(cache.Shape.Storage), Math.Max(1, room)));
 
     private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
 
@@ -74,9 +82,12 @@ public sealed class Inference
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>
 public sealed class Continuation : IDisposable
 {
-    private readonly IDisposable? _owned;
+    private readonly GroupedCache? _owned;
 
-    internal Continuation(TokenStep run, IDisposable? owned) => (Run, _owned) = (run, owned);
+    internal Continuation(TokenStep run, GroupedCache? owned) => (Run, _owned) = (run, owned);
+
+    /// <summary>Bytes of the tensors that hold the entries on a device, padding and room included; null where the cache itself is read.</summary>
+    public long? AllocatedBytes => _owned?.AllocatedBytes;
 
     /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call.</summary>
     public TokenStep Run { get; }

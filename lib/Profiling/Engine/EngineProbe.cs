@@ -63,12 +63,20 @@ public static partial class EngineProbe
         return 2.0 * n * n * n / BestSeconds(6, () => a.mm(b).Dispose()) * 1e-9;
     }
 
-    /// <summary>GB/s (10^9) of summing 256 MB on all threads, the best of five.</summary>
+    /// <summary>GB/s (10^9) of reading 256 MB on all threads, the best of five.</summary>
     internal static double Streaming()
     {
+        using var memory = new MemoryReader(256 << 20);
+        return memory.Gigabytes(5);
+    }
+
+    /// <summary>The same on a device, of a gigabyte: small sums are over before a GPU is busy.</summary>
+    internal static double Streaming(Device device)
+    {
+        if (device.type == DeviceType.CPU) return Streaming();
         using var scope = NewDisposeScope();
-        Tensor data = ones(64 << 20);
-        return 4.0 * (64 << 20) / BestSeconds(5, () => data.sum().Dispose()) * 1e-9;
+        Tensor data = ones([256 << 20], device: device);
+        return 4.0 * (256 << 20) / BestSeconds(5, () => { data.sum().Dispose(); cuda.synchronize(device); }) * 1e-9;
     }
 
     private static long PageFaults()

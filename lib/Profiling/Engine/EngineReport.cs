@@ -39,7 +39,7 @@ public sealed record EngineReport
     /// <summary>The same in bfloat16, GFLOP/s.</summary>
     public required double GigaflopsBFloat16 { get; init; }
 
-    /// <summary>Sum of 256 MB on all threads, GB/s (10^9 bytes).</summary>
+    /// <summary>Reading 256 MB on all threads, four streams each, GB/s (10^9 bytes).</summary>
     public required double StreamingGigabytes { get; init; }
 
     /// <summary>Page faults while one operator writes a fresh 48 MB result, after a warm-up; about 12,000 when glibc hands memory back each time.</summary>

@@ -1,6 +1,5 @@
-using System.Runtime.Intrinsics;
 using HeadKvLab.Cache;
-using HeadKvLab.Kernels;
+using HeadKvLab.Profiling.Engine;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,8 +12,6 @@ namespace HeadKvLab.Profiling.Heart;
 public static class RaggedBenchmark
 {
     private const int Dim = 128;
-
-    private static float s_read; // keeps the reads from being left out
 
     /// <summary>Runs all cases.</summary>
     /// <param name="repetitions">Alternated repetitions; medians are reported.</param>
@@ -64,40 +61,17 @@ public static class RaggedBenchmark
         var queries = Numbers(heads * group * Dim);
         var output = new float[queries.Length];
         var scale = 1 / MathF.Sqrt(Dim);
-        var stream = new float[single.RealisedBytes / sizeof(float)];
-        Array.Fill(stream, 1f); // memory never written is one page of zeros
+        using var stream = new MemoryReader(single.RealisedBytes);
         var times = Stopwatches.Medians(repetitions,
             () => { for (var l = 0; l < layers; l++) single[l].Attend(queries, output, scale); },
             () => { for (var l = 0; l < layers; l++) half[l].Attend(queries, output, scale); },
-            () => Read(stream));
-        var rate = single.RealisedBytes / times[2] / 1e6;
+            stream.Read);
+        var rate = stream.Bytes / times[2] / 1e6;
         yield return new(name, "streaming read, the same threads", rate, "GB/s");
         yield return new(name, "kernel, float32", single.RealisedBytes / times[0] / 1e6, "GB/s");
         yield return new(name, "share of streaming, float32", single.RealisedBytes / times[0] / 1e6 / rate, "1");
         yield return new(name, "kernel, bfloat16", half.RealisedBytes / times[1] / 1e6, "GB/s");
         yield return new(name, "bfloat16 faster than float32", times[0] / times[1], "1");
-    }
-
-    /// <summary>Reads memory with the threads that the kernel uses, a megabyte at a time.</summary>
-    private static unsafe void Read(float[] memory)
-    {
-        const int chunk = 1 << 18;
-        fixed (float* start = memory) WorkerTeam.Shared.Run(&ReadChunk, start, memory.Length / chunk);
-
-        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        static void ReadChunk(void* context, int part)
-        {
-            var from = (float*)context + (long)part * chunk;
-            Vector512<float> a = default, b = default, c = default, d = default;
-            for (var i = 0; i < chunk; i += 64)
-            {
-                a += Vector512.Load(from + i);
-                b += Vector512.Load(from + i + 16);
-                c += Vector512.Load(from + i + 32);
-                d += Vector512.Load(from + i + 48);
-            }
-            s_read = Vector512.Sum(a + b + (c + d));
-        }
     }
 
     /// <summary>Lengths as a head-level budget deals them: many short heads, a few long ones.</summary>

@@ -23,15 +23,16 @@ public sealed class ProfileFolder : IDisposable
     /// <param name="path">The folder.</param>
     /// <param name="model">What is timed.</param>
     /// <param name="engine">The machine.</param>
+    /// <param name="device">What ran the model: <c>cpu</c>, or a GPU's place and name.</param>
     /// <exception cref="LabException">There is a profile already, or the disk refuses.</exception>
-    public static ProfileFolder Create(string path, string model, EngineReport engine)
+    public static ProfileFolder Create(string path, string model, EngineReport engine, string device = "cpu")
     {
         var runs = Path.Combine(path, "runs.jsonl");
         if (File.Exists(runs)) throw new LabException($"{runs}: a profile is there already; give another --out, or move that one away");
         try
         {
             Directory.CreateDirectory(path);
-            File.WriteAllText(Path.Combine(path, "environment.json"), JsonSerializer.Serialize(new { model, started = DateTimeOffset.Now, engine }, Page) + "\n");
+            File.WriteAllText(Path.Combine(path, "environment.json"), JsonSerializer.Serialize(new { model, device, started = DateTimeOffset.Now, engine }, Page) + "\n");
             return new(path, new FileStream(runs, FileMode.CreateNew, FileAccess.Write, FileShare.Read));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -62,10 +63,10 @@ public sealed class ProfileFolder : IDisposable
     public static string Csv(IReadOnlyList<ProfileSummary> summary)
     {
         var text = new StringBuilder("method,kv_size,context,generated,rounds,prefill_ms,prefill_low,prefill_high,prefill_over_full,first_token_ms,first_token_low,first_token_high,"
-            + "ms_per_token,ms_per_token_low,ms_per_token_high,tokens_per_second,cache_bytes,allocated_bytes,bytes_moved,gb_per_second,streaming_gb_per_second,streaming_share,idle_bytes,peak_bytes\n");
+            + "ms_per_token,ms_per_token_low,ms_per_token_high,tokens_per_second,cache_bytes,allocated_bytes,bytes_moved,gb_per_second,streaming_gb_per_second,streaming_share,idle_bytes,peak_bytes,gpu_idle_bytes,gpu_peak_bytes\n");
         foreach (var s in summary)
             text.Append(CultureInfo.InvariantCulture, $"{s.Method},{s.KvSize},{s.Context},{s.Generated},{s.Rounds},{Range(s.Prefill)},{Text(s.PrefillOverFull)},{Range(s.FirstToken)},{Range(s.Decode)},")
-                .Append(CultureInfo.InvariantCulture, $"{Text(s.TokensPerSecond)},{s.CacheBytes},{s.AllocatedBytes},{s.BytesMoved:F0},{Text(s.Gigabytes)},{Text(s.StreamingGigabytes)},{Text(s.StreamingShare)},{s.IdleBytes},{s.PeakBytes}\n");
+                .Append(CultureInfo.InvariantCulture, $"{Text(s.TokensPerSecond)},{s.CacheBytes},{s.AllocatedBytes},{s.BytesMoved:F0},{Text(s.Gigabytes)},{Text(s.StreamingGigabytes)},{Text(s.StreamingShare)},{s.IdleBytes},{s.PeakBytes},{s.DeviceIdleBytes},{s.DevicePeakBytes}\n");
         return text.ToString();
 
         static string Range(Spread s) => $"{Text(s.Median)},{Text(s.Low)},{Text(s.High)}";

@@ -63,6 +63,12 @@ public sealed record ProfileSummary
     /// <summary>Most resident bytes during prefill and decoding; 0 where unknown.</summary>
     public required long PeakBytes { get; init; }
 
+    /// <summary>Bytes in use on the GPU before the first case; 0 on a CPU or where unknown.</summary>
+    public long DeviceIdleBytes { get; init; }
+
+    /// <summary>Most bytes in use on the GPU up to the end of this case, see <see cref="TimedRun.DevicePeakBytes"/>; 0 on a CPU or where unknown.</summary>
+    public long DevicePeakBytes { get; init; }
+
     /// <summary>Answer tokens a second, the first excepted.</summary>
     public double TokensPerSecond => 1000 / Decode.Median;
 
@@ -100,6 +106,7 @@ public sealed record ProfileSummary
             BytesMoved = one.WeightBytes + one.CacheBytes + one.BytesPerToken * generated / 2.0,
             StreamingGigabytes = Spread.Of(timed.Select(r => r.StreamingGigabytes)).Median,
             IdleBytes = watched?.IdleBytes ?? 0, PeakBytes = watched?.PeakBytes ?? 0,
+            DeviceIdleBytes = watched?.DeviceIdleBytes ?? 0, DevicePeakBytes = watched?.DevicePeakBytes ?? 0,
         };
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using HeadKvLab.Cache;
 using HeadKvLab.Eviction;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Engine;
 using TorchSharp;
@@ -12,27 +13,37 @@ namespace HeadKvLab.Profiling.Runs;
 /// <summary>
 /// Measures time and memory of answering: prefill with eviction layer by layer, then greedy decoding. Every case runs once untimed, which warms
 /// it up and watches its memory; then rounds follow, in each of which every case runs once, so that what disturbs the machine disturbs all
-/// alike. A timed run whose tokens differ from the untimed one's is an error: it would have timed something else.
+/// alike. A timed run whose tokens differ from the untimed one's is an error: it would have timed something else. A model on a GPU runs there;
+/// every time is taken when the GPU has finished, and moving the kept entries there counts towards the first token.
 /// </summary>
 public sealed class Profiler
 {
     private readonly Decoder _decoder;
-    private readonly DecodeStep _step;
+    private readonly Inference _inference;
+    private readonly Device _device;
+    private readonly GpuDriver? _gpu;
+    private readonly long _deviceIdle;
     private readonly ProfilePlan _plan;
     private readonly IReadOnlyList<ProfileCase> _cases;
 
     /// <summary>Prepares to run a plan.</summary>
     /// <param name="decoder">The model; its positions must reach the longest context and answer.</param>
     /// <param name="plan">What to time.</param>
+    /// <param name="gpu">Tells the memory of the GPU that the model is on; null: not measured.</param>
     /// <exception cref="LabException">A size of the plan is out of range, the model's context too short, or the memory too small.</exception>
-    public Profiler(Decoder decoder, ProfilePlan plan)
+    public Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu = null) : this(decoder, plan, gpu, new Inference(decoder))
     {
+    }
+
+    internal Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu, Inference inference)
+    {
+        (_inference, _gpu, _device) = (inference, gpu, decoder.Model.embed_tokens.weight.device);
         (_decoder, _plan, _cases) = (decoder, plan, plan.Cases());
         var longest = _cases[^1].Context + plan.Generate.Max();
         if (longest > decoder.Config.MaxPositions)
             throw new LabException($"--contexts {_cases[^1].Context} and --generate {plan.Generate.Max()}: together {longest} tokens, but the model has {decoder.Config.MaxPositions} positions; give shorter ones");
         CheckMemory(longest);
-        _step = new DecodeStep(decoder);
+        _deviceIdle = gpu?.Memory?.Used ?? 0;
     }
 
     private ModelConfig Config => _decoder.Config;
@@ -60,7 +71,7 @@ public sealed class Profiler
         }
         for (var round = 1; round <= _plan.Repetitions; round++)
         {
-            var streaming = EngineProbe.Streaming();
+            var streaming = EngineProbe.Streaming(_device);
             foreach (var wanted in _cases)
             {
                 if (stop.IsCancellationRequested) yield break;
@@ -86,7 +97,7 @@ public sealed class Profiler
         ProcessMemory.Reset();
         var idle = ProcessMemory.CanWatch ? ProcessMemory.Resident : 0;
         var (run, tokens) = Once(wanted, 0, stop);
-        return (run with { IdleBytes = idle, PeakBytes = ProcessMemory.CanWatch ? ProcessMemory.Peak : 0 }, tokens);
+        return (run with { IdleBytes = idle, PeakBytes = ProcessMemory.CanWatch ? ProcessMemory.Peak : 0, DeviceIdleBytes = _deviceIdle, DevicePeakBytes = _gpu?.Memory?.Used ?? 0 }, tokens);
     }
 
     private (TimedRun, int[]) Once(ProfileCase wanted, int round, CancellationToken stop)
@@ -94,28 +105,36 @@ public sealed class Profiler
         var most = _plan.Generate.Max();
         var (prompt, load) = (Prompt(wanted.Context), LoadAverage());
         var stamps = new long[most];
-        var start = Stopwatch.GetTimestamp();
+        var start = Now();
         var (cache, logits) = Prefill(wanted, prompt, most);
         using (cache)
         {
-            var prefilled = Stopwatch.GetTimestamp();
-            var (cacheBytes, allocated, entries) = (cache.RealisedBytes, cache.AllocatedBytes, cache.Shape.Layers * cache.Shape.KvHeads);
-            ReadOnlySpan<float> first = logits;
-            if (!wanted.Method.KeepsAll)
-            {
-                cache.DropLast();
-                first = _step.Run(prompt[^1], cache);
-            }
+            var prefilled = Now();
+            var (cacheBytes, entries) = (cache.RealisedBytes * NumberBytes / cache.Shape.Element.Size(), cache.Shape.Layers * cache.Shape.KvHeads);
+            if (!wanted.Method.KeepsAll) cache.DropLast();
+            using var continuation = _inference.Continue(cache, most + 1);
+            var allocated = continuation.AllocatedBytes ?? cache.AllocatedBytes;
+            ReadOnlySpan<float> first = wanted.Method.KeepsAll ? logits : continuation.Run(prompt[^1]);
             var count = 0;
-            var tokens = Generation.Run(_step, cache, first, most, [], Generation.Greedy, _ => stamps[count++] = Stopwatch.GetTimestamp(), stop);
+            var tokens = Generation.Run(continuation.Run, first, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
             return (new TimedRun
             {
                 Method = wanted.Method.Name, KvSize = wanted.KvSize, Context = wanted.Context, Round = round,
                 PrefillMilliseconds = Milliseconds(start, prefilled), FirstTokenMilliseconds = Milliseconds(start, stamps[0]),
                 DecodeMilliseconds = _plan.Generate.Distinct().ToDictionary(n => n, n => Milliseconds(stamps[0], stamps[n - 1])),
-                CacheBytes = cacheBytes, AllocatedBytes = allocated, WeightBytes = _step.WeightBytes, BytesPerToken = (long)entries * cache.Shape.EntryBytes, LoadAverage = load,
+                CacheBytes = cacheBytes, AllocatedBytes = allocated, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
             }, tokens);
         }
+    }
+
+    /// <summary>Bytes of a cached number as decoding reads it.</summary>
+    private int NumberBytes => _inference.CacheType(_plan.Storage) == ScalarType.Float32 ? sizeof(float) : sizeof(ushort);
+
+    /// <summary>The time once the device has done everything it was asked for.</summary>
+    private long Now()
+    {
+        if (_device.type == DeviceType.CUDA) cuda.synchronize(_device);
+        return Stopwatch.GetTimestamp();
     }
 
     private (RaggedCache Cache, float[] Logits) Prefill(ProfileCase wanted, int[] prompt, int most)
@@ -126,10 +145,10 @@ public sealed class Profiler
         {
             var full = new RaggedCache(shape);
             full.Reserve(prompt.Length + most);
-            return (full, _decoder.Prefill(prompt, full).cpu().data<float>().ToArray());
+            return (full, _inference.Prefill(prompt, full));
         }
         using var compressor = new Compressor(wanted.Method, wanted.Budget, shape, Config.QueryHeads);
-        var logits = _decoder.Prefill(prompt, null, compressor).cpu().data<float>().ToArray();
+        var logits = _inference.Prefill(prompt, null, compressor);
         var cache = compressor.TakeCache();
         cache.Reserve(most);
         return (cache, logits);
@@ -150,6 +169,10 @@ public sealed class Profiler
         if (wanted > ProcessMemory.Available)
             throw new LabException(FormattableString.Invariant(
                 $"the cache of {tokens:N0} tokens takes {wanted:N0} bytes, but only {ProcessMemory.Available:N0} are free: give shorter --contexts, --storage bfloat16, or leave FullKV out"));
+        var onDevice = tokens * Config.KvBytesPerToken(NumberBytes);
+        if (_plan.Methods.Any(m => m.KeepsAll) && _gpu?.Memory is var (used, total) && onDevice > total - used)
+            throw new LabException(FormattableString.Invariant(
+                $"the cache of {tokens:N0} tokens takes {onDevice:N0} bytes, but only {total - used:N0} are free on the {_gpu.Name}: give shorter --contexts, --type bfloat16, or leave FullKV out"));
     }
 
     private static double Milliseconds(long from, long to) => Stopwatch.GetElapsedTime(from, to).TotalMilliseconds;

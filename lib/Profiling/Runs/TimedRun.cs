@@ -24,7 +24,7 @@ public sealed record TimedRun
     /// <summary>Milliseconds from the first answer token until the n-th, for each answer length.</summary>
     public required IReadOnlyDictionary<int, double> DecodeMilliseconds { get; init; }
 
-    /// <summary>Bytes of the entries after the prefill.</summary>
+    /// <summary>Bytes of the entries after the prefill, in the type in which they are read.</summary>
     public required long CacheBytes { get; init; }
 
     /// <summary>Bytes of the tensors that hold them, room to grow included.</summary>
@@ -42,7 +42,13 @@ public sealed record TimedRun
     /// <summary>Most resident bytes during the run; 0 unless this is round 0 on Linux.</summary>
     public long PeakBytes { get; init; }
 
-    /// <summary>GB/s (10^9) that the machine streams from memory, measured in the same round; 0 in round 0.</summary>
+    /// <summary>Bytes in use on the GPU before the first run, weights included; 0 on a CPU or where the driver does not tell.</summary>
+    public long DeviceIdleBytes { get; init; }
+
+    /// <summary>Bytes in use on the GPU after the run. libtorch keeps what it took, so this is the most of this run and those before it; 0 unless this is round 0 on a GPU.</summary>
+    public long DevicePeakBytes { get; init; }
+
+    /// <summary>GB/s (10^9) that the machine, or the GPU that ran it, streams from memory, measured in the same round; 0 in round 0.</summary>
     public double StreamingGigabytes { get; init; }
 
     /// <summary>Processes that wanted a processor when the run began, the mean of the last minute; 0 where unknown.</summary>

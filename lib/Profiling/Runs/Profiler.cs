@@ -88,8 +88,9 @@ public sealed class Profiler
     /// <summary>Weights on a mapped file come into memory when first used: they are no part of what a case takes above idle.</summary>
     private void UseWeights()
     {
+        if (!_inference.OnCpu) return;
         using var cache = new RaggedCache(new CacheShape(Config.Layers, Config.KvHeads, Config.HeadDim, _plan.Storage));
-        _step.Run(0, cache);
+        _inference.Step.Run(0, cache);
     }
 
     private (TimedRun, int[]) Watched(ProfileCase wanted, CancellationToken stop)

@@ -12,7 +12,12 @@ namespace HeadKvLab.Cache;
 /// <param name="Queries">Queries after RoPE of the last positions, <c>[queryHead, window, dim]</c>, float32, unscaled.</param>
 /// <param name="Scale">Factor of the attention logits, 1/sqrt(dim) in ordinary models.</param>
 /// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
-public readonly record struct LayerPrompt(int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null)
+/// <param name="Received">
+/// Attention each position received, summed over all queries of the prompt, <c>[queryHead, position]</c>, float32; null where it was not asked for, or
+/// where the path that attended does not add it up: then it follows from the queries and keys.
+/// </param>
+public readonly record struct LayerPrompt(
+    int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null, torch.Tensor? Received = null)
 {
     /// <summary>Number of prompt tokens, n.</summary>
     public int Length => (int)Keys.shape[1];
@@ -24,7 +29,7 @@ public readonly record struct LayerPrompt(int Layer, torch.Tensor Keys, torch.Te
 /// </summary>
 public interface IPromptSink
 {
-    /// <summary>How many of the last queries the sink must see; <see cref="int.MaxValue"/> for all of them.</summary>
+    /// <summary>How many of the last queries the sink must see; <see cref="int.MaxValue"/> for all of them, and what they attended to in sum.</summary>
     int QueriesWanted { get; }
 
     /// <summary>Takes one layer; called once for each layer, in ascending order.</summary>

@@ -8,7 +8,10 @@ namespace HeadKvLab.Eviction;
 /// </summary>
 public interface IScorer
 {
-    /// <summary>How many of the prompt's last queries it must see: 0, the window, or <see cref="int.MaxValue"/> for all.</summary>
+    /// <summary>
+    /// How many of the prompt's last queries it must see: 0, the window, or <see cref="int.MaxValue"/> for all, whose attention the prefill adds up
+    /// (<see cref="LayerPrompt.Received"/>).
+    /// </summary>
     int QueriesWanted(int window);
 
     /// <summary>

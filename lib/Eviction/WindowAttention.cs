@@ -7,7 +7,8 @@ namespace HeadKvLab.Eviction;
 
 /// <summary>
 /// Attention of the prompt's last queries, reduced to one number per head and position: what SnapKV, H2O and TOVA start from.
-/// Queries are taken in chunks, so that no more than <see cref="ChunkNumbers"/> probabilities exist at a time.
+/// Where all queries vote and the prefill has added their attention up, that is taken. Else queries attend again, in chunks, so that no more than
+/// <see cref="ChunkNumbers"/> probabilities exist at a time.
 /// </summary>
 internal static class WindowAttention
 {
@@ -21,7 +22,7 @@ internal static class WindowAttention
     /// <param name="scores">Mean attention probability, <c>[head, position]</c>.</param>
     public static void Mean(in LayerPrompt layer, int rows, GroupReduction reduction, HeadRows<float> scores)
     {
-        var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
+        var (kvHeads, n) = (layer.Keys.shape[0], layer.Length);
         var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
         var group = queryHeads / kvHeads;
         if (rows > seen)
@@ -29,8 +30,26 @@ internal static class WindowAttention
 
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
+        var sum = rows == n && layer.Received is { } received ? received : Attend(layer, rows);
+        var mean = sum.div(rows).view(kvHeads, group, n);
+        if (scores.Heads != queryHeads)
+            mean = reduction switch
+            {
+                GroupReduction.Mean => mean.mean([1]),
+                GroupReduction.Max => mean.amax([1]),
+                _ => mean.sum(1),
+            };
+        MemoryMarshal.Cast<byte, float>(mean.contiguous().bytes).CopyTo(scores.All);
+    }
+
+    /// <summary>Attention of the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>.</summary>
+    private static Tensor Attend(in LayerPrompt layer, int rows)
+    {
+        var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
+        var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
+        var group = queryHeads / kvHeads;
         var chunk = (int)Math.Clamp(ChunkNumbers / (queryHeads * n), 1, rows);
-        var sum = zeros(queryHeads, n); // [queryHead, position]
+        var sum = zeros(queryHeads, n);
         var keys = layer.Keys.transpose(1, 2); // [kvHead, dim, position]
         for (var first = 0; first < rows; first += chunk)
         {
@@ -41,15 +60,7 @@ internal static class WindowAttention
             Mask(logits, n - rows + first, layer.SlidingWindow);
             sum.add_(logits.softmax(2).sum(1));
         }
-        var mean = sum.div(rows).view(kvHeads, group, n);
-        if (scores.Heads != queryHeads)
-            mean = reduction switch
-            {
-                GroupReduction.Mean => mean.mean([1]),
-                GroupReduction.Max => mean.amax([1]),
-                _ => mean.sum(1),
-            };
-        MemoryMarshal.Cast<byte, float>(mean.contiguous().bytes).CopyTo(scores.All);
+        return sum;
     }
 
     /// <summary>Hides the positions that lie after each query, or before its window; query i stands at <paramref name="position"/> + i.</summary>

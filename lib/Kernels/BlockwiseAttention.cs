@@ -4,24 +4,6 @@ using System.Runtime.Intrinsics;
 
 namespace HeadKvLab.Kernels;
 
-/// <summary>float32 rows of some heads in memory: row r of head h starts at <c>Start + h * HeadStride + r * RowStride</c>.</summary>
-/// <param name="start">First number of head 0.</param>
-/// <param name="headStride">Numbers from a head to the next.</param>
-/// <param name="rowStride">Numbers from a row to the next.</param>
-public readonly unsafe struct HeadMemory(float* start, long headStride, long rowStride)
-{
-    /// <summary>First number of head 0.</summary>
-    public float* Start { get; } = start;
-
-    /// <summary>Numbers from a head to the next.</summary>
-    public long HeadStride { get; } = headStride;
-
-    /// <summary>Numbers from a row to the next.</summary>
-    public long RowStride { get; } = rowStride;
-
-    internal float* Row(int head, int row) => Start + head * HeadStride + row * RowStride;
-}
-
 /// <summary>
 /// Causal attention of a prompt without its n x n matrix (Milakov and Gimelshein 2018; Dao et al. 2022): 48 query rows meet 64 keys at a
 /// time, the maximum and sum of each row are carried along. Keys are transposed once into panels <c>[dim, 64]</c>; both products run through
@@ -29,7 +11,8 @@ public readonly unsafe struct HeadMemory(float* start, long headStride, long row
 /// </summary>
 public static unsafe class BlockwiseAttention
 {
-    private const int QueryRows = 48, Keys = 64, TileRows = 8, LargestDim = 256;
+    internal const int QueryRows = 48, Keys = 64;
+    private const int LargestDim = 256;
 
     /// <summary>Hides a key; finite, so that a row without a visible key in a panel stays a number until the next panel wipes it out.</summary>
     private const float Hidden = -1e30f;
@@ -73,7 +56,14 @@ public static unsafe class BlockwiseAttention
         /// <summary>Positions a query sees, itself included; <see cref="int.MaxValue"/> for all.</summary>
         public int Window;
 
+        /// <summary>Where the attention that each position received goes, summed over the queries, <c>[queryHead, position]</c>; null: it is not added up.</summary>
+        public float* Received;
+
         internal float* Packed;
+
+        internal ColumnSums Sums;
+
+        internal readonly int Stripes => Received == null ? Blocks : Sums.Stripes;
 
         internal readonly int Panels => (Positions + BlockwiseAttention.Keys - 1) / BlockwiseAttention.Keys;
 
@@ -82,22 +72,27 @@ public static unsafe class BlockwiseAttention
         internal readonly float* Panel(int kvHead, int panel) => Packed + ((long)kvHead * Panels + panel) * Dim * BlockwiseAttention.Keys;
     }
 
-    /// <summary>Softmax(q·kᵀ·scale, causal)·v for every query head.</summary>
+    /// <summary>Softmax(q·kᵀ·scale, causal)·v for every query head, and where wanted the sum of the softmax over all queries.</summary>
     /// <param name="prompt">Sizes and places.</param>
     /// <exception cref="ArgumentException">Sizes do not fit together, or <see cref="Supports"/> is false.</exception>
-    public static void Run(Prompt prompt)
+    public static void Run(Prompt prompt) => Run(prompt, WorkerTeam.Shared);
+
+    internal static void Run(Prompt prompt, WorkerTeam team)
     {
         if (!Supports(prompt.Dim) || prompt.KvHeads < 1 || prompt.QueryHeads % prompt.KvHeads != 0 || prompt.Tokens < 1 || prompt.Tokens > prompt.Positions || prompt.Window < 1)
             throw new ArgumentException($"{prompt.QueryHeads} query and {prompt.KvHeads} KV heads of dimension {prompt.Dim}, {prompt.Tokens} tokens at {prompt.Positions} positions: not a prompt for this kernel", nameof(prompt));
         prompt.Packed = (float*)NativeMemory.AlignedAlloc((nuint)prompt.KvHeads * (nuint)prompt.Panels * Keys * (nuint)prompt.Dim * sizeof(float), 64);
         try
         {
-            WorkerTeam.Shared.Run(&Pack, &prompt, prompt.KvHeads * prompt.Panels);
-            WorkerTeam.Shared.Run(&Attend, &prompt, prompt.QueryHeads * prompt.Blocks);
+            if (prompt.Received != null) prompt.Sums.Allocate(prompt.Received, prompt.QueryHeads, prompt.Positions, prompt.Blocks, team.MostThreads);
+            team.Run(&Pack, &prompt, prompt.KvHeads * prompt.Panels);
+            team.Run(&Attend, &prompt, prompt.QueryHeads * prompt.Stripes);
+            if (prompt.Received != null) team.Run(&AddUp, &prompt, prompt.QueryHeads);
         }
         finally
         {
             NativeMemory.AlignedFree(prompt.Packed);
+            prompt.Sums.Free();
         }
     }
 
@@ -115,44 +110,57 @@ public static unsafe class BlockwiseAttention
         }
     }
 
-    /// <summary>48 rows of one query head against all keys they see.</summary>
+    /// <summary>One block of a query head; where attention is added up, all blocks of a stripe, longest and shortest rounds in turn.</summary>
     private static void Attend(void* context, int part)
     {
         var p = (Prompt*)context;
-        var (head, block) = (part % p->QueryHeads, p->Blocks - 1 - part / p->QueryHeads);
-        var (dim, kvHead) = (p->Dim, head / (p->QueryHeads / p->KvHeads));
-        var first = block * QueryRows;
-        var rows = Math.Min(QueryRows, p->Tokens - first);
-        var padded = (rows + TileRows - 1) / TileRows * TileRows;
-        var before = p->Positions - p->Tokens + first;                                // position of row 0
-
+        var (head, stripe, stripes) = (part % p->QueryHeads, part / p->QueryHeads, p->Stripes);
         var scratch = stackalloc float[QueryRows * (2 * LargestDim + Keys + 2) + 16];
         scratch = (float*)(((nint)scratch + 63) & ~63);
+        var sums = p->Received == null ? default : p->Sums.Begin(head, stripe);
+        for (int round = 0, turn = stripe; turn < p->Blocks; round++, turn = round * stripes + (round % 2 == 0 ? stripe : stripes - 1 - stripe))
+            Attend(p, head, p->Blocks - 1 - turn, scratch, sums);
+        if (p->Received != null) sums.End();
+    }
+
+    /// <summary>48 rows of one query head against all keys they see.</summary>
+    private static void Attend(Prompt* p, int head, int block, float* scratch, ColumnSums.Stripe received)
+    {
+        var (dim, kvHead, adding) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->Received != null);
+        var first = block * QueryRows;
+        var rows = Math.Min(QueryRows, p->Tokens - first);
+        var padded = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
+        var before = p->Positions - p->Tokens + first;                                // position of row 0
+
         float* queries = scratch, mixed = queries + QueryRows * dim, logits = mixed + QueryRows * dim, most = logits + QueryRows * Keys, sums = most + QueryRows;
         new Span<float>(queries, 2 * QueryRows * dim).Clear();
         new Span<float>(sums, QueryRows).Clear();
         new Span<float>(most, QueryRows).Fill(Hidden);
         for (var r = 0; r < rows; r++) Buffer.MemoryCopy(p->Queries.Row(head, first + r), queries + r * dim, dim * sizeof(float), dim * sizeof(float));
 
+        var firstPanel = p->Window >= before + 1 ? 0 : (before - p->Window + 1) / Keys;
         var panels = (before + rows - 1) / Keys + 1;
-        for (var panel = p->Window >= before + 1 ? 0 : (before - p->Window + 1) / Keys; panel < panels; panel++)
+        for (var panel = firstPanel; panel < panels; panel++)
         {
             var from = panel * Keys;
-            for (var r = 0; r < padded; r += TileRows)
+            if (adding) logits = received.Panel(panel);
+            for (var r = 0; r < padded; r += RegisterTile.Rows)
                 for (var c = 0; c < Keys; c += 32)
-                    Tile2(queries + r * dim, dim, p->Panel(kvHead, panel) + c, Keys, logits + r * Keys + c, Keys, dim, add: false);
+                    RegisterTile.Multiply32(queries + r * dim, dim, p->Panel(kvHead, panel) + c, Keys, logits + r * Keys + c, Keys, dim, add: false);
             if (from + Keys - 1 > before || from <= before + rows - 1 - p->Window) Mask(logits, rows, before - from, p->Window);
             for (var r = 0; r < rows; r++) Soften(logits + r * Keys, mixed + r * dim, dim, ref most[r], ref sums[r]);
+            if (adding) received.Note(panel, most);
 
             var values = p->Values.Row(kvHead, from);
             var (stride, seen) = ((int)p->Values.RowStride, Math.Min(Keys, p->Positions - from));
-            for (var r = 0; r < padded; r += TileRows)
+            for (var r = 0; r < padded; r += RegisterTile.Rows)
             {
                 var c = 0;
-                for (; c + 32 <= dim; c += 32) Tile2(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen, add: true);
-                if (c < dim) Tile1(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen);
+                for (; c + 32 <= dim; c += 32) RegisterTile.Multiply32(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen, add: true);
+                if (c < dim) RegisterTile.Add16(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen);
             }
         }
+        if (adding) received.Add(firstPanel, panels, rows, most, sums);
         for (var r = 0; r < rows; r++)
         {
             var output = p->Output.Row(head, first + r);
@@ -160,6 +168,8 @@ public static unsafe class BlockwiseAttention
             for (var c = 0; c < dim; c += 16) (Vector512.Load(mixed + r * dim + c) * factor).Store(output + c);
         }
     }
+
+    private static void AddUp(void* context, int head) => ((Prompt*)context)->Sums.Finish(head);
 
     /// <summary>Row r, at column <paramref name="diagonal"/> + r of the panel, sees that column and the window before it.</summary>
     private static void Mask(float* logits, int rows, int diagonal, int window)
@@ -198,68 +208,5 @@ public static unsafe class BlockwiseAttention
         c.Store(logits + 32);
         d.Store(logits + 48);
         sum += Vector512.Sum(a + b + (c + d));
-    }
-
-    /// <summary><c>C[8, 32] (+)= A[8, k] B[k, 32]</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2(float* a, int strideA, float* b, int strideB, float* c, int strideC, int k, bool add)
-    {
-        Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
-        Vector512<float> e0 = default, e1 = default, f0 = default, f1 = default, g0 = default, g1 = default, h0 = default, h1 = default;
-        float* low = a, high = a + 4 * strideA;
-        for (var i = 0; i < k; i++, low++, high++, b += strideB)
-        {
-            Vector512<float> x = Vector512.Load(b), y = Vector512.Load(b + 16);
-            var s = Vector512.Create(low[0]);
-            a0 = Vector512.FusedMultiplyAdd(s, x, a0);
-            a1 = Vector512.FusedMultiplyAdd(s, y, a1);
-            s = Vector512.Create(low[strideA]);
-            b0 = Vector512.FusedMultiplyAdd(s, x, b0);
-            b1 = Vector512.FusedMultiplyAdd(s, y, b1);
-            s = Vector512.Create(low[2 * strideA]);
-            c0 = Vector512.FusedMultiplyAdd(s, x, c0);
-            c1 = Vector512.FusedMultiplyAdd(s, y, c1);
-            s = Vector512.Create(low[3 * strideA]);
-            d0 = Vector512.FusedMultiplyAdd(s, x, d0);
-            d1 = Vector512.FusedMultiplyAdd(s, y, d1);
-            s = Vector512.Create(high[0]);
-            e0 = Vector512.FusedMultiplyAdd(s, x, e0);
-            e1 = Vector512.FusedMultiplyAdd(s, y, e1);
-            s = Vector512.Create(high[strideA]);
-            f0 = Vector512.FusedMultiplyAdd(s, x, f0);
-            f1 = Vector512.FusedMultiplyAdd(s, y, f1);
-            s = Vector512.Create(high[2 * strideA]);
-            g0 = Vector512.FusedMultiplyAdd(s, x, g0);
-            g1 = Vector512.FusedMultiplyAdd(s, y, g1);
-            s = Vector512.Create(high[3 * strideA]);
-            h0 = Vector512.FusedMultiplyAdd(s, x, h0);
-            h1 = Vector512.FusedMultiplyAdd(s, y, h1);
-        }
-        Put(c, a0, a1, add);
-        Put(c + strideC, b0, b1, add);
-        Put(c + 2 * strideC, c0, c1, add);
-        Put(c + 3 * strideC, d0, d1, add);
-        Put(c + 4 * strideC, e0, e1, add);
-        Put(c + 5 * strideC, f0, f1, add);
-        Put(c + 6 * strideC, g0, g1, add);
-        Put(c + 7 * strideC, h0, h1, add);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(float* c, Vector512<float> x, Vector512<float> y, bool add)
-    {
-        (add ? x + Vector512.Load(c) : x).Store(c);
-        (add ? y + Vector512.Load(c + 16) : y).Store(c + 16);
-    }
-
-    /// <summary><c>C[8, 16] += A[8, k] B[k, 16]</c>: what a head dimension that is no multiple of 32 leaves over.</summary>
-    private static void Tile1(float* a, int strideA, float* b, int strideB, float* c, int strideC, int k)
-    {
-        for (var r = 0; r < TileRows; r++)
-        {
-            var sum = Vector512.Load(c + r * strideC);
-            for (var i = 0; i < k; i++) sum = Vector512.FusedMultiplyAdd(Vector512.Create(a[r * strideA + i]), Vector512.Load(b + (long)i * strideB), sum);
-            sum.Store(c + r * strideC);
-        }
     }
 }

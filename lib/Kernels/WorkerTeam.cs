@@ -35,6 +35,9 @@ internal sealed unsafe class WorkerTeam
         set => _threads = Math.Clamp(value, 1, _helpers.Length + 1);
     }
 
+    /// <summary>Threads the team was created with.</summary>
+    public int MostThreads => _helpers.Length + 1;
+
     /// <summary>Calls <paramref name="work"/> for every part, each once, on some thread of the team.</summary>
     /// <param name="work">Must not throw.</param>
     /// <param name="context">Passed on.</param>

@@ -219,8 +219,9 @@ internal sealed class SelfAttention : Module
             cache.Append(k[0], v[0]);
             if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
-        var mixed = PromptAttention.Causal(q, k, v, Scale, slidingWindow);   // [batch, queryHead, token, dim]
-        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, sink.QueriesWanted), Scale, slidingWindow));
+        var wanted = sink?.QueriesWanted ?? 0;
+        var (mixed, received) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: wanted == int.MaxValue);   // [batch, queryHead, token, dim]
+        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, wanted), Scale, slidingWindow, received));
         return o_proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, queryHeads * dim));
     }
 

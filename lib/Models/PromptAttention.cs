@@ -14,34 +14,36 @@ internal static class PromptAttention
     /// <summary>Query positions a block of tensors holds; larger blocks gain no speed and cost memory.</summary>
     internal const int BlockRows = 256;
 
-    /// <summary>Softmax(q·kᵀ·scale, causal)·v.</summary>
+    /// <summary>Softmax(q·kᵀ·scale, causal)·v, and what each position received of the softmax.</summary>
     /// <param name="q"><c>[batch, queryHead, token, dim]</c>: the last tokens of the keys' positions.</param>
     /// <param name="k"><c>[batch, kvHead, position, dim]</c>.</param>
     /// <param name="v">As <paramref name="k"/>.</param>
     /// <param name="scale">Factor of the logits.</param>
     /// <param name="slidingWindow">Positions a query sees, itself included; null: all before it.</param>
-    /// <returns><c>[batch, queryHead, token, dim]</c>.</returns>
-    internal static Tensor Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow) =>
-        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow) : ByTensors(q, k, v, scale, slidingWindow);
+    /// <param name="addUp">Whether the attention of the queries is to be summed.</param>
+    /// <returns><c>[batch, queryHead, token, dim]</c>; and <c>[queryHead, position]</c>, null where it was not wanted or tensors did the work.</returns>
+    internal static (Tensor Mixed, Tensor? Received) Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false) =>
+        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, addUp) : (ByTensors(q, k, v, scale, slidingWindow), null);
 
     /// <summary>The kernel reads one prompt in float32 on the CPU, and leaves no trace for autograd.</summary>
     private static bool Suits(Tensor x) =>
         x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && x.shape[0] == 1 && BlockwiseAttention.Supports((int)x.shape[3]) && !(is_grad_enabled() && x.requires_grad);
 
-    private static Tensor ByKernel(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    private static unsafe (Tensor, Tensor?) ByKernel(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp)
     {
         var (queryHeads, tokens, dim) = (q.shape[1], q.shape[2], q.shape[3]);
         var mixed = empty(1, tokens, queryHeads, dim).transpose(1, 2);   // heads beside each other, as the output projection wants them
+        var received = addUp ? empty(queryHeads, k.shape[2]) : null;
         using var scope = NewDisposeScope();
         Tensor[] parts = [.. ((Tensor[])[q, k, v]).Select(x => x.stride()[3] == 1 ? x : x.contiguous())];
         BlockwiseAttention.Run(new BlockwiseAttention.Prompt
         {
             Queries = MemoryOf(parts[0]), Keys = MemoryOf(parts[1]), Values = MemoryOf(parts[2]), Output = MemoryOf(mixed),
             QueryHeads = (int)queryHeads, KvHeads = (int)k.shape[1], Tokens = (int)tokens, Positions = (int)k.shape[2], Dim = (int)dim,
-            Scale = scale, Window = slidingWindow ?? int.MaxValue,
+            Scale = scale, Window = slidingWindow ?? int.MaxValue, Received = received is null ? null : (float*)TensorMemory.Address(received),
         });
         foreach (var part in parts) GC.KeepAlive(part);
-        return mixed;
+        return (mixed, received);
     }
 
     private static unsafe HeadMemory MemoryOf(Tensor x)

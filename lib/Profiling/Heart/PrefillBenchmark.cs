@@ -14,8 +14,13 @@ namespace HeadKvLab.Profiling.Heart;
 /// <param name="IdleBytes">Bytes in physical memory before it.</param>
 /// <param name="CacheBytes">Bytes of the entries it left.</param>
 /// <param name="Milliseconds">The whole prefill.</param>
-/// <param name="EvictionMilliseconds">Of these, scoring, choosing and storing.</param>
-public sealed record PrefillRun(long PeakBytes, long IdleBytes, long CacheBytes, double Milliseconds, double EvictionMilliseconds);
+/// <param name="EvictionMilliseconds">Of these, scoring, choosing and storing, after a layer attended.</param>
+/// <param name="SumMilliseconds">Of these, adding up the attention of all queries while they attend, for the methods that ask for it.</param>
+public sealed record PrefillRun(long PeakBytes, long IdleBytes, long CacheBytes, double Milliseconds, double EvictionMilliseconds, double SumMilliseconds)
+{
+    /// <summary>What compression adds to a prefill without it.</summary>
+    public double Share => (EvictionMilliseconds + SumMilliseconds) / (Milliseconds - EvictionMilliseconds - SumMilliseconds);
+}
 
 /// <summary>
 /// Memory and time of a prefill with eviction layer by layer beside that of the full cache. Every case has a process of its own, because the peak of a process
@@ -52,7 +57,7 @@ public static class PrefillBenchmark
                 yield return new(name, $"{names[m]}: peak above idle", Median(m, r => (r.PeakBytes - r.IdleBytes) / 1048576.0), "MiB");
                 yield return new(name, $"{names[m]}: cache", Median(m, r => r.CacheBytes / 1048576.0), "MiB");
                 yield return new(name, $"{names[m]}: prefill", Median(m, r => r.Milliseconds), "ms");
-                if (m > 0) yield return new(name, $"{names[m]}: selection and eviction / prefill", Median(m, r => r.EvictionMilliseconds / (r.Milliseconds - r.EvictionMilliseconds)), "1");
+                if (m > 0) yield return new(name, $"{names[m]}: selection and eviction / prefill", Median(m, r => r.Share), "1");
             }
         }
     }
@@ -72,7 +77,24 @@ public static class PrefillBenchmark
         Prefill(decoder, prompt[..Math.Min(tokens, 300)], chosen, Math.Min(kvSize, 64)); // compiles what is timed
         ProcessMemory.Reset();
         var idle = ProcessMemory.Resident;
-        return Prefill(decoder, prompt, chosen, kvSize) with { IdleBytes = idle };
+        var run = Prefill(decoder, prompt, chosen, kvSize) with { IdleBytes = idle };
+        return chosen.Scorer.QueriesWanted(Budget.PaperWindow) == int.MaxValue ? run with { SumMilliseconds = Sums(decoder, prompt) } : run;
+    }
+
+    /// <summary>
+    /// Attention is added up inside the prefill, where no clock reaches it. Two more prefills ask for it in the even and in the odd layers: the median
+    /// difference a layer, times the layers.
+    /// </summary>
+    private static double Sums(Decoder decoder, int[] prompt)
+    {
+        var (even, odd) = (new EveryOtherLayer(0), new EveryOtherLayer(1));
+        foreach (var sink in new[] { even, odd })
+        {
+            using var scope = TorchSharp.torch.NewDisposeScope();
+            decoder.Prefill(prompt, null, sink);
+        }
+        return Standard.Layers * Stopwatches.Median([.. Enumerable.Range(1, Standard.Layers - 1)   // the first layer's clock would count the embedding
+            .Select(layer => (even.Milliseconds[layer] - odd.Milliseconds[layer]) * (layer % 2 == 0 ? 1 : -1))]);
     }
 
     /// <summary>Runs a case as <c>COMMAND --child</c> of this program.</summary>
@@ -97,13 +119,29 @@ public static class PrefillBenchmark
         {
             using var full = new RaggedCache(shape);
             decoder.Prefill(prompt, full);
-            return new(ProcessMemory.Peak, 0, full.RealisedBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, 0);
+            return new(ProcessMemory.Peak, 0, full.RealisedBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, 0, 0);
         }
         using var compressor = new Compressor(method, new Budget(kvSize), shape, Standard.QueryHeads);
         var timed = new TimedSink(compressor);
         decoder.Prefill(prompt, null, timed);
         using var cache = compressor.TakeCache();
-        return new(ProcessMemory.Peak, 0, cache.RealisedBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, timed.Milliseconds);
+        return new(ProcessMemory.Peak, 0, cache.RealisedBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, timed.Milliseconds, 0);
+    }
+
+    /// <summary>Keeps nothing, asks for the attention of all queries in the layers of one parity, and times each layer.</summary>
+    private sealed class EveryOtherLayer(int parity) : IPromptSink
+    {
+        private long _last = Stopwatch.GetTimestamp();
+
+        public List<double> Milliseconds { get; } = [];
+
+        public int QueriesWanted => Milliseconds.Count % 2 == parity ? int.MaxValue : 0;
+
+        public void Accept(in LayerPrompt layer)
+        {
+            Milliseconds.Add(Stopwatch.GetElapsedTime(_last).TotalMilliseconds);
+            _last = Stopwatch.GetTimestamp();
+        }
     }
 
     private sealed class TimedSink(IPromptSink inner) : IPromptSink

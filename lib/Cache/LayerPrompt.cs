@@ -13,8 +13,8 @@ namespace HeadKvLab.Cache;
 /// <param name="Scale">Factor of the attention logits, 1/sqrt(dim) in ordinary models.</param>
 /// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
 /// <param name="Received">
-/// Attention each position received, summed over all queries of the prompt, <c>[queryHead, position]</c>, float32; null where it was not asked for, or
-/// where the path that attended does not add it up: then it follows from the queries and keys.
+/// Attention each position received, summed over the queries of the prompt, <c>[queryHead, position]</c>, float32; null where it was not asked for:
+/// then it follows from the queries and keys.
 /// </param>
 public readonly record struct LayerPrompt(
     int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null, torch.Tensor? Received = null)

@@ -234,11 +234,7 @@ internal sealed class SelfAttention : Module
         return rotation.Apply(norm?.forward(split) ?? split).transpose(1, 2);
     }
 
-    private static Tensor LastQueries(Tensor q, int wanted)
-    {
-        var count = Math.Min(wanted, q.shape[2]);
-        return q[0].narrow(1, q.shape[2] - count, count);
-    }
+    private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
 }
 
 /// <summary>

@@ -21,9 +21,9 @@ internal static class PromptAttention
     /// <param name="scale">Factor of the logits.</param>
     /// <param name="slidingWindow">Positions a query sees, itself included; null: all before it.</param>
     /// <param name="addUp">Whether the attention of the queries is to be summed.</param>
-    /// <returns><c>[batch, queryHead, token, dim]</c>; and <c>[queryHead, position]</c>, null where it was not wanted or tensors did the work.</returns>
+    /// <returns><c>[batch, queryHead, token, dim]</c>; and where wanted <c>[queryHead, position]</c> of the first prompt of the batch.</returns>
     internal static (Tensor Mixed, Tensor? Received) Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false) =>
-        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, addUp) : (ByTensors(q, k, v, scale, slidingWindow), null);
+        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, addUp) : ByTensors(q, k, v, scale, slidingWindow, addUp);
 
     /// <summary>The kernel reads one prompt in float32 on the CPU, and leaves no trace for autograd.</summary>
     private static bool Suits(Tensor x) =>
@@ -53,7 +53,7 @@ internal static class PromptAttention
     }
 
     /// <summary>The same in tensors.</summary>
-    internal static Tensor ByTensors(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    internal static (Tensor Mixed, Tensor? Received) ByTensors(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false)
     {
         var (batch, queryHeads, tokens, dim) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3]);
         var (kvHeads, positions) = (k.shape[1], k.shape[2]);
@@ -63,6 +63,7 @@ internal static class PromptAttention
         var keys = k.reshape(batch * kvHeads, positions, dim).transpose(1, 2);
         var values = v.reshape(batch * kvHeads, positions, dim);
 
+        var received = addUp ? zeros(queryHeads, positions, device: q.device) : null;
         var blocks = new List<Tensor>();
         for (long row = 0; row < tokens; row += BlockRows)
         {
@@ -73,10 +74,11 @@ internal static class PromptAttention
             var block = queries.narrow(2, row, rows).reshape(batch * kvHeads, group * rows, dim);
             var logits = block.bmm(keys.narrow(2, first, end - first)).view(batch * kvHeads, group, rows, end - first);
             logits = Mask(logits, before + row - first, slidingWindow);
-            var weights = logits.softmax(-1).view(batch * kvHeads, group * rows, end - first);
-            blocks.Add(weights.bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim).MoveToOuterDisposeScope());
+            var weights = logits.softmax(-1);
+            received?.narrow(1, first, end - first).add_(weights.sum(2, type: ScalarType.Float32).view(batch, queryHeads, end - first)[0]);
+            blocks.Add(weights.view(batch * kvHeads, group * rows, end - first).bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim).MoveToOuterDisposeScope());
         }
-        return blocks.Count == 1 ? blocks[0] : cat(blocks, 2);
+        return (blocks.Count == 1 ? blocks[0] : cat(blocks, 2), received);
     }
 
     /// <summary>Hides what row i (at column <paramref name="diagonal"/> + i) must not see. Only the columns that need it are touched.</summary>

@@ -78,7 +78,7 @@ public sealed class HostSink(IPromptSink inner) : IPromptSink
     public void Accept(in LayerPrompt layer)
     {
         using var scope = NewDisposeScope();
-        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu() });
+        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), Received = layer.Received?.cpu() });
     }
 }
 

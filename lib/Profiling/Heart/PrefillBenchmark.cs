@@ -82,8 +82,8 @@ public static class PrefillBenchmark
     }
 
     /// <summary>
-    /// Attention is added up inside the prefill, where no clock reaches it. Two more prefills ask for it in the even and in the odd layers: the median
-    /// difference a layer, times the layers.
+    /// Attention is added up inside the prefill, where no clock reaches it. Two more prefills ask for it, one in the even, one in the odd layers: each layer
+    /// tells a difference, and the mean of both parities' medians does not know which prefill ran on the quieter machine.
     /// </summary>
     private static double Sums(Decoder decoder, int[] prompt)
     {
@@ -93,8 +93,10 @@ public static class PrefillBenchmark
             using var scope = TorchSharp.torch.NewDisposeScope();
             decoder.Prefill(prompt, null, sink);
         }
-        return Standard.Layers * Stopwatches.Median([.. Enumerable.Range(1, Standard.Layers - 1)   // the first layer's clock would count the embedding
-            .Select(layer => (even.Milliseconds[layer] - odd.Milliseconds[layer]) * (layer % 2 == 0 ? 1 : -1))]);
+        return Standard.Layers * (Extra(even, odd, 2) + Extra(odd, even, 1)) / 2;   // without the first layer, whose clock counts the embedding
+
+        static double Extra(EveryOtherLayer asked, EveryOtherLayer not, int first) =>
+            Stopwatches.Median([.. Enumerable.Range(0, Standard.Layers).Where(l => l >= first && l % 2 == first % 2).Select(l => asked.Milliseconds[l] - not.Milliseconds[l])]);
     }
 
     /// <summary>Runs a case as <c>COMMAND --child</c> of this program.</summary>

@@ -36,6 +36,9 @@ public sealed class LabScriptTests : IDisposable
     /// <summary>An SDK that is there, whose restore does as told and whose build fails.</summary>
     private void Dotnet(string restore) => Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; restore) {restore};; build) echo 'error: played'; exit 1;; esac");
 
+    /// <summary>An SDK whose build fails with a log.</summary>
+    private void Build(params string[] log) => Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) {string.Concat(log.Select(line => $"echo '{line}'; "))}exit 1;; esac");
+
     private (int Code, string Error) Lab(string command, params (string Name, string Value)[] settings)
     {
         var start = new ProcessStartInfo("/bin/bash", [At("lab"), command]) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -53,11 +56,11 @@ public sealed class LabScriptTests : IDisposable
     public void The_engines_settings_stand_before_the_program_starts_and_the_users_own_are_kept()
     {
         if (OperatingSystem.IsWindows()) return;
-        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY > {At("settings")}; exit 1");
+        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY $DOTNET_SYSTEM_GLOBALIZATION_INVARIANT > {At("settings")}; exit 1");
         Lab("methods");
-        Assert.Equal("1 0 2147483647 passive\n", File.ReadAllText(At("settings")));
+        Assert.Equal("1 0 2147483647 passive 1\n", File.ReadAllText(At("settings")));
         Lab("methods", ("OMP_WAIT_POLICY", "active"), ("MALLOC_MMAP_MAX_", "65536"));
-        Assert.Equal("1 65536 2147483647 active\n", File.ReadAllText(At("settings")));
+        Assert.Equal("1 65536 2147483647 active 1\n", File.ReadAllText(At("settings")));
     }
 
     [Fact]
@@ -67,6 +70,48 @@ public sealed class LabScriptTests : IDisposable
         var (code, error) = Lab("build", ("LAB_PACKAGES", "standin"));
         Assert.Equal(2, code);
         Assert.Matches(@"missing: g\+\+.*\. Run:  sudo apt-get update && sudo apt-get install -y g\+\+", error);
+    }
+
+    [Fact]
+    public void Certificates_are_part_of_what_is_missing()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var (code, error) = Lab("build", ("SSL_CERT_FILE", "/nowhere"));
+        Assert.Equal(2, code);
+        Assert.Matches(@"missing: ca-certificates g\+\+.*HTTPS; tensors.*\. Run:  sudo apt-get update && sudo apt-get install -y ca-certificates g\+\+", error);
+        Play("id", "echo 0");
+        Assert.Contains("installing ca-certificates (packages are fetched over HTTPS)", Lab("build", ("SSL_CERT_FILE", "/nowhere")).Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Not a wall of errors: which packages, whose choice it was, and what to do.</summary>
+    [Theory]
+    [InlineData("LAB_PACKAGES")]
+    [InlineData("the file .packages")]
+    public void A_registry_without_the_packages_is_told_in_words(string chosenBy)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Build("/x/HeadKvLab.csproj : error NU1101: Unable to find package TorchSharp. No packages exist with this id in source(s): s", "/x/HeadKvLab.csproj : error NU1102: Unable to find package Plotly.NET with version (>= 5.1.0)");
+        if (chosenBy != "LAB_PACKAGES") File.WriteAllText(At(".packages"), "nuget\n");
+        var (code, error) = chosenBy == "LAB_PACKAGES" ? Lab("methods", ("LAB_PACKAGES", "nuget")) : Lab("methods");
+        Assert.Equal(2, code);
+        Assert.Contains($"the package build 'nuget', chosen by {chosenBy}, needs packages that the registry lacks: Plotly.NET, TorchSharp.\n", error, StringComparison.Ordinal);
+        Assert.Contains("LAB_PACKAGES=standin ./lab build", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("NU110", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a.csproj : error NU1101: Unable to find package Spectre.Console. No packages exist", "the registry lacks Spectre.Console, which every build needs")]
+    [InlineData("a.csproj : error NU1301: Unable to load the service index", "the registry cannot be read: check the network")]
+    [InlineData("a.cs(1,1): error CS0103: no such name", "error CS0103: no such name")]
+    public void A_failed_build_says_why(string log, string message)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Play("g++", "exit 0");
+        Build(log);
+        var (code, error) = Lab("methods", ("LAB_PACKAGES", "standin"));
+        Assert.Equal(2, code);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.Contains(".artifacts/build.log", error, StringComparison.Ordinal);
     }
 
     [Fact]

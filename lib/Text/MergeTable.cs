@@ -15,14 +15,24 @@ internal sealed class MergeTable
     /// <summary>Adds a rule; a pair's first rule stands.</summary>
     public void Add(int left, int right, int rank, int result) => _rules.TryAdd(Pair(left, right), (rank, result));
 
+    /// <summary>No ids.</summary>
+    public static IReadOnlySet<int> Nothing { get; } = new HashSet<int>();
+
     /// <summary>Merges in place.</summary>
     /// <param name="symbols">Symbol ids, 0 or more; the result stands at the beginning.</param>
     /// <returns>How many symbols are left.</returns>
-    public int Apply(Span<int> symbols)
+    public int Apply(Span<int> symbols) => Apply(symbols, Nothing, []);
+
+    /// <summary>Merges in place, and tells of some results what they were made of.</summary>
+    /// <param name="symbols">Symbol ids, 0 or more; the result stands at the beginning.</param>
+    /// <param name="watched">Results of interest.</param>
+    /// <param name="parts">Takes for each of them the pair that was last considered, merged or not.</param>
+    /// <returns>How many symbols are left.</returns>
+    public int Apply(Span<int> symbols, IReadOnlySet<int> watched, Dictionary<int, (int Left, int Right)> parts)
     {
         int n = symbols.Length;
         if (n < 2) return n;
-        var word = new Word(symbols, new int[2 * n], new (int Rank, int Result)[n], new KeyHeap(n));
+        var word = new Word(symbols, new int[2 * n], new (int Rank, int Result)[n], new KeyHeap(n), watched, parts);
         for (int i = 0; i < n; i++) word.Link(i);
         for (int i = 0; i + 1 < n; i++) Consider(word, i);
         while (word.Queue.TryPop(out long key))
@@ -33,8 +43,8 @@ internal sealed class MergeTable
             int after = word.Next[at], previous = word.Previous[at];
             word.Rules[after].Rank = None;
             if ((word.Next[at] = word.Next[after]) >= 0) word.Previous[word.Next[at]] = at;
-            Consider(word, at);
             if (previous >= 0) Consider(word, previous);
+            Consider(word, at);
         }
         int left = 0;
         for (int i = 0; i >= 0; i = word.Next[i]) symbols[left++] = symbols[i];
@@ -46,11 +56,16 @@ internal sealed class MergeTable
         ref (int Rank, int Result) rule = ref word.Rules[at];
         int next = word.Next[at];
         if (next < 0 || !_rules.TryGetValue(Pair(word.Symbols[at], word.Symbols[next]), out rule)) rule.Rank = None;
-        else word.Queue.Push(((long)rule.Rank << 32) | (uint)at);
+        else
+        {
+            word.Queue.Push(((long)rule.Rank << 32) | (uint)at);
+            if (word.Watched.Contains(rule.Result)) word.Parts[rule.Result] = (word.Symbols[at], word.Symbols[next]);
+        }
     }
 
     /// <summary>A word being merged: its symbols, their neighbours, and the rule of each with the one after it.</summary>
-    private readonly ref struct Word(Span<int> symbols, int[] links, (int Rank, int Result)[] rules, KeyHeap queue)
+    private readonly ref struct Word(Span<int> symbols, int[] links, (int Rank, int Result)[] rules, KeyHeap queue,
+        IReadOnlySet<int> watched, Dictionary<int, (int Left, int Right)> parts)
     {
         public Span<int> Symbols { get; } = symbols;
 
@@ -61,6 +76,10 @@ internal sealed class MergeTable
         public (int Rank, int Result)[] Rules { get; } = rules;
 
         public KeyHeap Queue { get; } = queue;
+
+        public IReadOnlySet<int> Watched { get; } = watched;
+
+        public Dictionary<int, (int Left, int Right)> Parts { get; } = parts;
 
         public void Link(int at)
         {

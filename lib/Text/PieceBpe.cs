@@ -6,7 +6,8 @@ namespace HeadKvLab.Text;
 /// BPE over characters with byte fallback (Llama-2, Mistral, any SentencePiece BPE): a character outside the vocabulary
 /// becomes its UTF-8 bytes' tokens &lt;0x00&gt;..&lt;0xFF&gt;, or the unknown token where those are missing. Our own loop: the
 /// package's BPE has no byte fallback. When no token has a blank mark '▁' after another character, no merge can cross
-/// such a place, so a text is cut there (same ids, a cache instead of one long word).
+/// such a place, so a text is cut there (same ids, a cache instead of one long word). Tokens that are taken apart again
+/// need the whole text at once: SentencePiece remembers for each the pair that it last could have been made of.
 /// </summary>
 internal sealed class PieceBpe : IWordEncoder
 {
@@ -25,7 +26,7 @@ internal sealed class PieceBpe : IWordEncoder
         _merges = merges;
         _options = options;
         if (options.ByteFallback) _byteTokens = ByteTokens(vocabulary);
-        _cutsAtBlanks = vocabulary.TryId(Blank.ToString(), out _) && !vocabulary.Tokens.Any(token => HasInnerBlank(token.Key));
+        _cutsAtBlanks = options.TakenApart.Count == 0 && vocabulary.TryId(Blank.ToString(), out _) && !vocabulary.Tokens.Any(token => HasInnerBlank(token.Key));
     }
 
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
@@ -46,19 +47,49 @@ internal sealed class PieceBpe : IWordEncoder
     private int[] EncodePart(ReadOnlySpan<char> part)
     {
         int[] symbols = Symbols(part);
-        ReadOnlySpan<int> merged = symbols.AsSpan(0, _merges.Apply(symbols));
-        if (_options.StandIns is null) return merged.ToArray();
-        var ids = new List<int>(merged.Length);
-        Emit(merged, ids);
+        var parts = new Dictionary<int, (int Left, int Right)>();
+        ReadOnlySpan<int> merged = symbols.AsSpan(0, _merges.Apply(symbols, _options.TakenApart, parts));
+        if (_options.StandIns is null && parts.Count == 0) return merged.ToArray();
+        var whole = new List<int>(merged.Length);
+        foreach (int symbol in merged) TakeApart(symbol, parts, whole);
+        var ids = new List<int>(whole.Count);
+        Emit(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(whole), ids);
         return ids.ToArray();
+    }
+
+    private void TakeApart(int symbol, Dictionary<int, (int Left, int Right)> parts, List<int> result)
+    {
+        if (!_options.TakenApart.Contains(symbol) || !parts.TryGetValue(symbol, out (int Left, int Right) pair))
+        {
+            result.Add(symbol);
+            return;
+        }
+        TakeApart(pair.Left, parts, result);
+        TakeApart(pair.Right, parts, result);
     }
 
     // Symbols are token ids; a character that only occurs inside tokens has a stand-in beyond them, an unknown one its bytes.
     private int[] Symbols(ReadOnlySpan<char> part)
     {
         var symbols = new List<int>(part.Length);
-        Span<byte> utf8 = stackalloc byte[4];
         bool unknown = false;
+        if (_options.Whole == AddedTokens.None) Symbols(part, symbols, ref unknown);
+        else
+            foreach (AddedTokens.Stretch stretch in _options.Whole.Cut(part.ToString()))
+            {
+                if (stretch.Id is not int id) Symbols(stretch.Text, symbols, ref unknown);
+                else
+                {
+                    symbols.Add(id);
+                    unknown = false;
+                }
+            }
+        return symbols.ToArray();
+    }
+
+    private void Symbols(ReadOnlySpan<char> part, List<int> symbols, ref bool unknown)
+    {
+        Span<byte> utf8 = stackalloc byte[4];
         foreach (Rune rune in part.EnumerateRunes())
         {
             if (Symbol(rune) is int symbol)
@@ -73,7 +104,6 @@ internal sealed class PieceBpe : IWordEncoder
             else if (_options.UnknownId is int id && !(unknown && _options.FusesUnknown)) symbols.Add(id);
             unknown = _byteTokens is null;
         }
-        return symbols.ToArray();
     }
 
     private int? Symbol(Rune rune)
@@ -90,7 +120,7 @@ internal sealed class PieceBpe : IWordEncoder
         bool unknown = false;
         foreach (int symbol in symbols)
         {
-            bool known = symbol < _vocabulary.Size;
+            bool known = symbol < _vocabulary.Size && (_byteTokens is not null || symbol != _options.UnknownId);
             if (known) ids.Add(symbol);
             else if (_byteTokens is not null)
                 foreach (byte b in utf8[.._options.StandInRunes![symbol].EncodeToUtf8(utf8)]) ids.Add(_byteTokens[b]);
@@ -131,6 +161,12 @@ internal sealed record PieceBpeOptions
 
     /// <summary>Whether neighbouring unknown characters share one id.</summary>
     public bool FusesUnknown { get; init; }
+
+    /// <summary>Tokens that are taken first, as they are written, and never joined with anything.</summary>
+    public AddedTokens Whole { get; init; } = AddedTokens.None;
+
+    /// <summary>Ids that merging may pass through but that are none in the end.</summary>
+    public IReadOnlySet<int> TakenApart { get; init; } = MergeTable.Nothing;
 
     /// <summary>Symbols, beyond all ids, of characters that occur in tokens but are none themselves.</summary>
     public IReadOnlyDictionary<Rune, int>? StandIns { get; init; }

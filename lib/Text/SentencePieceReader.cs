@@ -5,10 +5,12 @@ namespace HeadKvLab.Text;
 
 /// <summary>
 /// Builds a tokenizer from a SentencePiece BPE <c>tokenizer.model</c> (Llama-2, Mistral), with SentencePiece's own ids: of
-/// all neighbours whose joined text is a piece, the highest score is joined first, leftmost among equals. Our own loop,
-/// since the package's LlamaTokenizer does not know the control pieces a chat template writes. Control pieces written in
-/// the text are found as Hugging Face finds them (SentencePiece itself would spell them out), and only the beginning of
-/// the text gets the dummy blank. Unigram models, character maps and blank removal are refused by name.
+/// all neighbours whose joined text is a piece, the highest score is joined first, leftmost among equals. User-defined
+/// pieces are taken first, the longest at a place, and never joined; unused ones are joined and then taken apart again
+/// (<see cref="PieceBpe"/>). Our own loop, since the package's LlamaTokenizer does not know the control pieces a chat
+/// template writes. Control pieces written in the text are found as Hugging Face finds them (SentencePiece itself would
+/// spell them out), and only the beginning of the text gets the dummy blank. Unigram models, character maps and blank
+/// removal are refused by name.
 /// </summary>
 internal static class SentencePieceReader
 {
@@ -20,11 +22,9 @@ internal static class SentencePieceReader
         Refuse(model.RemovesExtraBlanks, "removes extra blanks (remove_extra_whitespaces), which is not supported");
         Refuse(!model.EscapesBlanks, "keeps plain blanks (escape_whitespaces is off), which is not supported");
         Refuse(model.BlankIsSuffix, "writes blanks after words (treat_whitespace_as_suffix), which is not supported");
-        Refuse(model.Pieces.Exists(p => p.Kind == SentencePieceModel.Kind.Unused), "has unused pieces, which are not supported");
-        Refuse(model.Pieces.Exists(p => p.Kind == SentencePieceModel.Kind.UserDefined), "has user-defined pieces, which are not supported: convert it to tokenizer.json");
 
         var vocabulary = new Vocabulary(file) { DropsLeadingBlank = model.AddsDummyPrefix };
-        var control = new List<AddedToken>();
+        List<AddedToken> control = [], userDefined = [];
         int? unknown = null;
         for (int id = 0; id < model.Pieces.Count; id++)
         {
@@ -32,6 +32,7 @@ internal static class SentencePieceReader
             bool special = piece.Kind is SentencePieceModel.Kind.Control or SentencePieceModel.Kind.Unknown;
             vocabulary.Add(id, piece.Text, Bytes(piece, id), special, piece.Kind == SentencePieceModel.Kind.Byte);
             if (special) control.Add(new AddedToken(id, piece.Text));
+            if (piece.Kind == SentencePieceModel.Kind.UserDefined) userDefined.Add(new AddedToken(id, piece.Text));
             if (piece.Kind == SentencePieceModel.Kind.Unknown) unknown = id;
         }
 
@@ -50,6 +51,8 @@ internal static class SentencePieceReader
                 FusesUnknown = true,
                 StandIns = standIns.Count == 0 ? null : standIns,
                 StandInRunes = standIns.ToDictionary(s => s.Value, s => s.Key),
+                Whole = userDefined.Count == 0 ? AddedTokens.None : new AddedTokens(userDefined),
+                TakenApart = Enumerable.Range(0, model.Pieces.Count).Where(id => model.Pieces[id].Kind == SentencePieceModel.Kind.Unused).ToHashSet(),
             }),
             Before = bos is int first && config["add_bos_token"].FlagOr(true) ? [first] : [],
             After = eos is int last && config["add_eos_token"].FlagOr(false) ? [last] : [],
@@ -78,7 +81,7 @@ internal static class SentencePieceReader
     {
         var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
         for (int id = 0; id < model.Pieces.Count; id++)
-            if (model.Pieces[id].Kind == SentencePieceModel.Kind.Normal) symbols[model.Pieces[id].Text] = id;
+            if (model.Pieces[id].Kind is SentencePieceModel.Kind.Normal or SentencePieceModel.Kind.Unused) symbols[model.Pieces[id].Text] = id;
         var standIns = new Dictionary<Rune, int>();
         foreach (string text in symbols.Keys.ToArray())
             foreach (Rune rune in text.EnumerateRunes())

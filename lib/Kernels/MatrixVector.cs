@@ -22,6 +22,8 @@ public static unsafe class MatrixVector
         public float* Factors, Bias, X, Y;
         public int Rows, Columns, Batch;
         public WeightFormat Format;
+
+        public readonly int Parts => (Rows + PartRows - 1) / PartRows;
     }
 
     /// <summary><c>y[b] = W x[b] (+ bias)</c>.</summary>
@@ -32,21 +34,61 @@ public static unsafe class MatrixVector
     /// <exception cref="ArgumentException">The lengths do not fit the matrix.</exception>
     public static void Multiply(PackedMatrix matrix, ReadOnlySpan<float> x, Span<float> y, int batch = 1)
     {
-        if (x.Length != (long)batch * matrix.Columns || y.Length != (long)batch * matrix.Rows)
-            throw new ArgumentException($"a matrix [{matrix.Rows}, {matrix.Columns}] takes {batch} x {matrix.Columns} numbers and gives {batch} x {matrix.Rows}, not {x.Length} and {y.Length}");
+        Check(matrix, x, y, batch);
         fixed (float* vectors = x, results = y)
         {
-            var job = new Job
-            {
-                Values = matrix.Values, Factors = matrix.Factors, Bias = matrix.Bias, X = vectors, Y = results,
-                Rows = matrix.Rows, Columns = matrix.Columns, Batch = batch, Format = matrix.Format,
-            };
-            var parts = (matrix.Rows + PartRows - 1) / PartRows;
-            if (matrix.Bytes * batch >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, &job, parts);
-            else
-                for (var part = 0; part < parts; part++) RunPart(&job, part);
+            var job = Of(matrix, vectors, results, batch);
+            Run(&job, 1, matrix.Bytes * batch);
         }
         GC.KeepAlive(matrix);
+    }
+
+    /// <summary>Products of two or three matrices with the same vectors, shared among the threads together: the threads meet once, and small matrices are shared too.</summary>
+    /// <param name="x"><c>[batch, columns]</c>.</param>
+    /// <param name="batch">Number of vectors.</param>
+    /// <param name="first">A matrix <c>[rows, columns]</c>.</param>
+    /// <param name="y">Its products <c>[batch, rows]</c>, overwritten.</param>
+    /// <param name="second">Another.</param>
+    /// <param name="z">Its products.</param>
+    /// <param name="third">Another; null for none.</param>
+    /// <param name="w">Its products.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit a matrix.</exception>
+    public static void Multiply(ReadOnlySpan<float> x, int batch, PackedMatrix first, Span<float> y, PackedMatrix second, Span<float> z, PackedMatrix? third = null, Span<float> w = default)
+    {
+        Check(first, x, y, batch);
+        Check(second, x, z, batch);
+        if (third is not null) Check(third, x, w, batch);
+        fixed (float* vectors = x, a = y, b = z, c = w)
+        {
+            var jobs = stackalloc Job[3];
+            (jobs[0], jobs[1]) = (Of(first, vectors, a, batch), Of(second, vectors, b, batch));
+            if (third is not null) jobs[2] = Of(third, vectors, c, batch);
+            Run(jobs, third is null ? 2 : 3, (first.Bytes + second.Bytes + (third?.Bytes ?? 0)) * batch);
+        }
+        GC.KeepAlive(first);
+        GC.KeepAlive(second);
+        GC.KeepAlive(third);
+    }
+
+    private static void Check(PackedMatrix matrix, ReadOnlySpan<float> x, ReadOnlySpan<float> y, int batch)
+    {
+        if (x.Length != (long)batch * matrix.Columns || y.Length != (long)batch * matrix.Rows)
+            throw new ArgumentException($"a matrix [{matrix.Rows}, {matrix.Columns}] takes {batch} x {matrix.Columns} numbers and gives {batch} x {matrix.Rows}, not {x.Length} and {y.Length}");
+    }
+
+    private static Job Of(PackedMatrix matrix, float* x, float* y, int batch) => new()
+    {
+        Values = matrix.Values, Factors = matrix.Factors, Bias = matrix.Bias, X = x, Y = y,
+        Rows = matrix.Rows, Columns = matrix.Columns, Batch = batch, Format = matrix.Format,
+    };
+
+    private static void Run(Job* jobs, int count, long bytes)
+    {
+        var parts = 0;
+        for (var j = 0; j < count; j++) parts += jobs[j].Parts;
+        if (bytes >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, jobs, parts);
+        else
+            for (var part = 0; part < parts; part++) RunPart(jobs, part);
     }
 
     /// <summary>Inner product of two vectors of <paramref name="length"/> numbers.</summary>
@@ -55,6 +97,7 @@ public static unsafe class MatrixVector
     private static void RunPart(void* context, int part)
     {
         var job = (Job*)context;
+        for (; part >= job->Parts; job++) part -= job->Parts; // the parts of the jobs follow each other
         switch (job->Format)
         {
             case WeightFormat.Float32: Rows<Float32Lanes>(*job, part); break;

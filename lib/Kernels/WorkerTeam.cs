@@ -1,8 +1,11 @@
+using System.Diagnostics;
+
 namespace HeadKvLab.Kernels;
 
 /// <summary>
 /// Threads that help with a kernel cut into parts. The caller works too and claims parts until none is left; a helper is waited for
-/// only if it has joined, so that one which the system did not wake in time costs nothing. Nobody spins: idle helpers sleep.
+/// only if it has joined, so that one which the system did not wake in time costs nothing. Whoever waits looks for some microseconds before it
+/// sleeps, since waking it takes longer than most jobs are apart; that short, it takes little from others on a busy machine.
 /// One job at a time; a caller that finds the team busy does its job alone.
 /// </summary>
 internal sealed unsafe class WorkerTeam
@@ -68,10 +71,13 @@ internal sealed unsafe class WorkerTeam
 
     private sealed class Helper
     {
+        private static readonly long Patience = Stopwatch.Frequency * 40 / 1_000_000; // 40 microseconds: longer than the pauses within a decoding step
+
         private readonly WorkerTeam _team;
         private readonly AutoResetEvent _invited = new(false);
         private readonly AutoResetEvent _done = new(false);
         private int _state = Closed;
+        private volatile bool _asleep, _awaited;
 
         public Helper(WorkerTeam team)
         {
@@ -81,27 +87,49 @@ internal sealed unsafe class WorkerTeam
 
         public void Invite()
         {
-            Volatile.Write(ref _state, Open);
-            _invited.Set();
+            Interlocked.Exchange(ref _state, Open); // a full fence: whoever goes to sleep sees the invitation, or is seen asleep
+            if (_asleep) _invited.Set();
         }
 
         /// <summary>Ends the invitation; waits for the helper's last part if it came.</summary>
         public void Dismiss()
         {
-            if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open) return;
-            _done.WaitOne();
+            if (Interlocked.CompareExchange(ref _state, Closed, Open) == Open || Comes(Closed)) return;
+            _awaited = true;
+            Interlocked.MemoryBarrier();
+            while (Volatile.Read(ref _state) != Closed) _done.WaitOne();
+            _awaited = false;
         }
 
         private void Live()
         {
             while (true)
             {
-                _invited.WaitOne();
+                if (!Comes(Open))
+                {
+                    _asleep = true;
+                    Interlocked.MemoryBarrier();
+                    while (Volatile.Read(ref _state) != Open) _invited.WaitOne();
+                    _asleep = false;
+                }
                 if (Interlocked.CompareExchange(ref _state, Joined, Open) != Open) continue;
                 _team.Work();
-                Volatile.Write(ref _state, Closed);
-                _done.Set();
+                Interlocked.Exchange(ref _state, Closed);
+                if (_awaited) _done.Set();
             }
+        }
+
+        /// <summary>Looks for a state for as long as waking up would take.</summary>
+        private bool Comes(int state)
+        {
+            var start = Stopwatch.GetTimestamp();
+            do
+            {
+                if (Volatile.Read(ref _state) == state) return true;
+                Thread.SpinWait(4);
+            }
+            while (Stopwatch.GetTimestamp() - start < Patience);
+            return false;
         }
     }
 }

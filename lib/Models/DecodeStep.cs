@@ -107,9 +107,7 @@ public sealed class DecodeStep
     private void Attend(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)
     {
         var n = caches.Length;
-        MatrixVector.Multiply(w.Query, Of(normed, n), Of(queries, n), n);
-        MatrixVector.Multiply(w.Key, Of(normed, n), Of(keys, n), n);
-        MatrixVector.Multiply(w.Value, Of(normed, n), Of(values, n), n);
+        MatrixVector.Multiply(Of(normed, n), n, w.Query, Of(queries, n), w.Key, Of(keys, n), w.Value, Of(values, n));
         for (var b = 0; b < n; b++)
         {
             Heads(Part(queries, b), w.QueryNorm, b);
@@ -124,8 +122,7 @@ public sealed class DecodeStep
 
     private void FeedForward(DecodeWeights.Layer w, int n)
     {
-        MatrixVector.Multiply(w.Gate, Of(normed, n), Of(gate, n), n);
-        MatrixVector.Multiply(w.Up, Of(normed, n), Of(up, n), n);
+        MatrixVector.Multiply(Of(normed, n), n, w.Gate, Of(gate, n), w.Up, Of(up, n));
         Elementwise.SwiGlu(Of(gate, n), Of(up, n));
         MatrixVector.Multiply(w.Down, Of(gate, n), Of(delta, n), n);
     }

@@ -71,6 +71,30 @@ public unsafe class MatrixVectorTests
         }
     }
 
+    /// <summary>Three matrices of different formats and sizes, one too small to be shared alone, give together what each gives alone, to the last bit.</summary>
+    [Theory]
+    [InlineData(1, true), InlineData(1, false), InlineData(3, true)]
+    public void MatricesMultipliedTogetherGiveWhatEachGivesAlone(int batch, bool three)
+    {
+        const int columns = 515;
+        var random = new Random(9);
+        float[] weights = Numbers(random, 1100 * columns), x = Numbers(random, batch * columns), bias = Numbers(random, 70);
+        fixed (float* memory = weights, b = bias)
+        {
+            PackedMatrix[] matrices =
+            [
+                new((nint)memory, WeightFormat.Float32, 1030, columns), new PackedMatrix((nint)(memory + 7 * columns), WeightFormat.Float32, 70, columns, (nint)b).Quantise(),
+                new((nint)memory, WeightFormat.BFloat16, 3, columns),
+            ];
+            float[][] alone = Array.ConvertAll(matrices, m => new float[batch * m.Rows]), together = Array.ConvertAll(alone, y => new float[y.Length]);
+            for (var m = 0; m < 3; m++) MatrixVector.Multiply(matrices[m], x, alone[m], batch);
+            MatrixVector.Multiply(x, batch, matrices[0], together[0], matrices[1], together[1], three ? matrices[2] : null, three ? together[2] : default);
+            for (var m = 0; m < (three ? 3 : 2); m++) Assert.Equal(alone[m], together[m]);
+            Assert.Throws<ArgumentException>(() => MatrixVector.Multiply(x, batch, matrices[0], together[0], matrices[1], together[0]));
+            Assert.Throws<ArgumentException>(() => MatrixVector.Multiply(x, batch, matrices[0], together[0], matrices[1], together[1], matrices[2], together[1]));
+        }
+    }
+
     [Fact]
     public void WrongLengthsAreRefused()
     {

@@ -249,6 +249,24 @@ public unsafe class RaggedAttentionTests
         Assert.Throws<LabException>(() => new WorkerTeam(0));
     }
 
+    /// <summary>Pauses from none to longer than a helper looks for work: it is found looking, about to sleep, and asleep.</summary>
+    [Fact]
+    public void A_team_works_after_pauses_of_any_length()
+    {
+        const int parts = 6;
+        var team = new WorkerTeam(3);
+        var counters = stackalloc int[parts];
+        var random = new Random(51);
+        for (var round = 1; round <= 3000; round++)
+        {
+            var until = System.Diagnostics.Stopwatch.GetTimestamp() + random.NextInt64(System.Diagnostics.Stopwatch.Frequency / 10_000); // up to 100 microseconds
+            while (System.Diagnostics.Stopwatch.GetTimestamp() < until) { }
+            if (round % 500 == 0) Thread.Sleep(2);
+            team.Run(&Count, counters, parts);
+            for (var part = 0; part < parts; part++) Assert.Equal(round, counters[part]);
+        }
+    }
+
     [Fact]
     public void Callers_on_several_threads_get_the_same_numbers_as_one()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -12,11 +13,12 @@ public static class DecoderLoading
     /// <param name="compute">Type to hold the matrices in and multiply in; null: the stored one. The CPU has no float16 products: there such matrices are multiplied in float32.</param>
     /// <param name="device">Where to put them; null: CPU.</param>
     /// <param name="positions">Positions to allow instead of the config's, to time contexts that the model was not made for; null: the config's.</param>
-    /// <exception cref="LabException">A weight is not finite, or a file can no longer be read.</exception>
+    /// <exception cref="LabException">A weight is not finite, a file can no longer be read, or converted weights would not fit into this machine.</exception>
     public static Decoder LoadDecoder(this ModelFolder folder, ScalarType? compute = null, Device? device = null, int? positions = null)
     {
         var onCpu = device is null || device.type == DeviceType.CPU;
         var type = compute ?? SafetensorsTypes.Scalar(folder.Tensors[ModelTensors.Embedding].Type);
+        if (onCpu) CheckMemory(folder, type);
         var loaded = new List<Parameter>();
         try
         {
@@ -35,5 +37,15 @@ public static class DecoderLoading
             loaded.Add(nn.Parameter(values.DetachFromDisposeScope(), requires_grad: false));
             return loaded[^1];
         }
+    }
+
+    /// <summary>Refuses a conversion that cannot fit before it begins: Linux ends a process that takes too much, without a word. Weights of the stored type are mapped.</summary>
+    private static void CheckMemory(ModelFolder folder, ScalarType type)
+    {
+        var converted = folder.Tensors.Values.Where(t => t.Shape.Length > 1 && SafetensorsTypes.Scalar(t.Type) != type).ToArray();
+        long wanted = converted.Sum(t => t.Count) * (type == ScalarType.Float32 ? 4 : 2), there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (wanted <= there) return;
+        throw new LabException(string.Create(CultureInfo.InvariantCulture,
+            $"{folder.DirectoryName}: its weights as {type} take {wanted / 1e9:F1} GB, this machine has {there / 1e9:F1} GB: take them as they are stored ({converted[0].Type}; --type stored), which needs no memory but the file's own pages, or take a smaller model"));
     }
 }

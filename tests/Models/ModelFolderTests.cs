@@ -52,6 +52,31 @@ public sealed class ModelFolderTests : IDisposable
             Assert.True(allclose(expected, folder.Load(name, ScalarType.Float32), rtol: 0.01), name);
     }
 
+    /// <summary>An embedding of three fifths of this machine's memory in bfloat16, which is a hole in the file: as float32 it does not fit.</summary>
+    [Fact]
+    public void AConversionThatCannotFitIsRefusedBeforeItBegins()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        var config = Config with { HiddenSize = 4096, VocabSize = (int)(there / 5 * 3 / 2 / 4096), TieEmbeddings = true, StorageType = WeightType.BFloat16 };
+        config.Save(files.Folder);
+        var at = 0L;
+        var header = new System.Text.Json.Nodes.JsonObject();
+        foreach (var tensor in ModelTensors.Of(config))
+            header.Add(tensor.Name, System.Text.Json.Nodes.JsonNode.Parse($$"""{"dtype":"BF16","shape":[{{string.Join(',', tensor.Shape)}}],"data_offsets":[{{at}},{{at += 2 * tensor.Count}}]}"""));
+        var text = System.Text.Encoding.UTF8.GetBytes(header.ToJsonString());
+        using (var stream = File.Create(files.Path("model.safetensors")))
+        {
+            stream.Write([.. BitConverter.GetBytes((long)text.Length), .. text]);
+            stream.SetLength(8 + text.Length + at);
+        }
+        using var folder = ModelFolder.Open(files.Folder);
+        var before = Environment.WorkingSet;
+        var message = Assert.Throws<LabException>(() => folder.LoadDecoder(ScalarType.Float32)).Message;
+        Assert.Matches(@"^.*: its weights as Float32 take \d+\.\d GB, this machine has \d+\.\d GB: take them as they are stored \(BF16; --type stored\)", message);
+        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 200_000_000);
+    }
+
     [Fact]
     public void ReadsShards()
     {

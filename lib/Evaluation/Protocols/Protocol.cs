@@ -80,28 +80,29 @@ public sealed record Protocol(string Name)
         var most = PromptLimit(model.Config.MaxPositions, set.Dataset.MaxNewTokens);
         if (most < 16) throw new LabException($"{set.Dataset.Name}: answers of {set.Dataset.MaxNewTokens} tokens leave no room for a prompt in a context of {model.Config.MaxPositions}; use a model with a longer one");
         var tokenizer = model.Tokenizer;
-        var (context, question, truncated) = Shorten(tokenizer, set, sample, most);
+        var (context, question, whole) = Shorten(tokenizer, set, sample, most);
         if (!(Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) || !ChatTemplate.Exists(model.DirectoryName))
-            return Split(tokenizer.Encode(context + question), tokenizer.Encode(context), question, truncated, tokenizer);
+            return Split(whole ?? tokenizer.Encode(context + question), () => tokenizer.Encode(context), question, whole is null, tokenizer);
         // templates may trim what they wrap: the seam is found again by a mark that no text holds
         var parts = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", context + Seam + question)]).Split(Seam, 2);
-        return Split(tokenizer.Encode(string.Concat(parts), addSpecial: false), tokenizer.Encode(parts[0], addSpecial: false), parts[^1], truncated, tokenizer);
+        return Split(tokenizer.Encode(string.Concat(parts), addSpecial: false), () => tokenizer.Encode(parts[0], addSpecial: false), parts[^1], whole is null, tokenizer);
     }
 
     /// <summary>
     /// Leaves out the middle of a prompt that is too long, as the official script does: both halves of its tokens to text and back, which may cost or add a few tokens.
     /// Where the question comes after compression it stays whole, at the cost of the context's second half.
     /// </summary>
-    private (string Context, string Question, bool Truncated) Shorten(TextTokenizer tokenizer, SampleSet set, Sample sample, int most)
+    /// <returns>Both texts, and the tokens of one after the other if nothing was left out.</returns>
+    private (string Context, string Question, int[]? Whole) Shorten(TextTokenizer tokenizer, SampleSet set, Sample sample, int most)
     {
         var (context, question) = set.Prompt(sample);
         var whole = tokenizer.Encode(context + question);
-        if (whole.Length <= most) return (context, question, false);
-        if (Point == CompressionPoint.AfterQuestion) return (Ends(whole, most / 2, most / 2), "", true);
+        if (whole.Length <= most) return (context, question, whole);
+        if (Point == CompressionPoint.AfterQuestion) return (Ends(whole, most / 2, most / 2), "", null);
         var asked = tokenizer.Encode(question, addSpecial: false).Length;
         if (asked > most - 2) throw new LabException($"{set.Dataset.Name}, sample '{sample.Id}': its question alone has {asked} tokens, the prompt may have {most}; use a model with a longer context, or leave the sample out");
         var head = Math.Min(most / 2, most - asked);
-        return (Ends(tokenizer.Encode(context), head, most - asked - head), question, true);
+        return (Ends(tokenizer.Encode(context), head, most - asked - head), question, null);
 
         string Ends(int[] ids, int first, int last) => tokenizer.Decode(ids.AsSpan(0, first)) + tokenizer.Decode(ids.AsSpan(ids.Length - last));
     }
@@ -121,18 +122,34 @@ public sealed record Protocol(string Name)
     public int PromptLimit(int context, int newTokens) => context >= 32_768 ? MostPromptTokensOfLongModels : context >= 8192 ? MostPromptTokens : Math.Min(MostPromptTokens, context - newTokens - Math.Min(64, context / 8));
 
     /// <summary>The prompt in two parts: where the tokens of the context are the beginning of the whole prompt's, it can be shared among questions; where not, the two are encoded apart only if the protocol needs it.</summary>
-    private PromptTokens Split(int[] whole, int[] context, string question, bool truncated, TextTokenizer tokenizer) =>
-        whole.AsSpan().StartsWith(context) ? new(whole, context.Length, truncated)
-        : Point == CompressionPoint.AfterContext && question.Length > 0 ? new([.. context, .. tokenizer.Encode(question, addSpecial: false)], context.Length, truncated)
-        : new(whole, whole.Length, truncated);
+    private PromptTokens Split(int[] whole, Func<int[]> encodeContext, string question, bool truncated, TextTokenizer tokenizer)
+    {
+        if (Point == CompressionPoint.AfterQuestion) return new(whole, () => Common(encodeContext()), truncated);
+        var context = encodeContext();
+        if (question.Length > 0 && !whole.AsSpan().StartsWith(context)) whole = [.. context, .. tokenizer.Encode(question, addSpecial: false)];
+        return new(whole, () => Common(context), truncated);
+
+        int Common(int[] part) => whole.AsSpan().StartsWith(part) ? part.Length : whole.Length;
+    }
 }
 
 /// <summary>A prompt in tokens.</summary>
-/// <param name="Ids">All of it.</param>
-/// <param name="ContextLength">How many of them are the context; all where it cannot be told apart from the question.</param>
-/// <param name="Truncated">Whether its middle was left out.</param>
-public readonly record struct PromptTokens(int[] Ids, int ContextLength, bool Truncated)
+/// <param name="ids">All of it.</param>
+/// <param name="contextLength">Finds out how many of them are the context; not called unless somebody asks, because it encodes the context once more.</param>
+/// <param name="truncated">Whether its middle was left out.</param>
+public sealed class PromptTokens(int[] ids, Func<int> contextLength, bool truncated)
 {
+    private readonly Lazy<int> _contextLength = new(contextLength);
+
+    /// <summary>All of it.</summary>
+    public int[] Ids { get; } = ids;
+
+    /// <summary>Whether its middle was left out.</summary>
+    public bool Truncated { get; } = truncated;
+
+    /// <summary>How many of the tokens are the context; all where it cannot be told apart from the question.</summary>
+    public int ContextLength => _contextLength.Value;
+
     /// <summary>The context.</summary>
     public ReadOnlySpan<int> Context => Ids.AsSpan(0, ContextLength);
 

@@ -91,6 +91,15 @@ public sealed class HandWorkedTests
     }
 
     [Fact]
+    public void Three_needle_maps_side_by_side_and_below_have_cells_of_one_height()
+    {
+        // The second panel is the lowest of its column and carries the axis title; the first, beside it, does not.
+        var root = Svgs.Parse(NeedleMap.Draw([512, 1024], [0, 1], [.. new[] { "A", "B", "C" }.Select(name => new NeedleScores(name, new[,] { { 1.0, 1 }, { 0, 0.5 } }))]));
+        var heights = Svgs.All(root, "rect").Skip(1).Take(12).Select(cell => Math.Round(Svgs.Number(cell, "height"), 1)).ToArray();
+        Assert.Equal(heights[0], Assert.Single(heights.Distinct()));
+    }
+
+    [Fact]
     public void Tokens_are_shaded_by_their_keepers_and_unkept_lines_folded()
     {
         // One head of 24 kept " code"; three lines of eight letters were kept by none.

@@ -106,14 +106,16 @@ internal sealed class PageLayout
             for (var index = row * columns; index < Math.Min((row + 1) * columns, sketch.Panels.Count); index++) boxes.Add(Place(index, upper, dataHeight + around[row]));
             upper += dataHeight + around[row] + RowGap;
         }
-        return AlignColumns(boxes, columns);
+        return Align(boxes, columns);
     }
 
-    /// <summary>Gives the panels of one column the same left edge, that of the panel with the widest labels.</summary>
-    private static List<PanelBox> AlignColumns(List<PanelBox> boxes, int columns) =>
+    /// <summary>Gives the panels of one column the same sides and those of one row the same top and bottom: the ones that leave room for every label.</summary>
+    private static List<PanelBox> Align(List<PanelBox> boxes, int columns) =>
         [.. boxes.Select((box, index) => box with
         {
             Left = boxes.Where((_, other) => other % columns == index % columns).Max(other => other.Left),
             Right = boxes.Where((_, other) => other % columns == index % columns).Min(other => other.Right),
+            Top = boxes.Where((_, other) => other / columns == index / columns).Max(other => other.Top),
+            Bottom = boxes.Where((_, other) => other / columns == index / columns).Min(other => other.Bottom),
         })];
 }

@@ -9,7 +9,7 @@ public sealed record BetaAllocation(double Beta, IReadOnlyList<double> Entries);
 
 /// <summary>
 /// Allocation curves over beta: the heads in order of what they get, one line for each beta, named at its beginning, from very unequal
-/// to uniform. Values that deal alike share a line.
+/// to uniform. Values that deal alike share a line and its name.
 /// </summary>
 public static class AllocationCurves
 {
@@ -24,7 +24,7 @@ public static class AllocationCurves
     /// <param name="note">How to read it.</param>
     /// <exception cref="ArgumentException">There is no allocation, or one without heads.</exception>
     public static Figure Draw(IReadOnlyList<BetaAllocation> allocations, string title = "What β does to the budget",
-        string note = "Heads are sorted by what they get. A small β gives almost all to the important heads; a large β approaches the uniform budget (dashed). Values of β on one line deal alike.")
+        string note = "Heads are sorted by what they get. A small β gives almost all to the important heads; a large β approaches the uniform budget (dashed).")
     {
         if (allocations.Count == 0 || allocations.Any(allocation => allocation.Entries.Count == 0))
             throw new ArgumentException("An allocation needs at least one head.", nameof(allocations));

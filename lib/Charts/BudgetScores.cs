@@ -20,7 +20,7 @@ public static class BudgetScores
     /// <param name="note">How to read it.</param>
     /// <exception cref="ArgumentException">There is no score at a budget below the full cache, or a budget is not in (0, 1].</exception>
     public static Figure Draw(IReadOnlyList<BudgetScore> scores, string title = "Score by cache budget", string measure = "Exact match",
-        string note = "Points are means over held-out questions, whiskers their 95 % intervals; the dashed line is the uncompressed cache.")
+        string note = "Points are means over questions, whiskers their 95 % intervals; the dashed line is the uncompressed cache.")
     {
         if (scores.FirstOrDefault(score => score.Budget is not (> 0 and <= 1)) is { } wrong)
             throw new ArgumentException($"The budget of '{wrong.Method}' is {Words.Short(wrong.Budget)}: give a share of the full cache, above 0 and at most 1.", nameof(scores));

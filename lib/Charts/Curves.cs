@@ -32,7 +32,7 @@ public enum Spacing
 /// <summary>Lines over any quantity: the plain chart for ablations that have no figure of their own.</summary>
 public static class Curves
 {
-    /// <summary>Draws the lines. On logarithmic and ordinal axes points of several lines at one place stand a little apart, so that none hides another.</summary>
+    /// <summary>Draws the lines. On logarithmic and ordinal axes points with intervals of several lines at one place stand a little apart, so that no interval hides another.</summary>
     /// <param name="curves">The series.</param>
     /// <param name="title">Title of the figure.</param>
     /// <param name="xTitle">What is varied, with its unit.</param>
@@ -124,7 +124,7 @@ public static class Curves
                 Spacing.Ordinal => Axis.Categories(title, [.. distinct.Select(spell)]) with { Grid = true },
                 _ => Axis.Linear(title, distinct, format: spell == Words.Short ? null : spell),
             };
-            step = spacing switch
+            step = curves.All(curve => curve.Low is null) ? 0 : spacing switch // without intervals points stay where they were measured
             {
                 Spacing.Logarithmic => Math.Min((Axis.Max - Axis.Min) * 0.011, Nearest() * 0.7 / count),
                 Spacing.Ordinal => Math.Min(0.14, 0.7 / count),

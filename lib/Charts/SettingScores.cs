@@ -14,7 +14,7 @@ public static class SettingScores
     /// <param name="note">How to read it.</param>
     /// <exception cref="ArgumentException">There are no rows.</exception>
     public static Figure Draw(IReadOnlyList<EvalRow> rows, Func<EvalRow, double> setting, string name, string title,
-        string note = "Points are means over questions, whiskers their 95 % intervals (bootstrap over contexts). Values stand side by side, whatever lies between them.")
+        string note = "Points are means over questions, whiskers their 95 % intervals (bootstrap over contexts). The values are evenly spaced; the axis is not to scale.")
     {
         var curves = rows.GroupBy(row => row.Variant.BudgetName).OrderBy(budget => budget.Average(row => row.Share)).Select(budget =>
         {

@@ -99,15 +99,30 @@ public static class Theme
         new("#A6325E", Marker.TriangleUp, Dash.Dotted),
     ];
 
+    /// <summary>
+    /// Styles of series that are no methods (values of beta, budgets, models), where a method's colour would say what is not meant: Paul Tol's muted
+    /// colours, distinct under colour blindness too.
+    /// </summary>
+    public static IReadOnlyList<SeriesStyle> Plain { get; } =
+    [
+        new("#332288", Marker.Circle),
+        new("#44AA99", Marker.Square),
+        new("#882255", Marker.TriangleUp),
+        new("#999933", Marker.Diamond),
+        new("#AA4499", Marker.Cross),
+        new("#117733", Marker.TriangleDown),
+    ];
+
     /// <summary>The full cache, against which everything is compared: grey and dashed.</summary>
     public static SeriesStyle Reference { get; } = new("#4D4D4D", Marker.None, Dash.Dashed);
 
     /// <summary>Methods whose style never changes from figure to figure, by index into <see cref="Series"/>.</summary>
-    private static readonly string[] Reserved = ["HeadKV-R2", "SnapKV", "Ada-SnapKV", "PyramidKV", "H2O", "StreamingLLM", "HeadKV-R"];
+    private static readonly string[] Reserved = ["HeadKV-R2", "SnapKV", "Ada-SnapKV", "PyramidKV", "H2O", "StreamingLLM", "HeadKV-R", "HeadKV-R2-shuffled"];
 
     /// <summary>
     /// One style for each name. The full cache is always the grey dashed line; well-known methods keep their colour in every
-    /// figure; the others take the styles nobody in this figure uses, in order, and start again when all are taken.
+    /// figure; the others take the styles nobody in this figure uses, in order, and start again when all are taken. In a figure without any
+    /// method all take <see cref="Plain"/> ones.
     /// </summary>
     /// <param name="names">Names of the series, in order.</param>
     /// <returns>As many styles as there are names.</returns>
@@ -116,17 +131,20 @@ public static class Theme
         var reserved = names.Select(Known).ToArray();
         for (var index = 1; index < reserved.Length; index++) // of several variants of one method only the first has its style
             if (Array.IndexOf(reserved, reserved[index]) < index) reserved[index] = -1;
+        if (names.All(name => Known(name) < 0 && !IsFull(name))) return [.. names.Select((_, index) => Plain[index % Plain.Count])];
         var free = new Queue<int>(Enumerable.Range(0, Series.Count).Except(reserved));
         var styles = new SeriesStyle[names.Count];
         for (var index = 0; index < names.Count; index++)
         {
-            if (names[index].Equals("FullKV", StringComparison.OrdinalIgnoreCase)) { styles[index] = Reference; continue; }
+            if (IsFull(names[index])) { styles[index] = Reference; continue; }
             if (reserved[index] >= 0) { styles[index] = Series[reserved[index]]; continue; }
             if (free.Count == 0) free = new Queue<int>(Enumerable.Range(0, Series.Count));
             styles[index] = Series[free.Dequeue()];
         }
         return styles;
     }
+
+    private static bool IsFull(string name) => name.Equals("FullKV", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Index of the well-known method that a name begins with, be it <c>SnapKV</c>, <c>SnapKV 128</c> or <c>SnapKV, window 32</c>; -1 for none.</summary>
     private static int Known(string name) => Array.FindIndex(Reserved, known => name.StartsWith(known, StringComparison.OrdinalIgnoreCase)

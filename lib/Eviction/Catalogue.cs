@@ -81,8 +81,8 @@ public static class Catalogue
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", HeadScoreKind.RetrievalReasoning),
         new("random", "positions drawn at random: the floor", "seed 0", "-", HeadScoreKind.None)
             { Build = (s, _) => new("random", new Chance(s.Seed), new Uniform()) },
-        new("HeadKV-R2-shuffled", "HeadKV-R2 with the scores dealt to heads at random: the control", "beta 1.01, seed 0", HeadKvPaper, HeadScoreKind.RetrievalReasoning)
-            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), Shares(s, t!.Shuffled(s.Seed))) },
+        new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", "beta 1.01, seed 0", HeadKvPaper, HeadScoreKind.RetrievalReasoning)
+            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new Redealt(Shares(s, t!), s.Seed)) },
     ];
 
     /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>

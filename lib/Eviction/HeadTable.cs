@@ -82,15 +82,6 @@ public sealed class HeadTable
         return new(Layers, kvHeads, reduced);
     }
 
-    /// <summary>The same importances on heads drawn at random: the control that shows whether it matters which head is which.</summary>
-    /// <param name="seed">Equal seeds give equal permutations.</param>
-    public HeadTable Shuffled(int seed)
-    {
-        var shuffled = (double[])_values.Clone();
-        new Random(seed).Shuffle(shuffled);
-        return new(Layers, Heads, shuffled);
-    }
-
     /// <summary>Heads in descending order of importance; equal ones in row-major order.</summary>
     public (int Layer, int Head)[] Ranked()
     {

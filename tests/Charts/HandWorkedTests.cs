@@ -17,7 +17,7 @@ public sealed class HandWorkedTests
             "type": "scatter", "name": "a &amp; b", "legendgroup": "a & b", "showlegend": true, "xaxis": "x", "yaxis": "y", "mode": "lines+markers",
             "x": [0, 1], "y": [1, 2],
             "error_y": {"type": "data", "symmetric": false, "array": [0.25, null], "arrayminus": [0.5, null], "thickness": 1.3, "width": 3.5, "color": "#D55E00"},
-            "line": {"color": "#D55E00", "width": 2, "dash": "solid"}, "marker": {"color": "#D55E00", "symbol": "circle", "size": 8},
+            "line": {"color": "#332288", "width": 2, "dash": "solid"}, "marker": {"color": "#332288", "symbol": "circle", "size": 8},
             "hovertext": ["a &amp; b<br>x (s): 0<br>y: 1 [0.5, 1.25]", "a &amp; b<br>x (s): 1<br>y: 2"], "hoverinfo": "text"
           }],
           "layout": {
@@ -59,7 +59,7 @@ public sealed class HandWorkedTests
         // y runs from 365 (0) to 49 (2): one unit is 158 pixels. x runs from 59.49 (0) to 737.255 (1).
         Assert.Equal([("59.49", "207"), ("737.26", "49")], Svgs.All(root, "circle").Select(point => ((string)point.Attribute("cx")!, (string)point.Attribute("cy")!)));
         Assert.Equal("M59.49,207L737.26,49", (string?)Svgs.All(root, "path").Single().Attribute("d"));
-        var whisker = Svgs.All(root, "line").Single(line => (string?)line.Attribute("stroke") == "#D55E00" && (string?)line.Attribute("x1") == (string?)line.Attribute("x2"));
+        var whisker = Svgs.All(root, "line").Single(line => (string?)line.Attribute("stroke") == "#332288" && (string?)line.Attribute("x1") == (string?)line.Attribute("x2"));
         Assert.Equal((365 - 0.5 * 158, 365 - 1.25 * 158), (Svgs.Number(whisker, "y1"), Svgs.Number(whisker, "y2")));
     }
 

@@ -41,11 +41,18 @@ public sealed class ReadabilityTests
     [Theory]
     [InlineData(Spacing.Ordinal)]
     [InlineData(Spacing.Logarithmic)]
-    public void Equal_lines_do_not_hide_each_other(Spacing spacing)
+    public void Equal_intervals_do_not_hide_each_other_and_points_without_them_stay_at_their_place(Spacing spacing)
     {
-        var root = Svgs.Parse(Curves.Draw([new("HeadKV-R2", [1, 2], [1, 1]), new("SnapKV", [1, 2], [1, 1])], "", "x", "y", spacing: spacing));
-        var (one, other) = (Points(root, Theme.Series[0]).Skip(1).Select(Middle).ToArray(), Points(root, Theme.Series[1]).Skip(1).Select(Middle).ToArray());
-        Assert.All(one.Zip(other), pair => Assert.InRange(pair.Second - pair.First, 6, 60));
+        Assert.All(Distances([0.5, 0.5]), distance => Assert.InRange(distance, 6, 60));
+        Assert.All(Distances(null), distance => Assert.Equal(0, distance, 0.02));
+
+        IEnumerable<double> Distances(double[]? low)
+        {
+            var root = Svgs.Parse(Curves.Draw([new("HeadKV-R2", [1, 2], [1, 1]) { Low = low, High = low is null ? null : [2, 2] }, new("SnapKV", [1, 2], [1, 1])], "", "x", "y", spacing: spacing));
+            var (one, other) = (Points(root, Theme.Series[0]).Skip(1).Select(Middle).ToArray(), Points(root, Theme.Series[1]).Skip(1).Select(Middle).ToArray());
+            Assert.Equal((2, 2), (one.Length, other.Length));
+            return one.Zip(other, (first, second) => second - first);
+        }
     }
 
     [Fact]
@@ -64,7 +71,7 @@ public sealed class ReadabilityTests
     {
         var figure = Curves.Draw([new("all", [10, 30], [0.5, 1]) { Samples = [2, 1000] }], "", "x", "y");
         var root = Svgs.Parse(figure);
-        var points = Points(root, Theme.Series[0]).ToArray();
+        var points = Points(root, Theme.Plain[0]).ToArray();
         foreach (var (words, point) in new[] { "n = 2", "n = 1,000" }.Zip(points))
         {
             var text = Svgs.All(root, "text").Single(known => known.Value == words);

@@ -60,6 +60,8 @@ public sealed class ThemeTests
         var variants = Theme.StylesFor(["SnapKV 128", "HeadKV-R2, β 1.01", "HeadKV-R2, β 2", "HeadKV-R2-shuffled"]);
         Assert.Equal(few, variants.Take(2));
         Assert.Equal(4, variants.Distinct().Count());
+        Assert.DoesNotContain(Theme.StylesFor(["Ada-SnapKV"])[0], Theme.StylesFor(["HeadKV-R2", "SnapKV", "HeadKV-R2-shuffled"]));
+        Assert.Empty(Theme.StylesFor(["β = 1.01", "β = 2", "1B", "8B", "70B", "4 %"]).Select(style => style.Colour).Intersect(Theme.Series.Select(style => style.Colour)));
         Assert.Equal(15, Theme.StylesFor([.. Enumerable.Range(0, 15).Select(index => $"m{index}")]).Count);
     }
 

@@ -26,6 +26,28 @@ public class AllocatorTests
         Assert.Equal([30, 23, 23, 4], Allot(new HeadKv(Four, 1.25), Equal(28), 38));
     }
 
+    [Theory]
+    [InlineData(4, 4)]
+    [InlineData(2, 4)] // two query heads to a KV head: the budgets are permuted, not the scores that are averaged into them
+    public void The_control_deals_the_very_same_budgets_to_other_heads(int kvHeads, int queryHeads)
+    {
+        var table = new HeadTable(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
+        var measured = new HeadKv(table, 1.01);
+        foreach (var budget in new[] { Published(40), Equal(40) })
+        {
+            int[] Deal(IAllocator allocator) => Allot(allocator, budget, 200, 3, kvHeads, queryHeads);
+            var straight = Deal(measured);
+            var dealings = Enumerable.Range(0, 20).Select(seed => Deal(new Redealt(measured, seed))).ToArray();
+            var rest = budget.Discipline == BudgetDiscipline.EqualEntries ? 1 : 0; // the entry that is left of rounding goes to another head
+            Assert.All(dealings, dealt => Assert.All(straight.Order().Zip(dealt.Order()), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, rest)));
+            Assert.All(dealings, dealt => Assert.Equal(straight.Sum(), dealt.Sum()));
+            Assert.Equal(Deal(new Redealt(measured, 3)), dealings[3]);
+            Assert.InRange(dealings.Select(dealt => string.Join(' ', dealt)).Distinct().Count(), 15, 20);
+            Assert.InRange(dealings.Average(dealt => dealt.Zip(straight).Count(pair => pair.First == pair.Second)), 0, 2.5); // one head stays in place on average
+        }
+        Assert.Throws<InvalidOperationException>(() => Allot(new Redealt(new Ada(0.2, true), 0), Equal(40), 200));
+    }
+
     [Fact]
     public void HeadKv_rounds_half_to_even()
     {

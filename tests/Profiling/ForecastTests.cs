@@ -68,7 +68,7 @@ public class ForecastTests
     {
         var plan = new DecodeForecast(Llama8B, Card, 8_000, 1_024);
         Assert.Equal((long)((40e9 - 16_060_522_496) / 131_072), plan.LongestContext(40e9, compressed: false));
-        Assert.Equal((long)((40e9 - 16_060_522_496 - 1_024 * 131_072.0) / 4_096), plan.LongestContext(40e9, compressed: true));
+        Assert.Equal((long)((40e9 - 16_060_522_496 - 1_024 * 131_072.0) / (4_096 + 4_096 * 2)), plan.LongestContext(40e9, compressed: true));
         Assert.Equal(0, plan.LongestContext(10e9, compressed: true));
     }
 

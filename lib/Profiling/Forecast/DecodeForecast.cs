@@ -92,14 +92,17 @@ public sealed record DecodeForecast
         return high;
     }
 
-    /// <summary>The longest context whose cache fits beside the weights.</summary>
+    /// <summary>
+    /// The longest context that fits beside the weights. Prefill layer by layer needs beside the compressed cache one whole layer of keys and values
+    /// and the hidden state of every prompt token, which the layer reads and the next one will read; with the full cache a prompt can be read in
+    /// pieces, of which neither is kept. Other activations are left out: pieces make them small.
+    /// </summary>
     /// <param name="memory">Bytes of the device.</param>
-    /// <param name="compressed">With the compressed cache (prefill's one full layer included), else the full one.</param>
+    /// <param name="compressed">With the compressed cache, else the full one.</param>
     public long LongestContext(double memory, bool compressed)
     {
-        bool Fits(long context) => WeightBytes + (compressed
-            ? CacheBytes(Math.Min(KvSize, context)) + _machine.Batch * context * _config.KvBytesPerToken(_machine.CacheBytes) / _config.Layers
-            : CacheBytes(context)) <= memory;
+        var perToken = _machine.Batch * (_config.KvBytesPerToken(_machine.CacheBytes) / _config.Layers + (long)_config.HiddenSize * _machine.CacheBytes);
+        bool Fits(long context) => WeightBytes + (compressed ? CacheBytes(Math.Min(KvSize, context)) + context * perToken : CacheBytes(context)) <= memory;
         if (!Fits(1)) return 0;
         long low = 1, high = 2;
         while (high < 1L << 40 && Fits(high)) (low, high) = (high, high * 2);

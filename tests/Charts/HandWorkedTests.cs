@@ -16,7 +16,7 @@ public sealed class HandWorkedTests
           "data": [{
             "type": "scatter", "name": "a &amp; b", "legendgroup": "a & b", "showlegend": true, "xaxis": "x", "yaxis": "y", "mode": "lines+markers",
             "x": [0, 1], "y": [1, 2],
-            "error_y": {"type": "data", "symmetric": false, "array": [0.25, null], "arrayminus": [0.5, null], "thickness": 1.3, "width": 3.5, "color": "#D55E00"},
+            "error_y": {"type": "data", "symmetric": false, "array": [0.25, null], "arrayminus": [0.5, null], "thickness": 1.3, "width": 3.5, "color": "#332288"},
             "line": {"color": "#332288", "width": 2, "dash": "solid"}, "marker": {"color": "#332288", "symbol": "circle", "size": 8},
             "hovertext": ["a &amp; b<br>x (s): 0<br>y: 1 [0.5, 1.25]", "a &amp; b<br>x (s): 1<br>y: 2"], "hoverinfo": "text"
           }],

@@ -66,7 +66,7 @@ public sealed class FolderLock : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             file?.Dispose();
-            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the folder must be writable and have room; {cure}", e);
+            throw new LabException($"{path}: the lock cannot be written: {e.Message}; the folder must be writable and have room, or give another one", e);
         }
         catch
         {

@@ -6,21 +6,22 @@ namespace HeadKvLab.Kernels;
 /// <summary>
 /// Matrix times a few vectors: the products of decoding, which are bound by the matrix' bytes. Weights are read as they are
 /// stored and widened in registers; four rows share each load of a vector, and the vectors of a batch share the rows while these are in the
-/// first cache. Matrices above a megabyte are divided among threads, in the same parts whoever computes them. <see cref="Vector512"/> falls back
+/// first cache. Products worth a few microseconds are divided among threads; a row's sum is the same whoever computes it. <see cref="Vector512"/> falls back
 /// to narrower registers where AVX-512 is missing.
 /// </summary>
 public static unsafe class MatrixVector
 {
-    /// <summary>Rows of a part: a multiple of four, some 64 KB and more.</summary>
-    private const int PartRows = 64;
+    /// <summary>Rows of a part, multiples of four: few parts cost little to claim, many can be shared by many threads.</summary>
+    private const int FewestRows = 64, MostRows = 128;
 
-    private const long WorkWorthSharing = 1 << 20;
+    /// <summary>Bytes that one core reads in some 5 microseconds; a thread that looks for work joins in less than one.</summary>
+    private const long WorkWorthSharing = 96 << 10;
 
     private struct Job
     {
         public byte* Values;
         public float* Factors, Bias, X, Y;
-        public int Rows, Columns, Batch;
+        public int Rows, Columns, Batch, PartRows;
         public WeightFormat Format;
 
         public readonly int Parts => (Rows + PartRows - 1) / PartRows;
@@ -84,8 +85,13 @@ public static unsafe class MatrixVector
 
     private static void Run(Job* jobs, int count, long bytes)
     {
-        var parts = 0;
-        for (var j = 0; j < count; j++) parts += jobs[j].Parts;
+        int parts = 0, rows = 0;
+        for (var j = 0; j < count; j++) rows += jobs[j].Rows;
+        for (var j = 0; j < count; j++)
+        {
+            jobs[j].PartRows = Math.Clamp(rows / WorkerTeam.Shared.Threads, FewestRows, MostRows) & ~3;
+            parts += jobs[j].Parts;
+        }
         if (bytes >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, jobs, parts);
         else
             for (var part = 0; part < parts; part++) RunPart(jobs, part);
@@ -109,7 +115,7 @@ public static unsafe class MatrixVector
 
     private static void Rows<TLanes>(in Job job, int part) where TLanes : struct, ILanes
     {
-        int row = part * PartRows, end = Math.Min(row + PartRows, job.Rows);
+        int row = part * job.PartRows, end = Math.Min(row + job.PartRows, job.Rows);
         var rowBytes = (long)job.Columns * TLanes.Size;
         var apart = (end - row) / 4; // four rows far from each other are four streams, of which memory gives more than of one
         for (var last = row + apart; row < last; row++)
@@ -120,7 +126,7 @@ public static unsafe class MatrixVector
             for (var b = 0; b < job.Batch; b++)
                 job.Y[(long)b * job.Rows + row] = Dot<TLanes>(job.Values + row * rowBytes, job.X + (long)b * job.Columns, job.Columns);
         for (var b = 0; b < job.Batch; b++)
-            for (row = part * PartRows; row < end; row++)
+            for (row = part * job.PartRows; row < end; row++)
             {
                 ref var y = ref job.Y[(long)b * job.Rows + row];
                 if (job.Factors != null) y *= job.Factors[row];

@@ -13,8 +13,8 @@ public static unsafe class RaggedAttention
     /// <summary>Most query heads that may share a KV head.</summary>
     public const int LargestGroup = 64;
 
-    /// <summary>Bytes of keys and values above which waking another thread pays: some 100 microseconds of one core's work.</summary>
-    private const long WorkWorthSharing = 1 << 20;
+    /// <summary>Bytes of keys and values above which another thread's help pays: some 5 microseconds of one core's work.</summary>
+    private const long WorkWorthSharing = 64 << 10;
 
     /// <summary>out[h] = sum_j softmax_j(scale q[h] k[j] + bias) v[j] over the entries of the KV head of h.</summary>
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>; query head h reads KV head h / group.</param>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,6 +18,20 @@ internal static class ComputeOptions
         option.AcceptOnlyFromAmong("float32", "bfloat16", "float16", "stored");
         return option;
     }
+
+    internal static Option<string> DecodeWeights()
+    {
+        var option = new Option<string>("--decode-weights")
+        {
+            Description = "What answers are decoded with, on the CPU: exact (the weights as they are), or int8 (8-bit integers with a factor per output: the bytes of a token's weights fall to a half of bfloat16's, and the text may change). Prompts are read with the exact weights.",
+            DefaultValueFactory = _ => "exact",
+        };
+        option.AcceptOnlyFromAmong("exact", "int8");
+        return option;
+    }
+
+    /// <summary>The chosen weights of decoding.</summary>
+    internal static DecodePrecision Precision(string weights) => weights == "int8" ? DecodePrecision.Int8 : DecodePrecision.Lossless;
 
     internal static Option<string> Device()
     {

@@ -20,7 +20,7 @@ internal static class GenerateCommand
         var topP = new Option<double?>("--top-p") { Description = "Draw among the fewest tokens whose probabilities reach this sum." };
         var penalty = new Option<double?>("--repetition-penalty") { Description = "Above 1 discourages tokens that stand in the text already." };
         var seed = new Option<int>("--seed") { Description = "Equal seeds draw equal texts." };
-        var (type, device) = (ComputeOptions.Type(), ComputeOptions.Device());
+        var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
         var command = new Command("generate", """
             Continues a prompt and prints the text as it is generated; the settings come from the model's generation_config.json
             unless an option overrides them. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
@@ -29,8 +29,8 @@ internal static class GenerateCommand
             Examples:
               lab generate --model data/models/world-4m --prompt-file prompt.txt --max-new-tokens 60
               lab generate --model stories260K --prompt "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
-              lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16
-            """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device };
+              lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16 --decode-weights int8
+            """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device, weights };
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
             TextInput.Read(result.GetValue(prompt), result.GetValue(promptFile), "--prompt", "--prompt-file"),
@@ -44,13 +44,14 @@ internal static class GenerateCommand
                 Seed = result.GetValue(seed),
             },
             ComputeOptions.Parse(result.GetRequiredValue(type)),
-            ComputeOptions.Place(result.GetRequiredValue(device))));
+            ComputeOptions.Place(result.GetRequiredValue(device)),
+            ComputeOptions.Precision(result.GetRequiredValue(weights))));
         return command;
     }
 
-    private static int Run(string directory, string prompt, bool chat, Func<GenerationConfig, GenerationConfig> settings, ScalarType? type, Device device)
+    private static int Run(string directory, string prompt, bool chat, Func<GenerationConfig, GenerationConfig> settings, ScalarType? type, Device device, DecodePrecision precision)
     {
-        using var writer = new TextGenerator(directory, type, device);
+        using var writer = new TextGenerator(directory, type, device, precision);
         var config = settings(writer.Settings).Checked("options");
         using var interrupt = new CancellationTokenSource();
         Console.CancelKeyPress += (_, e) =>

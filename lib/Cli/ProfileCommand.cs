@@ -3,6 +3,7 @@ using HeadKvLab.Charts;
 using HeadKvLab.Eviction;
 using HeadKvLab.Heads;
 using HeadKvLab.Kernels;
+using HeadKvLab.Models;
 using HeadKvLab.Profiling.Decode;
 using HeadKvLab.Profiling.Engine;
 using HeadKvLab.Profiling.Runs;
@@ -30,7 +31,7 @@ internal static class ProfileCommand
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
         var csv = new Option<bool>("--csv") { Description = "Print comma-separated values instead of a table." };
-        var (type, device) = (ComputeOptions.Type(), ComputeOptions.Device());
+        var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
         var command = new Command("profile", """
             Measures prefill, time to first token, time per decoded token, cache bytes and peak resident memory of methods over context
             lengths, with random prompts. Each case runs once untimed; then rounds follow in which every case runs once, and medians and ranges
@@ -42,9 +43,10 @@ internal static class ProfileCommand
             Example:  lab profile --contexts 2048,8192 --methods FullKV,SnapKV,HeadKV-R2 --out results/profile
             Example:  lab profile --model data/configs/llama-75m.json --contexts 32768 --methods FullKV,SnapKV --repetitions 3
             Example:  lab profile --model ~/models/Meta-Llama-3-8B-Instruct --type bfloat16 --device cuda --contexts 8192,32768
-            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device };
+            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device, weights };
         command.SetAction((parse, stop) => Task.FromResult(Run(
-            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, ComputeOptions.Place(parse.GetRequiredValue(device)), parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
+            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, ComputeOptions.Place(parse.GetRequiredValue(device)), ComputeOptions.Precision(parse.GetRequiredValue(weights)),
+            parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
             chosen => new ProfilePlan(chosen, BenchDecodeCommand.Numbers("--contexts", parse.GetRequiredValue(contexts)))
             {
                 KvSizes = BenchDecodeCommand.Numbers("--kv-sizes", parse.GetRequiredValue(sizes)),
@@ -58,7 +60,7 @@ internal static class ProfileCommand
         return command;
     }
 
-    private static int Run(string path, ScalarType type, Device device, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
+    private static int Run(string path, ScalarType type, Device device, DecodePrecision precision, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
     {
         if (threads is { } count) KernelThreads.Count = count;
         set_num_threads(KernelThreads.Count);
@@ -71,9 +73,10 @@ internal static class ProfileCommand
             : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
         string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
-        var profiler = new Profiler(timed.Decoder, plan, gpu);
+        var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();
-        using var folder = output is null ? null : ProfileFolder.Create(output, timed.Name, engine, place);
+        var name = timed.Name + (precision == DecodePrecision.Int8 ? ", decoded with 8-bit weights" : "");
+        using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place);
         var runs = new List<TimedRun>();
         foreach (var run in profiler.Run((what, done, all) => Tell($"{done} of {all} runs done, now {what}"), stop))
         {
@@ -84,7 +87,7 @@ internal static class ProfileCommand
         var summary = ProfileSummary.Of(runs);
         folder?.Write(summary);
         if (summary.Count > 0) Console.WriteLine(csv ? ProfileFolder.Csv(summary).TrimEnd() : ProfileTable.Of(summary).ToString());
-        if (!csv) Console.WriteLine(FormattableString.Invariant($"{timed.Name}, {(gpu is null ? engine.Processor : $"{gpu.Name} beside {engine.Processor}")}, {KernelThreads.Count} threads, load average {runs.Select(r => r.LoadAverage).DefaultIfEmpty().Max():F1} at most; brackets: smallest and largest of {(summary.Count > 0 ? summary[0].Rounds : 0)} rounds"));
+        if (!csv) Console.WriteLine(FormattableString.Invariant($"{name}, {(gpu is null ? engine.Processor : $"{gpu.Name} beside {engine.Processor}")}, {KernelThreads.Count} threads, load average {runs.Select(r => r.LoadAverage).DefaultIfEmpty().Max():F1} at most; brackets: smallest and largest of {(summary.Count > 0 ? summary[0].Rounds : 0)} rounds"));
         if (device.type == DeviceType.CUDA && gpu?.Memory is null) Console.Error.WriteLine($"the GPU's memory was not measured: its driver's library ({GpuDriver.Library}) cannot be asked here");
         if (!stop.IsCancellationRequested) return 0;
         Console.Error.WriteLine($"interrupted after {runs.Count} of {profiler.Runs} runs{(output is null ? "" : $"; they are kept in {output}")}");

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 
 namespace HeadKvLab.Cli;
 
@@ -14,7 +16,13 @@ public static class Program
     {
         try
         {
-            return Root().Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
+            var parsed = Root().Parse(args);
+            var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2), Error = error };
+            if (parsed.Action is not ParseErrorAction misunderstood) return parsed.Invoke(settings);
+            misunderstood.ShowHelp = parsed.UnmatchedTokens.Count == 0 && parsed.CommandResult.Command.Subcommands.Count > 0; // a command was left out
+            parsed.Invoke(settings);
+            if (!misunderstood.ShowHelp) error.WriteLine($"See `{NameOf(parsed.CommandResult)} --help`.");
+            return 2;
         }
         catch (LabException e)
         {
@@ -27,6 +35,8 @@ public static class Program
             return 1;
         }
     }
+
+    private static string NameOf(CommandResult result) => result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "lab";
 
     /// <summary>All commands.</summary>
     internal static RootCommand Root()

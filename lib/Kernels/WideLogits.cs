@@ -28,11 +28,9 @@ internal static unsafe class WideLogits<TLanes> where TLanes : struct, IPairedLa
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows<TQueries>(float* q, byte* keys, byte* next, EntryRows rows, int dim, int count, float scale, float* weights, bool fetch) where TQueries : struct, IExtent
     {
-        var ((step, apart), rowBytes) = (rows, dim * TLanes.Size);
+        var (step, apart) = rows;
         for (var j = 0; j < count; j += 4, keys += step, next += step)
         {
-            if (fetch)
-                for (var r = 0; r < 4; r++) Fetch.Ahead(next + r * apart, rowBytes);
             byte* k0 = keys, k1 = k0 + apart, k2 = k1 + apart, k3 = k2 + apart;
             if (j + 4 > count) // what the last row gives twice is not looked at
             {
@@ -40,12 +38,12 @@ internal static unsafe class WideLogits<TLanes> where TLanes : struct, IPairedLa
                 k2 = j + 2 < count ? k2 : k1;
                 k3 = k2;
             }
-            Tile<TQueries>(q, k0, k1, k2, k3, dim, scale, weights + j);
+            Tile<TQueries>(q, k0, k1, k2, k3, fetch ? next : null, apart, dim, scale, weights + j);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Tile<TQueries>(float* q, byte* k0, byte* k1, byte* k2, byte* k3, int dim, float scale, float* logits) where TQueries : struct, IExtent
+    private static void Tile<TQueries>(float* q, byte* k0, byte* k1, byte* k2, byte* k3, byte* next, long apart, int dim, float scale, float* logits) where TQueries : struct, IExtent
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
@@ -53,14 +51,21 @@ internal static unsafe class WideLogits<TLanes> where TLanes : struct, IPairedLa
         for (; i + 32 <= dim; i += 32)
         {
             var at = i * TLanes.Size;
+            if (next != null) Fetch.Ahead(next + at, apart, 32 * TLanes.Size);
             Step<TQueries>(q + i, dim, TLanes.First(k0 + at), TLanes.First(k1 + at), TLanes.First(k2 + at), TLanes.First(k3 + at),
                 ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+            if (next != null) Fetch.Ahead(next + at + 2 * apart, apart, 32 * TLanes.Size);
             Step<TQueries>(q + i + 16, dim, TLanes.Second(k0 + at), TLanes.Second(k1 + at), TLanes.Second(k2 + at), TLanes.Second(k3 + at),
                 ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
         }
         if (i < dim)
         {
             var at = i * TLanes.Size;
+            if (next != null)
+            {
+                Fetch.Ahead(next + at, apart, 16 * TLanes.Size);
+                Fetch.Ahead(next + at + 2 * apart, apart, 16 * TLanes.Size);
+            }
             Step<TQueries>(q + i, dim, TLanes.Load(k0 + at), TLanes.Load(k1 + at), TLanes.Load(k2 + at), TLanes.Load(k3 + at),
                 ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
         }

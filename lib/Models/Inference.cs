@@ -16,15 +16,18 @@ public sealed class Inference
 
     /// <summary>Prepares to run a model.</summary>
     /// <param name="decoder">The model.</param>
-    /// <exception cref="LabException">Its weights are not on a CPU, and a layer slides.</exception>
-    public Inference(Decoder decoder) : this(decoder, byTensors: decoder.Model.embed_tokens.weight.device_type != TorchSharp.DeviceType.CPU)
+    /// <param name="precision">What decoding multiplies with; 8-bit integers on a CPU only.</param>
+    /// <exception cref="LabException">Its weights are not on a CPU, and a layer slides or 8-bit integers were asked for.</exception>
+    public Inference(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless)
+        : this(decoder, byTensors: decoder.Model.embed_tokens.weight.device_type != TorchSharp.DeviceType.CPU, precision)
     {
     }
 
-    internal Inference(Decoder decoder, bool byTensors)
+    internal Inference(Decoder decoder, bool byTensors, DecodePrecision precision = DecodePrecision.Lossless)
     {
         _decoder = decoder;
-        if (!byTensors) _step = new DecodeStep(decoder);
+        if (!byTensors) _step = new DecodeStep(decoder, precision);
+        else if (precision == DecodePrecision.Int8) throw new LabException("8-bit weights are decoded on the CPU only: leave --decode-weights out, or --device");
         else _byTensors = new TensorDecodeStep(decoder);
     }
 

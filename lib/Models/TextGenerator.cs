@@ -24,6 +24,7 @@ public sealed class TextGenerator : IDisposable
     private readonly TextTokenizer tokenizer;
     private readonly ScalarType? compute;
     private readonly Device? device;
+    private readonly DecodePrecision precision;
     private Decoder? decoder;
     private Inference? inference;
 
@@ -31,10 +32,11 @@ public sealed class TextGenerator : IDisposable
     /// <param name="directory">Hugging Face folder.</param>
     /// <param name="compute">Type of the matrix products; null: the stored one.</param>
     /// <param name="device">Where the prefill runs; null: CPU.</param>
+    /// <param name="precision">What the answer is decoded with.</param>
     /// <exception cref="LabException">A file is missing or broken.</exception>
-    public TextGenerator(string directory, ScalarType? compute = null, Device? device = null)
+    public TextGenerator(string directory, ScalarType? compute = null, Device? device = null, DecodePrecision precision = DecodePrecision.Lossless)
     {
-        (this.compute, this.device) = (compute, device);
+        (this.compute, this.device, this.precision) = (compute, device, precision);
         folder = ModelFolder.Open(directory);
         try
         {
@@ -75,7 +77,7 @@ public sealed class TextGenerator : IDisposable
         var sampler = new Sampler(settings, prompt);
         PromptChecks.Check(config, prompt, 0, 0);
         decoder ??= folder.LoadDecoder(compute, device);
-        inference ??= new Inference(decoder);
+        inference ??= new Inference(decoder, precision);
         using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 

@@ -68,6 +68,18 @@ public class DecodeStepTests
         Assert.InRange(error / spread, 1e-6, 0.05);
     }
 
+    /// <summary>Asked for, the whole way uses them: other logits, a quarter of the bytes, and only where the kernels decode.</summary>
+    [Fact]
+    public void AnswersCanBeDecodedWithEightBits()
+    {
+        var decoder = Repository.Model.Decoder;
+        using RaggedCache first = Prompt(decoder, 60), second = first.Clone();
+        Inference exact = new(decoder), narrow = new(decoder, DecodePrecision.Int8);
+        Assert.InRange(narrow.WeightBytes / (double)exact.WeightBytes, 0.5, 0.52);
+        Assert.NotEqual(exact.Continue(first, 1).Run(7).ToArray(), narrow.Continue(second, 1).Run(7).ToArray());
+        Assert.Contains("--decode-weights", Assert.Throws<LabException>(() => new Inference(decoder, byTensors: true, DecodePrecision.Int8)).Message);
+    }
+
     [Fact]
     public void NothingIsAllocatedPerToken()
     {

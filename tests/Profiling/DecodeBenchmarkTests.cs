@@ -75,6 +75,7 @@ public class DecodeBenchmarkTests(ITestOutputHelper output)
         Assert.All(figures.Values, figure => Assert.Equal(storage == "bfloat16", figure.Case.EndsWith("cache in bfloat16", StringComparison.Ordinal)));
         Assert.Equal(0, figures["managed bytes allocated per token"].Value);
         Assert.True(figures["bytes moved per second"].Value > 0);
+        Assert.True(figures["time per token, 8-bit weights"].Value > 0);
         if (peer is null) return;
         Assert.Equal(24, figures["greedy tokens equal to the peer's, of 24"].Value);
         double[] ratios = [.. figures.Values.Where(f => f.Metric.StartsWith("python3-torch by", StringComparison.Ordinal)).Select(f => f.Value)];

@@ -26,7 +26,7 @@ public sealed class DecodeBenchmark
     private static readonly int[] Chunks = [128, 256, 512];
 
     private readonly Decoder _decoder;
-    private readonly DecodeStep _step;
+    private readonly DecodeStep _step, _narrow;
     private readonly string _name;
     private readonly int _repetitions;
     private readonly PeerProduct[] _products;
@@ -41,7 +41,7 @@ public sealed class DecodeBenchmark
     public DecodeBenchmark(string name, Decoder decoder, int repetitions, ScalarType stored = ScalarType.Float32)
     {
         if (repetitions < 1) throw new LabException($"--repetitions {repetitions}: give at least 1");
-        (_name, _decoder, _repetitions, _step) = (name, decoder, repetitions, new DecodeStep(decoder));
+        (_name, _decoder, _repetitions, _step, _narrow) = (name, decoder, repetitions, new DecodeStep(decoder), new DecodeStep(decoder, DecodePrecision.Int8));
         _products = stored == ScalarType.BFloat16 ? [.. Wide, .. Narrow] : Wide;
     }
 
@@ -66,7 +66,7 @@ public sealed class DecodeBenchmark
             var name = $"{_name}, {length:N0} entries{kind}";
             using var cache = FilledCache.Full(Config, length, ManySteps, storage);
             var steps = StepsWorthTiming(cache);
-            var here = new double[_repetitions];
+            var (here, narrow) = (new double[_repetitions], new double[_repetitions]);
             var there = Array.ConvertAll(_products, _ => new double[_repetitions]);
             for (var p = 0; p < _products.Length && peer is not null; p++) PeerMilliseconds(peer, _products[p], length, FewSteps);
             var allocated = 0L;
@@ -75,11 +75,13 @@ public sealed class DecodeBenchmark
                 var before = GC.GetAllocatedBytesForCurrentThread();
                 here[r] = Milliseconds(cache, steps);
                 allocated = Math.Max(allocated, GC.GetAllocatedBytesForCurrentThread() - before);
+                narrow[r] = Milliseconds(_narrow, cache, steps);
                 for (var p = 0; p < _products.Length && peer is not null; p++) there[p][r] = PeerMilliseconds(peer, _products[p], length, Math.Max(FewSteps, steps / 4));
             }
             yield return new(name, "time per token", Median(here), "ms");
             yield return new(name, "bytes moved per second", Moved(cache) / Median(here) / 1e6, "GB/s");
             yield return new(name, "managed bytes allocated per token", allocated / (double)steps, "B");
+            yield return new(name, "time per token, 8-bit weights", Median(narrow), "ms");
             if (peer is null) continue;
             for (var p = 0; p < _products.Length; p++)
             {
@@ -87,6 +89,7 @@ public sealed class DecodeBenchmark
                 yield return new(name, $"python3-torch by {_products[p].Name} / here", Median(there[p]) / Median(here), "1");
             }
             yield return new(name, "python3-torch at its fastest / here", there.Min(Median) / Median(here), "1");
+            yield return new(name, "python3-torch at its fastest / 8-bit weights here", there.Min(Median) / Median(narrow), "1");
         }
     }
 
@@ -202,10 +205,12 @@ public sealed class DecodeBenchmark
     }
 
     /// <summary>Milliseconds a step of some steps, which are taken back afterwards.</summary>
-    private double Milliseconds(RaggedCache cache, int steps)
+    private double Milliseconds(RaggedCache cache, int steps) => Milliseconds(_step, cache, steps);
+
+    private static double Milliseconds(DecodeStep step, RaggedCache cache, int steps)
     {
         var start = Stopwatch.GetTimestamp();
-        for (var i = 0; i < steps; i++) _step.Run(i % 100, cache);
+        for (var i = 0; i < steps; i++) step.Run(i % 100, cache);
         var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds / steps;
         for (var i = 0; i < steps; i++) cache.DropLast();
         return time;

@@ -30,8 +30,10 @@ public sealed class Profiler
     /// <param name="decoder">The model; its positions must reach the longest context and answer.</param>
     /// <param name="plan">What to time.</param>
     /// <param name="gpu">Tells the memory of the GPU that the model is on; null: not measured.</param>
+    /// <param name="precision">What answers are decoded with.</param>
     /// <exception cref="LabException">A size of the plan is out of range, the model's context too short, or the memory too small.</exception>
-    public Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu = null) : this(decoder, plan, gpu, new Inference(decoder))
+    public Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu = null, DecodePrecision precision = DecodePrecision.Lossless)
+        : this(decoder, plan, gpu, new Inference(decoder, precision))
     {
     }
 

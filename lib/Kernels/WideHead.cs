@@ -16,7 +16,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
     internal const int Row = Block + 16; // room for the logits of a query
     private const int Block = 128;
     private const int Lanes = 16;
-    private const int BlockBytes = 16 << 10; // keys of a block, and as many values, fit into the first cache beside what is being fetched
+    private const int BlockBytes = 8 << 10; // keys of a block, its values and what is being fetched together take half of the first cache
 
     [SkipLocalsInit, MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in HeadTask head)

@@ -20,5 +20,8 @@ internal readonly unsafe struct Int8Lanes : ILanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Next(byte* source) => Load(source + 16 * Size);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => *(sbyte*)source;
 }

@@ -13,6 +13,9 @@ internal unsafe interface ILanes
     /// <summary>Sixteen numbers, widened.</summary>
     static abstract Vector512<float> Load(byte* source);
 
+    /// <summary>The sixteen numbers after those, widened.</summary>
+    static abstract Vector512<float> Next(byte* source);
+
     /// <summary>One number, widened.</summary>
     static abstract float One(byte* source);
 }
@@ -50,6 +53,9 @@ internal readonly unsafe struct Float32Lanes : IPairedLanes
     public static Vector512<float> Load(byte* source) => Vector512.Load((float*)source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Next(byte* source) => Load(source + 16 * Size);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => *(float*)source;
 }
 
@@ -70,7 +76,32 @@ internal readonly unsafe struct BFloat16Lanes : IPairedLanes
     public static Vector512<float> Load(byte* source) => (Widening.To32(Vector256.Load((ushort*)source)) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Next(byte* source) => Load(source + 16 * Size);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)source << 16);
+}
+
+/// <summary>
+/// bfloat16 in blocks of thirty-two, numbers k and k + 16 of a block in one word: a shift and a mask give them in their order, at half the cost of
+/// widening. Rows are whole blocks.
+/// </summary>
+internal readonly unsafe struct BlockedBFloat16Lanes : ILanes
+{
+    public const int Block = 32;
+
+    public static int Size => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(byte* source) => BFloat16Lanes.First(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Next(byte* source) => BFloat16Lanes.Second(source);
+
+    public static float One(byte* source) => BFloat16Lanes.One(source);
+
+    /// <summary>Where number <paramref name="index"/> of a row stands, in numbers.</summary>
+    public static int Place(int index) => index / Block * Block + index % 16 * 2 + index % Block / 16;
 }
 
 /// <summary>IEEE half: exponent rebased by a multiplication, which also mends the small numbers.</summary>
@@ -96,6 +127,9 @@ internal readonly unsafe struct Float16Lanes : IPairedLanes
         var infinite = (((wide & Vector512.Create(0x7FFFu)) << 13) | Vector512.Create(0x7F800000u)).AsSingle();
         return (Vector512.ConditionalSelect(special.AsSingle(), infinite, magnitude).AsUInt32() | sign).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Next(byte* source) => Load(source + 16 * Size);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float One(byte* source) => (float)*(Half*)source;

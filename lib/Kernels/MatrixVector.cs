@@ -23,6 +23,7 @@ public static unsafe class MatrixVector
         public float* Factors, Bias, X, Y;
         public int Rows, Columns, Batch, PartRows;
         public WeightFormat Format;
+        public bool Blocked;
 
         public readonly int Parts => (Rows + PartRows - 1) / PartRows;
     }
@@ -80,7 +81,7 @@ public static unsafe class MatrixVector
     private static Job Of(PackedMatrix matrix, float* x, float* y, int batch) => new()
     {
         Values = matrix.Values, Factors = matrix.Factors, Bias = matrix.Bias, X = x, Y = y,
-        Rows = matrix.Rows, Columns = matrix.Columns, Batch = batch, Format = matrix.Format,
+        Rows = matrix.Rows, Columns = matrix.Columns, Batch = batch, Format = matrix.Format, Blocked = matrix.Blocked,
     };
 
     private static void Run(Job* jobs, int count, long bytes)
@@ -107,6 +108,7 @@ public static unsafe class MatrixVector
         switch (job->Format)
         {
             case WeightFormat.Float32: Rows<Float32Lanes>(*job, part); break;
+            case WeightFormat.BFloat16 when job->Blocked: Rows<BlockedBFloat16Lanes>(*job, part); break;
             case WeightFormat.BFloat16: Rows<BFloat16Lanes>(*job, part); break;
             case WeightFormat.Float16: Rows<Float16Lanes>(*job, part); break;
             default: Rows<Int8Lanes>(*job, part); break;
@@ -138,7 +140,16 @@ public static unsafe class MatrixVector
     {
         var sum = Vector512<float>.Zero;
         var i = 0;
-        for (; i + 16 <= length; i += 16) sum = Vector512.FusedMultiplyAdd(TLanes.Load(a + i * TLanes.Size), Vector512.Load(b + i), sum);
+        for (; i + 32 <= length; i += 32)
+        {
+            sum = Vector512.FusedMultiplyAdd(TLanes.Load(a + i * TLanes.Size), Vector512.Load(b + i), sum);
+            sum = Vector512.FusedMultiplyAdd(TLanes.Next(a + i * TLanes.Size), Vector512.Load(b + i + 16), sum);
+        }
+        if (i + 16 <= length)
+        {
+            sum = Vector512.FusedMultiplyAdd(TLanes.Load(a + i * TLanes.Size), Vector512.Load(b + i), sum);
+            i += 16;
+        }
         var total = Vector512.Sum(sum);
         for (; i < length; i++) total += TLanes.One(a + i * TLanes.Size) * b[i];
         return total;
@@ -150,7 +161,16 @@ public static unsafe class MatrixVector
         byte* a = matrix, b = a + rowBytes, c = b + rowBytes, d = c + rowBytes;
         Vector512<float> sa = default, sb = default, sc = default, sd = default;
         var i = 0;
-        for (; i + 16 <= columns; i += 16)
+        for (; i + 32 <= columns; i += 32)
+        {
+            var (v, w) = (Vector512.Load(x + i), Vector512.Load(x + i + 16));
+            var at = (long)i * TLanes.Size;
+            sa = Vector512.FusedMultiplyAdd(TLanes.Next(a + at), w, Vector512.FusedMultiplyAdd(TLanes.Load(a + at), v, sa));
+            sb = Vector512.FusedMultiplyAdd(TLanes.Next(b + at), w, Vector512.FusedMultiplyAdd(TLanes.Load(b + at), v, sb));
+            sc = Vector512.FusedMultiplyAdd(TLanes.Next(c + at), w, Vector512.FusedMultiplyAdd(TLanes.Load(c + at), v, sc));
+            sd = Vector512.FusedMultiplyAdd(TLanes.Next(d + at), w, Vector512.FusedMultiplyAdd(TLanes.Load(d + at), v, sd));
+        }
+        if (i + 16 <= columns)
         {
             var v = Vector512.Load(x + i);
             var at = (long)i * TLanes.Size;
@@ -158,6 +178,7 @@ public static unsafe class MatrixVector
             sb = Vector512.FusedMultiplyAdd(TLanes.Load(b + at), v, sb);
             sc = Vector512.FusedMultiplyAdd(TLanes.Load(c + at), v, sc);
             sd = Vector512.FusedMultiplyAdd(TLanes.Load(d + at), v, sd);
+            i += 16;
         }
         float ta = Vector512.Sum(sa), tb = Vector512.Sum(sb), tc = Vector512.Sum(sc), td = Vector512.Sum(sd);
         for (; i < columns; i++)

@@ -54,6 +54,7 @@ public sealed unsafe class PackedMatrix
         (Format, Rows, Columns) = (WeightFormat.BFloat16, exact.Rows, exact.Columns);
         _own = Values = own;
         Bias = exact.Bias;
+        Blocked = exact.Columns % BlockedBFloat16Lanes.Block == 0;
     }
 
     /// <summary>Releases what the matrix owns.</summary>
@@ -76,6 +77,9 @@ public sealed unsafe class PackedMatrix
     internal float* Factors { get; }
 
     internal float* Bias { get; }
+
+    /// <summary>Whether numbers stand as <see cref="BlockedBFloat16Lanes"/> reads them.</summary>
+    internal bool Blocked { get; }
 
     /// <summary>The same matrix in 8-bit integers.</summary>
     public PackedMatrix Quantise()
@@ -112,9 +116,12 @@ public sealed unsafe class PackedMatrix
         for (long i = 0; i < count; i++)
             if ((wide[i] & 0xFFFF) != 0) return this;
         var own = (byte*)NativeMemory.AlignedAlloc((nuint)count * 2, 64);
-        for (long i = 0; i < count; i++) ((ushort*)own)[i] = (ushort)(wide[i] >> 16);
+        var narrow = new PackedMatrix(own, this);
+        for (var r = 0; r < Rows; r++)
+            for (var c = 0; c < Columns; c++)
+                ((ushort*)own)[(long)r * Columns + (narrow.Blocked ? BlockedBFloat16Lanes.Place(c) : c)] = (ushort)(wide[(long)r * Columns + c] >> 16);
         GC.KeepAlive(this);
-        return new PackedMatrix(own, this);
+        return narrow;
     }
 
     /// <summary>One row, widened.</summary>
@@ -127,7 +134,7 @@ public sealed unsafe class PackedMatrix
             numbers[c] = Format switch
             {
                 WeightFormat.Float32 => Float32Lanes.One(source + 4 * c),
-                WeightFormat.BFloat16 => BFloat16Lanes.One(source + 2 * c),
+                WeightFormat.BFloat16 => BFloat16Lanes.One(source + 2 * (Blocked ? BlockedBFloat16Lanes.Place(c) : c)),
                 WeightFormat.Float16 => Float16Lanes.One(source + 2 * c),
                 _ => Int8Lanes.One(source + c) * Factors[row],
             };

@@ -95,6 +95,34 @@ public unsafe class MatrixVectorTests
         }
     }
 
+    /// <summary>Half the bytes, the same products to the last bit and the same rows: in blocks of 32 where rows are made of them, as they are elsewhere.</summary>
+    [Theory]
+    [InlineData(70, 32), InlineData(70, 96), InlineData(300, 256), InlineData(9, 48), InlineData(5, 33), InlineData(3, 7)]
+    public void NarrowedNumbersAreTheSame(int rows, int columns)
+    {
+        var random = new Random(rows);
+        float[] weights = Numbers(random, rows * columns), x = Numbers(random, columns), expected = new float[rows], found = new float[rows];
+        for (var i = 0; i < weights.Length; i++) weights[i] = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(weights[i]) & 0xFFFF0000);
+        fixed (float* memory = weights)
+        {
+            var wide = new PackedMatrix((nint)memory, WeightFormat.Float32, rows, columns);
+            var narrow = wide.Narrowed();
+            Assert.Equal((WeightFormat.BFloat16, wide.Bytes / 2), (narrow.Format, narrow.Bytes));
+            MatrixVector.Multiply(wide, x, expected);
+            MatrixVector.Multiply(narrow, x, found);
+            Assert.Equal(expected, found);
+            float[] row = new float[columns], narrowRow = new float[columns];
+            for (var r = 0; r < rows; r++)
+            {
+                wide.Row(r, row);
+                narrow.Row(r, narrowRow);
+                Assert.Equal(row, narrowRow);
+            }
+            weights[^1] = 1.00001f; // not a bfloat16 number
+            Assert.Same(wide, wide.Narrowed());
+        }
+    }
+
     [Fact]
     public void WrongLengthsAreRefused()
     {

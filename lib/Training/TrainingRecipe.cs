@@ -170,9 +170,18 @@ public sealed record TrainingPhase
     /// <summary>Probability that a word of the filler may be one that facts use too: more of it makes a short document as misleading as a long one.</summary>
     public double Overlap { get; init; } = 0.05;
 
+    /// <summary>Share of a document that reads its sentences a second time: every token of it teaches to look back, where an answer teaches once in a while.</summary>
+    public double Echo { get; init; }
+
+    /// <summary>Probability that a document has sentences of random tokens and no questions.</summary>
+    public double Babble { get; init; }
+
+    /// <summary>Random tokens are drawn from the first so many ids of the vocabulary; 0: from all.</summary>
+    public int BabbleWords { get; init; }
+
     /// <summary>The generator's options for this phase.</summary>
     internal WorldOptions ToWorldOptions() => new()
     {
-        Tokens = Tokens, FillerFrom = FillerFrom, FillerTo = FillerTo, PositionSpan = PositionSpan, Mix = Mix, Helpers = Helpers, Overlap = Overlap,
+        Tokens = Tokens, FillerFrom = FillerFrom, FillerTo = FillerTo, PositionSpan = PositionSpan, Mix = Mix, Helpers = Helpers, Overlap = Overlap, Echo = Echo, Babble = Babble, BabbleWords = BabbleWords,
     };
 }

@@ -183,7 +183,7 @@ public class WorldDocumentTests(ITestOutputHelper output)
     {
         var generator = new WorldGenerator();
         var seen = new Dictionary<WorldFamily, int>();
-        var full = Options with { Mix = new() { Pair = 1, List = 1, Age = 1, Count = 1 } };
+        var full = Options with { Mix = new() { Pair = 1, List = 1, Age = 1, Count = 1 }, Echo = 0.1 };
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 1000; i++)
             foreach (var answer in generator.Document(full, WorldSplit.Train, 1, i).Answers)

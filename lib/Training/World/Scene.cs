@@ -113,6 +113,19 @@ internal sealed class Scene(CompiledGrammar grammar, WordDecks decks)
         }
     }
 
+    /// <summary>Adds sentences of 4 to 12 random ids below <paramref name="vocabulary"/>, this many tokens in all (the last may be shorter).</summary>
+    public void Babble(int tokens, int vocabulary)
+    {
+        while (tokens > 0)
+        {
+            var (start, length) = (Tokens.Count, Math.Min(tokens, 4 + Random.Below(9)));
+            for (var i = 0; i < length; i++) Tokens.Add(Random.Below(vocabulary));
+            Units.Add((Sentences.Count, 1));
+            Sentences.Add(new Sentence(start, length));
+            (ContextSize, tokens) = (ContextSize + length, tokens - length);
+        }
+    }
+
     /// <summary>Puts the sentences and the questions in random order.</summary>
     public void Shuffle()
     {

@@ -35,6 +35,8 @@ public enum WorldFamily
     HowOld,
     /// <summary>Counting visits.</summary>
     Count,
+    /// <summary>A sentence read a second time, from its third token on: no question, the plainest form of looking back.</summary>
+    Echo,
 }
 
 /// <summary>Names of families as files and options write them.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using HeadKvLab.Training.World.Families;
 
 namespace HeadKvLab.Training.World;
@@ -35,8 +36,13 @@ public sealed class WorldGenerator
         var opener = grammar.Openers[random.Below(grammar.Openers.Length)];
         var filler = options.FillerFrom + (options.FillerTo - options.FillerFrom) * random.Unit();
         var opening = 1 + opener.Length;
-        AddFacts(options, options.Tokens - opening, (int)(options.Tokens * (1 - filler)) - opening);
-        scene.Fill(options.Tokens - opening - scene.ContextSize - scene.QuestionSize);
+        if (options.Babble > 0 && random.Chance(options.Babble))
+        {
+            scene.Babble(options.TokensOnce - opening, options.BabbleWords > 0 ? Math.Min(options.BabbleWords, tokenizer.BeginOfText) : tokenizer.BeginOfText);
+            return Lay(options, opener);
+        }
+        AddFacts(options, options.TokensOnce - opening, (int)(options.TokensOnce * (1 - filler)) - opening);
+        scene.Fill(options.TokensOnce - opening - scene.ContextSize - scene.QuestionSize);
         scene.Shuffle();
         return Lay(options, opener);
     }
@@ -78,7 +84,7 @@ public sealed class WorldGenerator
     {
         var ids = new TokenBuffer();
         var starts = new List<int>(scene.Sentences.Count + scene.Questions.Count + 1);
-        var answers = new AnswerSpan[scene.Questions.Count];
+        var answers = new List<AnswerSpan>(scene.Questions.Count);
         ids.Add(tokenizer.BeginOfText);
         starts.Add(ids.Count);
         opener.Write(ids, scene.Decks, fact: false);
@@ -88,16 +94,16 @@ public sealed class WorldGenerator
                 starts.Add(ids.Count);
                 ids.Add(scene.Tokens.Span(scene.Sentences[s].Start, scene.Sentences[s].Length));
             }
-        for (var q = 0; q < answers.Length; q++)
+        foreach (var question in scene.Questions)
         {
-            var question = scene.Questions[q];
             starts.Add(ids.Count);
             ids.Add(scene.Tokens.Span(question.Start, question.Length));
-            answers[q] = new AnswerSpan(ids.Count, Scene.CompleteLength(question) - question.Length, question.Family);
+            answers.Add(new AnswerSpan(ids.Count, Scene.CompleteLength(question) - question.Length, question.Family));
             if (question.Answer.Length == 0) ids.Add(question.Answer.IdOrStart);
             else ids.Add(scene.Tokens.Span(question.Answer.IdOrStart, question.Answer.Length));
             ids.Add(stop);
         }
+        if (options.Echo > 0) Echo(options.Tokens, ids, starts, answers);
 
         var family = new sbyte[ids.Count];
         var firsts = new byte[ids.Count];
@@ -114,7 +120,24 @@ public sealed class WorldGenerator
             Family = family,
             FirstAnswerToken = firsts,
             SentenceStarts = [.. starts],
-            Answers = answers,
+            Answers = [.. answers],
         };
+    }
+
+    /// <summary>Reads sentences of the context once more, in a new order, until the document has its length; what follows the second token of each counts as an answer.</summary>
+    private void Echo(int tokens, TokenBuffer ids, List<int> starts, List<AnswerSpan> answers)
+    {
+        while (ids.Count < tokens)
+        {
+            scene.Random.Shuffle(CollectionsMarshal.AsSpan(scene.Units));
+            foreach (var (first, count) in scene.Units)
+                for (var s = first; s < first + count && ids.Count < tokens; s++)
+                {
+                    var (start, length) = (ids.Count, Math.Min(scene.Sentences[s].Length, tokens - ids.Count));
+                    starts.Add(start);
+                    ids.Add(scene.Tokens.Span(scene.Sentences[s].Start, length));
+                    if (length > 2) answers.Add(new AnswerSpan(start + 2, length - 2, WorldFamily.Echo));
+                }
+        }
     }
 }

@@ -38,6 +38,12 @@ public sealed record WorldOptions
     public double FillerTo { get; init; } = 0.3;
     /// <summary>Probability that a word of the filler may be one that facts use too.</summary>
     public double Overlap { get; init; } = 0.05;
+    /// <summary>Share of the document, at its end, that reads its sentences a second time, in another order.</summary>
+    public double Echo { get; init; }
+    /// <summary>Probability that a document has sentences of random tokens and no questions: with <see cref="Echo"/>, nothing to learn but to look back.</summary>
+    public double Babble { get; init; }
+    /// <summary>Random tokens are drawn from the first so many ids of the vocabulary; 0: from all.</summary>
+    public int BabbleWords { get; init; }
     /// <summary>Probability of each helper question.</summary>
     public double Helpers { get; init; } = 0.5;
     /// <summary>Probability that the sentences of one group of facts stay together, as in a needle.</summary>
@@ -51,6 +57,9 @@ public sealed record WorldOptions
     /// <summary>Probability that a document gets position gaps.</summary>
     public double Gaps { get; init; } = 0.85;
 
+    /// <summary>Tokens before the second reading.</summary>
+    internal int TokensOnce => Tokens - (int)(Tokens * Echo);
+
     /// <summary>Checks the ranges.</summary>
     /// <exception cref="LabException">A value is out of range.</exception>
     public WorldOptions Checked()
@@ -58,6 +67,8 @@ public sealed record WorldOptions
         if (Tokens < 96) throw new LabException($"world tokens = {Tokens}: a document needs at least 96 tokens for its facts and questions");
         if (FillerFrom < 0 || FillerTo > 0.98 || FillerFrom > FillerTo)
             throw new LabException($"world filler = {FillerFrom}..{FillerTo}: choose 0 <= from <= to <= 0.98");
+        if (Echo is not (>= 0 and <= 0.9)) throw new LabException($"world echo = {Echo}: choose 0 to 0.9");
+        if (TokensOnce < 96 && Babble < 1) throw new LabException($"world tokens = {Tokens}, echo = {Echo}: what is read once needs at least 96 tokens for its facts and questions");
         if (MaxQuestions < 1) throw new LabException($"world maxQuestions = {MaxQuestions}: choose at least 1");
         if (Mix.Weights().Any(w => w < 0) || Mix.Weights().Sum() <= 0) throw new LabException("world mix: weights must not be negative nor all 0");
         return this;

@@ -56,6 +56,11 @@ public class EchoTests
         Assert.True(Documents(options with { BabbleWords = 0 }).SelectMany(d => d.Ids).Distinct().Count() > 800);
     }
 
+    [Theory]
+    [InlineData(-0.1, 0), InlineData(1.5, 0), InlineData(double.NaN, 0), InlineData(1, -1)]
+    public void BabbleOutOfRangeIsRefused(double babble, int words) =>
+        Assert.Contains("babble", Assert.Throws<LabException>(() => (Options with { Babble = babble, BabbleWords = words }).Checked()).Message);
+
     /// <summary>Half of the documents babble; those that do not are the world's own.</summary>
     [Fact]
     public void BabbleMayBeAShareOfTheDocuments()
@@ -65,7 +70,7 @@ public class EchoTests
     }
 
     [Theory]
-    [InlineData(200, 0.95, 0), InlineData(200, double.NaN, 1), InlineData(200, 0.6, 0)]
+    [InlineData(200, 0.95, 0), InlineData(200, double.NaN, 1), InlineData(200, 0.6, 0), InlineData(200, 0, 0.5), InlineData(96, 0.9, 1)]
     public void WhatCannotBeWrittenIsRefused(int tokens, double echo, double babble)
     {
         var error = Assert.Throws<LabException>(() => (Options with { Tokens = tokens, Echo = echo, Babble = babble }).Checked());

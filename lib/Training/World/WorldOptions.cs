@@ -57,6 +57,8 @@ public sealed record WorldOptions
     /// <summary>Probability that a document gets position gaps.</summary>
     public double Gaps { get; init; } = 0.85;
 
+    private const int LeastBabble = 24; // beyond the the opening words, so that there is something to read again
+
     /// <summary>Tokens before the second reading.</summary>
     internal int TokensOnce => Tokens - (int)(Tokens * Echo);
 
@@ -68,6 +70,9 @@ public sealed record WorldOptions
         if (FillerFrom < 0 || FillerTo > 0.98 || FillerFrom > FillerTo)
             throw new LabException($"world filler = {FillerFrom}..{FillerTo}: choose 0 <= from <= to <= 0.98");
         if (Echo is not (>= 0 and <= 0.9)) throw new LabException($"world echo = {Echo}: choose 0 to 0.9");
+        if (Babble is not (>= 0 and <= 1) || BabbleWords < 0) throw new LabException($"world babble = {Babble}, babbleWords = {BabbleWords}: choose a probability from 0 to 1, and 0 or more words");
+        if (Babble > 0 && Echo == 0) throw new LabException($"world babble = {Babble}, echo = 0: random tokens teach nothing unless they are read again; choose an echo above 0");
+        if (TokensOnce < LeastBabble) throw new LabException($"world tokens = {Tokens}, echo = {Echo}: what is read once needs at least {LeastBabble} tokens");
         if (TokensOnce < 96 && Babble < 1) throw new LabException($"world tokens = {Tokens}, echo = {Echo}: what is read once needs at least 96 tokens for its facts and questions");
         if (MaxQuestions < 1) throw new LabException($"world maxQuestions = {MaxQuestions}: choose at least 1");
         if (Mix.Weights().Any(w => w < 0) || Mix.Weights().Sum() <= 0) throw new LabException("world mix: weights must not be negative nor all 0");

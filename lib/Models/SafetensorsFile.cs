@@ -139,7 +139,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private void ReadBlocks(byte* memory, long length, long begin, SafetensorsEntry entry)
     {
         var blocks = (length + Block - 1) / Block;
-        var failures = new ConcurrentQueue<LabException>();
+        var failures = new ConcurrentQueue<(long Block, LabException Failure)>();
         Parallel.For(0L, blocks, () => memory is null ? ArrayPool<byte>.Shared.Rent(Block) : [], (block, state, buffer) =>
         {
             var at = block * Block;
@@ -147,15 +147,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
             var target = memory is null ? buffer.AsSpan(0, count) : new Span<byte>(memory + at, count);
             if (Read(target, begin + at, entry) is { } failure)
             {
-                failures.Enqueue(failure);
-                state.Stop();
+                failures.Enqueue((block, failure));
+                state.Break(); // the blocks before it are still read: the first failure is the one to tell
             }
             return buffer;
         }, buffer =>
         {
             if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
         });
-        if (failures.TryDequeue(out var first)) throw first;
+        if (!failures.IsEmpty) throw failures.MinBy(f => f.Block).Failure;
     }
 
     private LabException? Read(Span<byte> target, long begin, SafetensorsEntry entry)

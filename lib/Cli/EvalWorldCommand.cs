@@ -18,6 +18,7 @@ internal static class EvalWorldCommand
         var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
         var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
         var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
+        var families = WorldFamiliesOption.Create();
         split.AcceptOnlyFromAmong("validation", "test");
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
@@ -25,39 +26,40 @@ internal static class EvalWorldCommand
             questions. The questions are made on the spot, as `lab world make` would write them; training never saw them.
 
             Example:  lab eval world --lengths 512,2048 --questions 50
-            """) { model, lengths, questions, split, seed };
+            """) { model, lengths, questions, split, seed, families };
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
+            var asked = WorldFamiliesOption.Of(parse, families);
             var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
             int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
                 : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            Run(LanguageModel.Load(parse.GetRequiredValue(model)), [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed))))], stop);
+            Run(LanguageModel.Load(parse.GetRequiredValue(model)), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop);
             return Task.FromResult(0);
         });
         return command;
     }
 
-    private static void Run(LanguageModel model, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
+    private static void Run(LanguageModel model, IReadOnlyList<WorldFamily> families, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
     {
         var rows = new List<(int Length, EvalRow Row)>();
         var plan = new EvaluationPlan([], []) { Protocol = Protocol.Repaired with { MostPromptTokens = model.Config.MaxPositions } };   // 8,000 tokens are asked whole
         foreach (var (length, suite) in suites)
             rows.AddRange(SuiteEvaluation.Run(model, suite.ToSamples(), plan, progress => Report(length, progress), stop).Select(row => (length, row)));
         int[] lengths = [.. suites.Select(s => s.Length)];
-        Console.WriteLine(Table("Exact match", lengths, rows, r => r.Score));
-        Console.WriteLine(Table("Token accuracy", lengths, rows, r => r.TokenAccuracy ?? double.NaN));
+        Console.WriteLine(Table("Exact match", families, lengths, rows, r => r.Score));
+        Console.WriteLine(Table("Token accuracy", families, lengths, rows, r => r.TokenAccuracy ?? double.NaN));
     }
 
     /// <summary>One figure of each family and length, as a table in Markdown.</summary>
-    internal static string Table(string figure, int[] lengths, IReadOnlyList<(int Length, EvalRow Row)> rows, Func<EvalRow, double> value)
+    internal static string Table(string figure, IReadOnlyList<WorldFamily> families, int[] lengths, IReadOnlyList<(int Length, EvalRow Row)> rows, Func<EvalRow, double> value)
     {
         var lines = new List<string>
         {
             $"| {figure} | {string.Join(" | ", lengths.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l} tokens")))} |",
             $"|---|{string.Concat(lengths.Select(_ => "---|"))}",
         };
-        foreach (var family in WorldFamilies.Reported)
+        foreach (var family in families)
             lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))} |");
         return string.Join("\n", lines) + "\n";
 

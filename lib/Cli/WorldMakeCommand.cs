@@ -15,20 +15,22 @@ internal static class WorldMakeCommand
         var questions = new Option<int>("--questions") { Description = "Questions of each family.", DefaultValueFactory = _ => 200 };
         var seed = new Option<int>("--seed") { Description = "Seed of the suite.", DefaultValueFactory = _ => 0 };
         var perContext = new Option<int>("--per-context") { Description = "Most questions of a family on one context; fewer make more contexts, which is what intervals count. 0: all.", DefaultValueFactory = _ => 0 };
+        var families = WorldFamiliesOption.Create();
         var mixed = new Option<bool>("--mixed") { Description = "One file of all families instead of one file each." };
         var command = new Command("make",
-            "Writes suites in LongBench's JSONL shape: six families at each length, several questions to a context, seeds that no training document has.\n\n" +
-            "Example:\n  lab world make --out data/suites --lengths 2048 --questions 24 --per-context 1 --mixed") { output, lengths, split, questions, perContext, seed, mixed };
+            "Writes suites in LongBench's JSONL shape: every family at each length, several questions to a context, seeds that no training document has.\n\n" +
+            "Example:\n  lab world make --out data/suites --lengths 2048 --questions 24 --per-context 1 --mixed") { output, lengths, split, questions, perContext, seed, families, mixed };
         command.SetAction(parse =>
         {
             var which = Split(parse.GetValue(split)!);
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
             if (parse.GetValue(perContext) < 0) throw new LabException($"--per-context {parse.GetValue(perContext)}: give at least 1, or 0 for all");
+            var asked = WorldFamiliesOption.Of(parse, families);
             foreach (var word in parse.GetValue(lengths)!.Split(','))
             {
                 if (!int.TryParse(word, out var length)) throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048");
-                var suite = WorldSuite.Make(which, length, parse.GetValue(questions), parse.GetValue(seed), parse.GetValue(perContext) is > 0 and var each ? each : int.MaxValue);
-                foreach (var part in parse.GetValue(mixed) ? [suite] : WorldFamilies.Reported.Select(suite.Only))
+                var suite = WorldSuite.Make(which, length, parse.GetValue(questions), parse.GetValue(seed), parse.GetValue(perContext) is > 0 and var each ? each : int.MaxValue, asked);
+                foreach (var part in parse.GetValue(mixed) ? [suite] : asked.Select(suite.Only))
                 {
                     var path = Path.Combine(parse.GetValue(output)!, part.Name + ".jsonl");
                     part.Save(path);

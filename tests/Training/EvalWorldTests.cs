@@ -12,7 +12,7 @@ public sealed class EvalWorldTests
         foreach (var length in (int[])[512, 2048])
             foreach (var family in HeadKvLab.Training.World.WorldFamilies.Reported.Select(HeadKvLab.Training.World.WorldFamilies.Name))
                 for (var i = 0; i < 4; i++) rows.Add((length, Row(family, $"c{i}", right: length == 512 || (family == "code" && i < 2))));
-        var lines = EvalWorldCommand.Table("Exact match", [512, 2048], rows, r => r.Score).Split('\n');
+        var lines = EvalWorldCommand.Table("Exact match", HeadKvLab.Training.World.WorldFamilies.Reported, [512, 2048], rows, r => r.Score).Split('\n');
         Assert.Equal("| Exact match | 512 tokens | 2048 tokens |", lines[0]);
         Assert.Equal("| `single` | 1.00 [1.00, 1.00] (4) | 0.00 [0.00, 0.00] (4) |", lines[2]);
         Assert.StartsWith("| `code` | 1.00 [1.00, 1.00] (4) | 0.50 [0.", lines[7]);
@@ -21,6 +21,8 @@ public sealed class EvalWorldTests
     [Theory]
     [InlineData("--lengths", "many", "--lengths: 'many'")]
     [InlineData("--questions", "0", "--questions 0")]
+    [InlineData("--families", "single,lists", "there is no 'lists' to ask for; choose from single")]
+    [InlineData("--families", "code,code", "each can be named once")]
     public void Bad_options_are_named(string option, string value, string expected)
     {
         using var error = new StringWriter();

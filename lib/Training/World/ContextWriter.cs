@@ -3,34 +3,32 @@ using HeadKvLab.Training.World.Families;
 namespace HeadKvLab.Training.World;
 
 /// <summary>
-/// Writes evaluation contexts: every context holds facts of all six families, so that each question has distractors of its own form
+/// Writes evaluation contexts: every context holds facts of all families that are asked for, so that each question has distractors of its own form
 /// and of others; the rest is filler, and the sentences stand in random order. Questions come apart from the context, one prompt each.
 /// </summary>
-internal sealed class ContextWriter
+internal sealed class ContextWriter(IReadOnlyList<WorldFamily> families)
 {
     /// <summary>Tokens left free for the longest question with its answer.</summary>
     public const int QuestionRoom = 32;
 
     private const double LargestFactShare = 0.45;
     private const int MostFactTokens = 340;
-    private static readonly double[] Extra = [1, 3, 1, 1, 1, 1];     // further groups after one of each family
 
     private readonly WorldTokenizer tokenizer = WorldTokenizer.Shared;
-    private readonly Scene scene;
-
-    /// <summary>A writer over the world's tokenizer.</summary>
-    public ContextWriter() => scene = new Scene(new CompiledGrammar(tokenizer), new WordDecks(tokenizer));
+    private readonly Scene scene = new(new CompiledGrammar(WorldTokenizer.Shared), new WordDecks(WorldTokenizer.Shared));
+    private readonly IFactFamily[] writers = [.. families.Select(FactFamilies.Of)];
+    private readonly double[] extra = [.. families.Select(family => family == WorldFamily.R2Attr ? 3.0 : 1)];     // further groups after one of each family
 
     /// <summary>Writes one context whose prompts have at most <paramref name="length"/> tokens, answer included.</summary>
     public WorldContext Write(WorldSplit split, int seed, long index, int length, string id)
     {
-        if (length < 384) throw new LabException($"context length {length}: facts of all six families need at least 384 tokens");
+        if (length < 384) throw new LabException($"context length {length}: facts and questions need at least 384 tokens");
         var random = WorldRandom.For(split, seed, index);
         scene.Reset(random, new WorldOptions().Overlap, helpers: 0);
         var openers = scene.Grammar.Openers;
         var opener = openers[random.Below(openers.Length)];
         var room = length - QuestionRoom - 1 - opener.Length;
-        AddFacts(Math.Min(MostFactTokens, (int)(LargestFactShare * room)));
+        AddFacts(Math.Min(MostFactTokens, (int)(LargestFactShare * room)), room - scene.Grammar.ShortestFiller);
         scene.Fill(room - scene.ContextSize);
         scene.Shuffle();
 
@@ -40,28 +38,29 @@ internal sealed class ContextWriter
             for (var s = first; s < first + count; s++)
                 ids.Add(scene.Tokens.Span(scene.Sentences[s].Start, scene.Sentences[s].Length));
         var questions = scene.Questions
-            .Where(q => WorldFamilies.Reported.Contains(q.Family))
+            .Where(q => families.Contains(q.Family))
             .Select((q, n) => new WorldQuestion($"{id}-q{n:D2}", q.Family, Input(q), Answer(q))).ToArray();
         return new WorldContext(id, tokenizer.Decode(ids.Span(0, ids.Count)), questions);
     }
 
-    private void AddFacts(int budget)
+    /// <summary>Adds a group of each family, of many families as many as there is room for, and more of them within the budget.</summary>
+    private void AddFacts(int budget, int room)
     {
-        int[] order = [0, 1, 2, 3, 4, 5];
+        int[] order = [.. Enumerable.Range(0, writers.Length)];
         scene.Random.Shuffle<int>(order);
         foreach (var family in order)
         {
             scene.BeginGroup();
-            FactFamilies.All[family].Write(scene);
-            scene.KeepGroup(scene.Random.Chance(0.25));
+            if (writers[family].Write(scene) && scene.ContextSize <= room) scene.KeepGroup(scene.Random.Chance(0.25) || writers[family].KeepsOrder);
+            else scene.DropGroup();
         }
         for (var misses = 0; misses < 4;)
         {
-            var draw = scene.Random.Unit() * Extra.Sum();
+            var draw = scene.Random.Unit() * extra.Sum();
             var family = 0;
-            while (family < Extra.Length - 1 && draw >= Extra[family]) draw -= Extra[family++];
+            while (family < extra.Length - 1 && draw >= extra[family]) draw -= extra[family++];
             scene.BeginGroup();
-            if (FactFamilies.All[family].Write(scene) && scene.ContextSize <= budget) scene.KeepGroup(scene.Random.Chance(0.25));
+            if (writers[family].Write(scene) && scene.ContextSize <= budget) scene.KeepGroup(scene.Random.Chance(0.25) || writers[family].KeepsOrder);
             else
             {
                 scene.DropGroup();

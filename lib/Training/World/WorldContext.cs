@@ -46,8 +46,10 @@ public sealed record WorldContext(string Id, string Text, IReadOnlyList<WorldQue
     /// The same context with another answer: every word of the answer is replaced by one of its kind that the context does not use.
     /// A model that reads the context gives the new answer. For labels every example with the label changes.
     /// </summary>
+    /// <exception cref="LabException">No sentence of the context holds the answer, as with lists and counts.</exception>
     public (WorldContext Context, WorldQuestion Question) WithOtherAnswer(WorldQuestion question, WorldRandom random)
     {
+        AnswerAt(question);
         var used = Text.Split([' ', '.', ',', ':', ';'], StringSplitOptions.RemoveEmptyEntries).ToHashSet();
         var words = question.Answer.Split(' ').Select(word => Kinds.TryGetValue(word, out var kind) ? Other(kind) : word);
         var answer = string.Join(' ', words);

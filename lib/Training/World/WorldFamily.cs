@@ -46,9 +46,21 @@ public static class WorldFamilies
     public static readonly IReadOnlyList<WorldFamily> Reported =
         [WorldFamily.Single, WorldFamily.R2Attr, WorldFamily.Hop, WorldFamily.FewShot, WorldFamily.Passage, WorldFamily.Code];
 
+    /// <summary>Families that a suite may ask for by name: the reported ones, listing, ages and counting.</summary>
+    public static readonly IReadOnlyList<WorldFamily> Askable = [.. Reported, WorldFamily.List, WorldFamily.R2Age, WorldFamily.Count];
+
     /// <summary>All families, by number.</summary>
     public static readonly IReadOnlyList<WorldFamily> All = Enum.GetValues<WorldFamily>();
 
     /// <summary>The name in lower case, e.g. "r2attr".</summary>
     public static string Name(this WorldFamily family) => family.ToString().ToLowerInvariant();
+
+    /// <summary>Reads names separated by commas, e.g. "single,list".</summary>
+    /// <exception cref="LabException">A name is unknown, not askable or written twice.</exception>
+    public static IReadOnlyList<WorldFamily> Parse(string names)
+    {
+        var families = names.Split(',', StringSplitOptions.TrimEntries).Select(name => Askable.Where(f => f.Name() == name).Select(f => (WorldFamily?)f).FirstOrDefault()
+            ?? throw new LabException($"families '{names}': there is no '{name}' to ask for; choose from {string.Join(", ", Askable.Select(Name))}")).ToArray();
+        return families.Distinct().Count() == families.Length ? families : throw new LabException($"families '{names}': each can be named once");
+    }
 }

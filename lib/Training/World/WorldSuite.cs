@@ -19,17 +19,19 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
     /// <summary>All questions with their contexts.</summary>
     public IEnumerable<(WorldContext Context, WorldQuestion Question)> Questions => Contexts.SelectMany(c => c.Questions.Select(q => (c, q)));
 
-    /// <summary>Makes a suite of all six families.</summary>
+    /// <summary>Makes a suite.</summary>
     /// <param name="split">Validation or test.</param>
     /// <param name="length">Most tokens of a prompt with its answer.</param>
     /// <param name="questionsPerFamily">Questions of each family; later ones are left out.</param>
     /// <param name="seed">Seed; other seeds give other suites of the same split.</param>
     /// <param name="perContext">Most questions of a family on one context: the fewer, the more contexts, and these are what is independent.</param>
-    public static WorldSuite Make(WorldSplit split, int length, int questionsPerFamily, int seed = 0, int perContext = int.MaxValue)
+    /// <param name="families">What the contexts hold facts of and are asked; none: <see cref="WorldFamilies.Reported"/>.</param>
+    public static WorldSuite Make(WorldSplit split, int length, int questionsPerFamily, int seed = 0, int perContext = int.MaxValue, IReadOnlyList<WorldFamily>? families = null)
     {
+        families ??= WorldFamilies.Reported;
         var name = $"world-{length}-{split.ToString().ToLowerInvariant()}";
-        var writer = new ContextWriter();
-        var wanted = WorldFamilies.Reported.ToDictionary(f => f, _ => questionsPerFamily);
+        var writer = new ContextWriter(families);
+        var wanted = families.ToDictionary(f => f, _ => questionsPerFamily);
         var contexts = new List<WorldContext>();
         for (var index = 0L; wanted.Values.Any(n => n > 0); index++)
         {

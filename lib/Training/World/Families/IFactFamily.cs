@@ -20,4 +20,13 @@ internal static class FactFamilies
         new SingleFacts(), new ReasoningFacts(), new HopFacts(), new LabelFacts(), new PassageFacts(), new CodeFacts(),
         new PairFacts(), new GiftFacts(), new AgeFacts(), new VisitFacts(),
     ];
+
+    /// <summary>The writer of the facts that a family asks about.</summary>
+    public static IFactFamily Of(WorldFamily asked) => asked switch
+    {
+        WorldFamily.List => All[7],
+        WorldFamily.R2Age => All[8],
+        WorldFamily.Count => All[9],
+        _ => All[(int)asked],
+    };
 }

@@ -52,7 +52,17 @@ public static unsafe class Elementwise
     public static void Rotate(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
         var half = cosines.Length;
-        for (var i = 0; i < half; i++)
-            (head[i], head[i + half]) = (head[i] * cosines[i] - head[i + half] * sines[i], head[i + half] * cosines[i] + head[i] * sines[i]);
+        fixed (float* left = head, c = cosines, s = sines)
+        {
+            var right = left + half;
+            var i = 0;
+            for (; i + 16 <= half; i += 16)
+            {
+                var (l, r, cosine, sine) = (Vector512.Load(left + i), Vector512.Load(right + i), Vector512.Load(c + i), Vector512.Load(s + i));
+                (l * cosine - r * sine).Store(left + i);
+                (r * cosine + l * sine).Store(right + i);
+            }
+            for (; i < half; i++) (left[i], right[i]) = (left[i] * c[i] - right[i] * s[i], right[i] * c[i] + left[i] * s[i]);
+        }
     }
 }

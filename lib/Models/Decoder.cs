@@ -179,6 +179,7 @@ internal sealed class RootMeanSquare : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor input)
     {
+        if (FusedRows.Suit(input)) return FusedRows.Normalise(input, Projection.Cast(weight, ScalarType.Float32), epsilon);
         var scale = rsqrt(input.mul(input).mean(LastDim, keepdim: true) + epsilon);
         return input * scale * Projection.Cast(weight, ScalarType.Float32);
     }
@@ -231,7 +232,8 @@ internal sealed class SelfAttention : Module
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)
     {
         var split = x.view(x.shape[0], x.shape[1], heads, dim);
-        return rotation.Apply(norm?.forward(split) ?? split).transpose(1, 2);
+        if (norm is not null) split = norm.forward(split);
+        return (split.shape[0] == 1 && FusedRows.Suit(split) ? FusedRows.Rotate(split, rotation) : rotation.Apply(split)).transpose(1, 2);
     }
 
     private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
@@ -265,7 +267,11 @@ internal sealed class FeedForward : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor input) => down_proj.forward(F.silu(gate_proj.forward(input)) * up_proj.forward(input));
+    public override Tensor forward(Tensor input)
+    {
+        var (gate, up) = (gate_proj.forward(input), up_proj.forward(input));
+        return down_proj.forward(FusedRows.Suit(gate) ? FusedRows.SwiGlu(gate, up) : F.silu(gate) * up);
+    }
 }
 
 /// <summary>A linear map <c>y = x Wᵀ + b</c> whose product runs in the compute type and returns float32. On the CPU, float16 is multiplied as float32: libtorch 1.13 has no other way.</summary>

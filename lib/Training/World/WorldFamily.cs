@@ -37,6 +37,8 @@ public enum WorldFamily
     Count,
     /// <summary>A sentence read a second time, from its third token on: no question, the plainest form of looking back.</summary>
     Echo,
+    /// <summary>Helper: which of two ages is more (or less), the numbers themselves in the question.</summary>
+    MoreYears,
 }
 
 /// <summary>Names of families as files and options write them.</summary>

@@ -1,0 +1,87 @@
+using HeadKvLab.Kernels;
+using HeadKvLab.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Models;
+
+/// <summary>The kernels between the products of a prompt's layer, against the chains of tensor operators that training uses.</summary>
+public sealed unsafe class FusedRowsTests
+{
+    [Theory]
+    [InlineData(1, 16)]
+    [InlineData(5, 37)]         // a part of a vector at the end of each row
+    [InlineData(700, 96)]       // more rows than one part takes
+    public void NormalisedRowsAreTheTensors(int rows, int columns)
+    {
+        manual_seed(1);
+        using var none = no_grad();
+        var (x, gains) = (randn(1, rows, columns) * 3, randn(columns));
+        Assert.True(FusedRows.Suit(x));
+        var expected = x * rsqrt(x.mul(x).mean([-1L], keepdim: true) + 1e-5) * gains;
+        Close(expected, FusedRows.Normalise(x, gains, 1e-5), 2e-6);
+    }
+
+    [Theory]
+    [InlineData(3, 2, 8)]
+    [InlineData(600, 3, 32)]
+    [InlineData(40, 1, 80)]     // 40 pairs: two vectors and a half
+    public void TurnedHeadsAreTheTensorsToTheLastBit(int tokens, int heads, int dim)
+    {
+        manual_seed(2);
+        using var none = no_grad();
+        var x = randn(1, tokens, heads, dim);
+        var angles = randn(1, tokens, 1, dim / 2) * 100;
+        var rotation = new Rotation(angles.cos(), angles.sin());
+        var expected = rotation.Apply(x);
+        Close(expected, FusedRows.Rotate(x, rotation), 0);
+    }
+
+    [Theory]
+    [InlineData(2, 19)]
+    [InlineData(900, 48)]
+    public void GatedRowsAreTheTensors(int rows, int columns)
+    {
+        manual_seed(3);
+        using var none = no_grad();
+        var (gate, up) = (randn(1, rows, columns) * 8, randn(1, rows, columns));
+        var expected = nn.functional.silu(gate) * up;
+        Close(expected, FusedRows.SwiGlu(gate, up), 1e-5);
+    }
+
+    [Fact]
+    public void WhatAutogradFollowsIsLeftToTensors()
+    {
+        var x = randn(1, 4, 16);
+        Assert.False(FusedRows.Suit(x));
+        using var none = no_grad();
+        Assert.True(FusedRows.Suit(x));
+        Assert.False(FusedRows.Suit(x.transpose(1, 2)));
+        Assert.False(FusedRows.Suit(x.to(ScalarType.BFloat16)));
+    }
+
+    [Fact]
+    public void OneThreadAndSeveralGiveTheSameNumbers()
+    {
+        using var none = no_grad();
+        var (x, gains) = (randn(1, 3000, 64), randn(64));
+        var together = FusedRows.Normalise(x, gains, 1e-6);
+        var threads = KernelThreads.Count;
+        try
+        {
+            KernelThreads.Count = 1;
+            Close(together, FusedRows.Normalise(x, gains, 1e-6), 0);
+        }
+        finally
+        {
+            KernelThreads.Count = threads;
+        }
+    }
+
+    private static void Close(Tensor expected, Tensor found, double tolerance)
+    {
+        Assert.Equal(expected.shape, found.shape);
+        float[] a = [.. expected.contiguous().data<float>()], b = [.. found.contiguous().data<float>()];
+        for (var i = 0; i < a.Length; i++) Assert.InRange(Math.Abs(a[i] - b[i]), 0, tolerance * Math.Max(1, Math.Abs(a[i])));
+    }
+}

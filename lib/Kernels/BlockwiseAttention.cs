@@ -97,6 +97,7 @@ public static unsafe class BlockwiseAttention
     }
 
     /// <summary>One panel: 64 keys as <c>[dim, 64]</c>, scaled, zeros where there is no key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pack(void* context, int part)
     {
         var p = (Prompt*)context;
@@ -124,6 +125,7 @@ public static unsafe class BlockwiseAttention
     }
 
     /// <summary>48 rows of one query head against all keys they see.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Attend(Prompt* p, int head, int block, float* scratch, ColumnSums.Stripe received)
     {
         var (dim, kvHead, adding) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->Received != null);
@@ -172,6 +174,7 @@ public static unsafe class BlockwiseAttention
     private static void AddUp(void* context, int head) => ((Prompt*)context)->Sums.Finish(head);
 
     /// <summary>Row r, at column <paramref name="diagonal"/> + r of the panel, sees that column and the window before it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mask(float* logits, int rows, int diagonal, int window)
     {
         for (var r = 0; r < rows; r++)

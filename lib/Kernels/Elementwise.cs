@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace HeadKvLab.Kernels;
@@ -6,6 +7,7 @@ namespace HeadKvLab.Kernels;
 public static unsafe class Elementwise
 {
     /// <summary>RMSNorm: <c>y = x / sqrt(mean(x²) + epsilon) * gains</c>; y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Normalise(ReadOnlySpan<float> x, ReadOnlySpan<float> gains, float epsilon, Span<float> y)
     {
         fixed (float* input = x, gain = gains, output = y)
@@ -18,6 +20,7 @@ public static unsafe class Elementwise
     }
 
     /// <summary><c>x += y</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(Span<float> x, ReadOnlySpan<float> y)
     {
         fixed (float* target = x, addend = y)
@@ -29,6 +32,7 @@ public static unsafe class Elementwise
     }
 
     /// <summary>SwiGLU: <c>gate = gate * sigmoid(gate) * up</c>, with sigmoid(x) = 1 / (1 + e^-|x|) for x at least 0 and e^-|x| / (1 + e^-|x|) below: no overflow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SwiGlu(Span<float> gate, ReadOnlySpan<float> up)
     {
         fixed (float* g = gate, u = up)
@@ -49,6 +53,7 @@ public static unsafe class Elementwise
     /// <param name="head"><c>[dim]</c>, in place.</param>
     /// <param name="cosines"><c>[half]</c>.</param>
     /// <param name="sines"><c>[half]</c>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate(Span<float> head, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
         var half = cosines.Length;

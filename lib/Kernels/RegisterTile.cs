@@ -62,6 +62,7 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary><c>C[8, 16] += A[8, k] B[k, 16]</c>: what a head dimension that is no multiple of 32 leaves over.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Add16(float* a, int strideA, float* b, int strideB, float* c, int strideC, int k)
     {
         for (var r = 0; r < Rows; r++)

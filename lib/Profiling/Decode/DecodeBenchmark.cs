@@ -99,7 +99,10 @@ public sealed class DecodeBenchmark
         return peer.Number($"decode {length} {steps}") / 1e6;
     }
 
-    /// <summary>Times prefills here and in the peer, which may choose the best of three block sizes for its attention.</summary>
+    /// <summary>
+    /// Times prefills here and in the peer, which may choose the best of three block sizes for its attention. Whose turn it is reads the prompt once before it
+    /// is timed, so that neither side pays for finding the caches full of the other's numbers.
+    /// </summary>
     /// <param name="prompts">Prompt lengths, tokens.</param>
     /// <param name="peer">A peer_decode.py that loaded the same model.</param>
     public IEnumerable<Measurement> PrefillBesidePeer(IReadOnlyList<int> prompts, PythonPeer peer)
@@ -109,10 +112,11 @@ public sealed class DecodeBenchmark
         {
             int[] ids = [.. Enumerable.Range(0, length).Select(i => i % 100)];
             var (here, there) = (new double[_repetitions], Array.ConvertAll(Chunks, _ => new double[_repetitions]));
-            Prefill(ids);
             for (var r = 0; r < _repetitions; r++)
             {
+                Prefill(ids);
                 here[r] = Prefill(ids);
+                peer.Number($"prefill {length} {Chunks[0]}");
                 for (var c = 0; c < Chunks.Length; c++) there[c][r] = peer.Number($"prefill {length} {Chunks[c]}") / 1e6;
             }
             var (name, best) = ($"{_name}, prompt of {length:N0}", there.Min(Median));

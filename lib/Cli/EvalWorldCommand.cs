@@ -18,7 +18,7 @@ internal static class EvalWorldCommand
         var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
         var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
         var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
-        var families = WorldFamiliesOption.Create();
+        var (families, weights) = (WorldFamiliesOption.Create(), ComputeOptions.DecodeWeights());
         split.AcceptOnlyFromAmong("validation", "test");
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
@@ -26,7 +26,7 @@ internal static class EvalWorldCommand
             questions. The questions are made on the spot, as `lab world make` would write them; training never saw them.
 
             Example:  lab eval world --lengths 512,2048 --questions 50
-            """) { model, lengths, questions, split, seed, families };
+            """) { model, lengths, questions, split, seed, families, weights };
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
@@ -34,7 +34,7 @@ internal static class EvalWorldCommand
             var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
             int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
                 : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            Run(LanguageModel.Load(parse.GetRequiredValue(model)), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop);
+            Run(LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights))), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop);
             return Task.FromResult(0);
         });
         return command;

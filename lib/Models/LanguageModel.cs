@@ -8,10 +8,10 @@ namespace HeadKvLab.Models;
 /// <summary>A model ready to run: decoder, single-token step and tokenizer of one Hugging Face folder.</summary>
 public sealed class LanguageModel
 {
-    private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash)
+    private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash, DecodePrecision precision)
     {
         (DirectoryName, Decoder, Tokenizer, Hash) = (directory, decoder, tokenizer, hash);
-        Inference = new Inference(decoder);
+        Inference = new Inference(decoder, precision);
     }
 
     /// <summary>The folder.</summary>
@@ -52,13 +52,14 @@ public sealed class LanguageModel
     /// <param name="directory">Holds config.json, the weights in safetensors, and the tokenizer's files.</param>
     /// <param name="compute">Type of the weight matrices and of the prefill's products; norm gains and biases are always float32.</param>
     /// <param name="device">Where the weights lie and the model runs; null: CPU. Prompts are compressed in main memory.</param>
+    /// <param name="precision">What decoding multiplies with; 8-bit integers on a CPU only.</param>
     /// <exception cref="LabException">The folder is missing, incomplete or broken; the message names file, place and cure.</exception>
-    public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32, Device? device = null)
+    public static LanguageModel Load(string directory, ScalarType compute = ScalarType.Float32, Device? device = null, DecodePrecision precision = DecodePrecision.Lossless)
     {
         if (!Directory.Exists(directory)) throw new LabException($"{directory}: no such model folder; give the path of one with config.json, model.safetensors and tokenizer.json.");
         using var folder = ModelFolder.Open(directory);
         var tokenizer = TextTokenizer.Load(directory);
-        return new LanguageModel(directory, folder.LoadDecoder(compute, device), tokenizer, HashOf(directory));
+        return new LanguageModel(directory, folder.LoadDecoder(compute, device), tokenizer, HashOf(directory), precision);
     }
 
     private static string HashOf(string directory)

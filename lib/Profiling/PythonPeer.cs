@@ -26,6 +26,7 @@ public sealed class PythonPeer : IDisposable
             start.Environment["MALLOC_MMAP_MAX_"] = "0";
             start.Environment["MALLOC_TRIM_THRESHOLD_"] = "2147483647";
             start.Environment["OMP_WAIT_POLICY"] = "passive";
+            start.Environment["OPENBLAS_THREAD_TIMEOUT"] = "14";
             if (System.Runtime.Intrinsics.X86.Avx512BW.IsSupported) start.Environment["ATEN_CPU_CAPABILITY"] = "avx512";
             try
             {

@@ -217,6 +217,7 @@ public sealed class TenFactsTests
             using var peer = HeadKvLab.Profiling.PythonPeer.Start(script, 1);
             if (peer is null) return;   // no Python here, so there is nothing to compare with
             Assert.Equal("passive", peer.Ask("OMP_WAIT_POLICY"));
+            Assert.Equal("14", peer.Ask("OPENBLAS_THREAD_TIMEOUT"));
             Assert.Equal("0", peer.Ask("MALLOC_MMAP_MAX_"));
             Assert.Equal("2147483647", peer.Ask("MALLOC_TRIM_THRESHOLD_"));
             if (System.Runtime.Intrinsics.X86.Avx512BW.IsSupported) Assert.Equal("avx512", peer.Ask("ATEN_CPU_CAPABILITY"));

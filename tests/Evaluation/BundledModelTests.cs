@@ -35,6 +35,17 @@ public sealed class BundledModelTests
     }
 
     [Fact]
+    public void Decoded_from_8_bit_weights_it_answers_nearly_as_well()
+    {
+        var narrow = HeadKvLab.Models.LanguageModel.Load(Repository.Model.DirectoryName, precision: HeadKvLab.Models.DecodePrecision.Int8);
+        Assert.InRange(narrow.Inference.WeightBytes, 1, 0.6 * Repository.Model.Inference.WeightBytes);
+        EvaluationPlan plan = new([], []);
+        var suite = Suite(4, 8).ToSamples();
+        var (exact, rounded) = (SuiteEvaluation.Run(Repository.Model, suite, plan).Average(r => r.Score), SuiteEvaluation.Run(narrow, suite, plan).Average(r => r.Score));
+        Assert.InRange(rounded, exact - 0.1, 1);
+    }
+
+    [Fact]
     public void Without_its_context_it_answers_nothing()
     {
         var suite = Suite(3, 8);

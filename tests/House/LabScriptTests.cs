@@ -56,11 +56,11 @@ public sealed class LabScriptTests : IDisposable
     public void The_engines_settings_stand_before_the_program_starts_and_the_users_own_are_kept()
     {
         if (OperatingSystem.IsWindows()) return;
-        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY $DOTNET_SYSTEM_GLOBALIZATION_INVARIANT > {At("settings")}; exit 1");
+        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY $OPENBLAS_THREAD_TIMEOUT $DOTNET_SYSTEM_GLOBALIZATION_INVARIANT > {At("settings")}; exit 1");
         Lab("methods");
-        Assert.Equal("1 0 2147483647 passive 1\n", File.ReadAllText(At("settings")));
-        Lab("methods", ("OMP_WAIT_POLICY", "active"), ("MALLOC_MMAP_MAX_", "65536"));
-        Assert.Equal("1 65536 2147483647 active 1\n", File.ReadAllText(At("settings")));
+        Assert.Equal("1 0 2147483647 passive 14 1\n", File.ReadAllText(At("settings")));
+        Lab("methods", ("OMP_WAIT_POLICY", "active"), ("MALLOC_MMAP_MAX_", "65536"), ("OPENBLAS_THREAD_TIMEOUT", "26"));
+        Assert.Equal("1 65536 2147483647 active 26 1\n", File.ReadAllText(At("settings")));
     }
 
     [Fact]

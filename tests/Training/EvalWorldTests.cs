@@ -22,6 +22,7 @@ public sealed class EvalWorldTests
     [InlineData("--lengths", "many", "--lengths: 'many'")]
     [InlineData("--questions", "0", "--questions 0")]
     [InlineData("--families", "single,lists", "there is no 'lists' to ask for; choose from single")]
+    [InlineData("--decode-weights", "int4", "Argument 'int4' not recognized")]
     [InlineData("--families", "code,code", "each can be named once")]
     public void Bad_options_are_named(string option, string value, string expected)
     {

@@ -13,7 +13,7 @@ namespace HeadKvLab.Profiling.Engine;
 public static partial class EngineProbe
 {
     /// <summary>Environment variables of libtorch, its thread pools and glibc's allocator that decide speed.</summary>
-    public static readonly IReadOnlyList<string> Variables = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"];
+    public static readonly IReadOnlyList<string> Variables = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_THREAD_TIMEOUT", "ATEN_CPU_CAPABILITY", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"];
 
     /// <summary>Runs all measurements.</summary>
     /// <exception cref="LabException">The engine cannot be loaded; the message says what to install.</exception>

@@ -7,6 +7,7 @@ namespace TorchSharp.Interop;
 /// Loads the bridge once, after preparing the process for libtorch. Settings the user made are kept.
 /// <list type="bullet">
 /// <item>OMP_WAIT_POLICY=passive: spinning thread pools collapse on a busy machine.</item>
+/// <item>OPENBLAS_THREAD_TIMEOUT=14: OpenBLAS' threads spin for 2^26 cycles after a product, beside whatever comes next; now for 2^14, some microseconds.</item>
 /// <item>ATEN_CPU_CAPABILITY=avx512 where the processor has it: ATen picks slower kernels on some machines.</item>
 /// <item>mallopt: glibc gives blocks over 32 MB back to the kernel after every operator, and each large temporary is page-faulted again.
 /// Threads that had an allocator arena of their own before this keep it, and its blocks go back all the same: MALLOC_ARENA_MAX=1 at the start of the process prevents that.</item>
@@ -22,6 +23,7 @@ internal static unsafe partial class NativeLoader
     internal static void Load(string bridge)
     {
         Prefer("OMP_WAIT_POLICY"u8, "passive"u8);
+        Prefer("OPENBLAS_THREAD_TIMEOUT"u8, "14"u8);
         if (Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && Fma.IsSupported) Prefer("ATEN_CPU_CAPABILITY"u8, "avx512"u8);
         IntPtr library = Open(bridge);
         NativeLibrary.SetDllImportResolver(typeof(NativeLoader).Assembly, (name, _, _) => name == bridge ? library : IntPtr.Zero);

@@ -81,6 +81,6 @@ public static unsafe class RowKernels
     private static void Run(Job job, delegate*<void*, int, void> part)
     {
         job.PartRows = Math.Max(1, PartNumbers / job.Columns);
-        WorkerTeam.Shared.Run(part, &job, (int)((job.Rows + job.PartRows) / job.PartRows));
+        WorkerTeam.Shared.Run(part, &job, (int)((job.Rows + job.PartRows - 1) / job.PartRows));
     }
 }

@@ -13,7 +13,7 @@ namespace HeadKvLab.Models;
 public delegate Parameter WeightSource(string name, params long[] shape);
 
 /// <summary>
-/// The decoder of the Llama family (Llama, Mistral, Qwen2, Qwen3), whole in this file and in the order of the papers:
+/// The decoder of the Llama family (Llama, Mistral, Qwen2, Qwen3), in this file and in the order of the papers:
 /// <code>
 /// x = embed(ids)                          x [batch, token, hidden]
 /// for each layer:
@@ -237,21 +237,6 @@ internal sealed class SelfAttention : Module
     }
 
     private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
-}
-
-/// <summary>
-/// Rotary positions (RoPE, arXiv 2104.09864): with the dimensions of a head as two halves (l, r), pair i is turned by the angle of its position,
-/// <c>(l cos - r sin, r cos + l sin)</c>. Cosines and sines <c>[batch, token, 1, pair]</c> belong to the tokens at hand.
-/// </summary>
-public readonly record struct Rotation(Tensor Cosines, Tensor Sines)
-{
-    /// <summary>Rotates heads <c>[batch, token, head, dim]</c>.</summary>
-    public Tensor Apply(Tensor heads)
-    {
-        var half = heads.shape[3] / 2;
-        var (left, right) = (heads.narrow(3, 0, half), heads.narrow(3, half, half));
-        return cat(new[] { left * Cosines - right * Sines, right * Cosines + left * Sines }, -1);
-    }
 }
 
 /// <summary>SwiGLU (arXiv 2002.05202): <c>down(silu(gate(x)) · up(x))</c>.</summary>

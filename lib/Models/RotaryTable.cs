@@ -37,3 +37,18 @@ public sealed class RotaryTable
         }
     }
 }
+
+/// <summary>
+/// Rotary positions (RoPE, arXiv 2104.09864): with the dimensions of a head as two halves (l, r), pair i is turned by the angle of its position,
+/// <c>(l cos - r sin, r cos + l sin)</c>. Cosines and sines <c>[batch, token, 1, pair]</c> belong to the tokens at hand.
+/// </summary>
+public readonly record struct Rotation(Tensor Cosines, Tensor Sines)
+{
+    /// <summary>Rotates heads <c>[batch, token, head, dim]</c>.</summary>
+    public Tensor Apply(Tensor heads)
+    {
+        var half = heads.shape[3] / 2;
+        var (left, right) = (heads.narrow(3, 0, half), heads.narrow(3, half, half));
+        return cat(new[] { left * Cosines - right * Sines, right * Cosines + left * Sines }, -1);
+    }
+}

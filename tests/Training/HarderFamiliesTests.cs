@@ -46,6 +46,10 @@ public sealed class HarderFamiliesTests
     }
 
     [Fact]
+    public void AFamilyOfTrainingOnlyIsRefused() =>
+        Assert.Contains("family older: asked in training only", Assert.Throws<LabException>(() => WorldSuite.Make(WorldSplit.Test, 512, 1, families: [WorldFamily.Older])).Message);
+
+    [Fact]
     public void AnAnswerThatNoSentenceHoldsCannotBeExchanged()
     {
         var (context, question) = Suite.Questions.First(q => q.Question.Family == WorldFamily.List);

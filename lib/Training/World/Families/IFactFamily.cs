@@ -22,11 +22,13 @@ internal static class FactFamilies
     ];
 
     /// <summary>The writer of the facts that a family asks about.</summary>
+    /// <exception cref="LabException">The family is asked in training only.</exception>
     public static IFactFamily Of(WorldFamily asked) => asked switch
     {
+        <= WorldFamily.Code => All[(int)asked],
         WorldFamily.List => All[7],
         WorldFamily.R2Age => All[8],
         WorldFamily.Count => All[9],
-        _ => All[(int)asked],
+        _ => throw new LabException($"family {asked.Name()}: asked in training only; choose from {string.Join(", ", WorldFamilies.Askable.Select(WorldFamilies.Name))}"),
     };
 }

@@ -20,14 +20,14 @@ internal static class PlotlyRenderer
         var named = new HashSet<string>();
         var scaled = false;
         var layout = new Layout();
-        layout.SetValue("width", sketch.Width);
-        layout.SetValue("height", sketch.Height);
-        layout.SetValue("margin", Map(("l", 0), ("r", 0), ("t", 0), ("b", 0)));
-        layout.SetValue("font", Map(("family", Theme.Font), ("size", Theme.TickSize), ("color", Theme.SoftInk)));
-        layout.SetValue("paper_bgcolor", "#FFFFFF");
-        layout.SetValue("plot_bgcolor", sketch.Panels.Any(HasGaps) ? Theme.Missing : "#FFFFFF");
-        layout.SetValue("hovermode", "closest");
-        layout.SetValue("barmode", "overlay");
+        layout.SetProperty("width", sketch.Width);
+        layout.SetProperty("height", sketch.Height);
+        layout.SetProperty("margin", Map(("l", 0), ("r", 0), ("t", 0), ("b", 0)));
+        layout.SetProperty("font", Map(("family", Theme.Font), ("size", Theme.TickSize), ("color", Theme.SoftInk)));
+        layout.SetProperty("paper_bgcolor", "#FFFFFF");
+        layout.SetProperty("plot_bgcolor", sketch.Panels.Any(HasGaps) ? Theme.Missing : "#FFFFFF");
+        layout.SetProperty("hovermode", "closest");
+        layout.SetProperty("barmode", "overlay");
         var onPage = new PaperPlaces(sketch.Width, sketch.Height);
         notes.Add(onPage.Note(page.Title.X, page.Title.Y, $"<b>{Escape(page.Title.Text)}</b>", Theme.TitleSize, Theme.Ink, "left", "bottom"));
         foreach (var line in page.Note) notes.Add(onPage.Note(line.X, line.Y, Escape(line.Text), Theme.NoteSize, Theme.SoftInk, "left", "bottom"));
@@ -35,8 +35,8 @@ internal static class PlotlyRenderer
         {
             var box = page.Panels[index];
             var suffix = index == 0 ? "" : Words.Whole(index + 1);
-            layout.SetValue("xaxis" + suffix, Axis(box.Panel.X, box.XTicks, "y" + suffix, onPage.X(box.Left), onPage.X(box.Right), box.IsFilled));
-            layout.SetValue("yaxis" + suffix, Axis(box.Panel.Y, box.YTicks, "x" + suffix, onPage.Y(box.Bottom), onPage.Y(box.Top), box.IsFilled));
+            layout.SetProperty("xaxis" + suffix, Axis(box.Panel.X, box.XTicks, "y" + suffix, onPage.X(box.Left), onPage.X(box.Right), box.IsFilled));
+            layout.SetProperty("yaxis" + suffix, Axis(box.Panel.Y, box.YTicks, "x" + suffix, onPage.Y(box.Bottom), onPage.Y(box.Top), box.IsFilled));
             AddPanelTitles(notes, onPage, box);
             foreach (var mark in box.Panel.Marks)
             {
@@ -72,15 +72,15 @@ internal static class PlotlyRenderer
             }
             traces.AddRange(box.Panel.Marks.OfType<TextMark>().Where(text => text.Mono).GroupBy(text => (text.Colour, text.Size)).Select(texts => PlotlyTraces.Of([.. texts], suffix)));
         }
-        layout.SetValue("showlegend", page.Legend.Count > 0);
+        layout.SetProperty("showlegend", page.Legend.Count > 0);
         if (page.Legend.Count > 0)
-            layout.SetValue("legend", Map(("orientation", "h"), ("x", onPage.X(PageLayout.Edge)), ("y", onPage.Y(page.Legend[0].Y - 12)),
+            layout.SetProperty("legend", Map(("orientation", "h"), ("x", onPage.X(PageLayout.Edge)), ("y", onPage.Y(page.Legend[0].Y - 12)),
                 ("xanchor", "left"), ("yanchor", "top"), ("font", Map(("size", Theme.LabelSize), ("color", Theme.Ink)))));
-        layout.SetValue("annotations", notes.ToArray());
-        if (shapes.Count > 0) layout.SetValue("shapes", shapes.ToArray());
+        layout.SetProperty("annotations", notes.ToArray());
+        if (shapes.Count > 0) layout.SetProperty("shapes", shapes.ToArray());
         var config = new Config();
-        config.SetValue("responsive", false);
-        config.SetValue("displaylogo", false);
+        config.SetProperty("responsive", false);
+        config.SetProperty("displaylogo", false);
         return GenericChart.setConfig(config, GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, traces)));
     }
 

@@ -10,18 +10,18 @@ internal static class PlotlyTraces
     public static Trace Of(LineMark line, string suffix, bool inLegend)
     {
         var trace = Start("scatter", line.Name, suffix, inLegend);
-        trace.SetValue("mode", !line.Joined ? "markers" : line.Style.Marker == Marker.None ? "lines" : "lines+markers");
-        trace.SetValue("x", Numbers(line.X));
-        trace.SetValue("y", Numbers(line.Y));
+        trace.SetProperty("mode", !line.Joined ? "markers" : line.Style.Marker == Marker.None ? "lines" : "lines+markers");
+        trace.SetProperty("x", Numbers(line.X));
+        trace.SetProperty("y", Numbers(line.Y));
         if (line is { Low: { } lows, High: { } highs })
         {
-            trace.SetValue("error_y", Map(("type", "data"), ("symmetric", false),
+            trace.SetProperty("error_y", Map(("type", "data"), ("symmetric", false),
                 ("array", Numbers(highs.Zip(line.Y, (high, middle) => high - middle))),
                 ("arrayminus", Numbers(lows.Zip(line.Y, (low, middle) => middle - low))),
                 ("thickness", 1.3), ("width", 3.5), ("color", line.Style.Colour)));
         }
-        trace.SetValue("line", Map(("color", line.Style.Colour), ("width", 2), ("dash", DashName(line.Style.Dash))));
-        if (line.Style.Marker != Marker.None) trace.SetValue("marker", Map(("color", line.Style.Colour), ("symbol", SymbolName(line.Style.Marker)), ("size", 8)));
+        trace.SetProperty("line", Map(("color", line.Style.Colour), ("width", 2), ("dash", DashName(line.Style.Dash))));
+        if (line.Style.Marker != Marker.None) trace.SetProperty("marker", Map(("color", line.Style.Colour), ("symbol", SymbolName(line.Style.Marker)), ("size", 8)));
         AddHover(trace, line.Hover);
         return trace;
     }
@@ -29,10 +29,10 @@ internal static class PlotlyTraces
     public static Trace Of(BarMark bars, string suffix, bool inLegend)
     {
         var trace = Start("bar", bars.Name, suffix, inLegend);
-        trace.SetValue("x", Numbers(bars.X));
-        trace.SetValue("y", Numbers(bars.Y));
-        trace.SetValue("width", Compact(bars.Width));
-        trace.SetValue("marker", Map(("color", bars.Colour)));
+        trace.SetProperty("x", Numbers(bars.X));
+        trace.SetProperty("y", Numbers(bars.Y));
+        trace.SetProperty("width", Compact(bars.Width));
+        trace.SetProperty("marker", Map(("color", bars.Colour)));
         AddHover(trace, bars.Hover);
         return trace;
     }
@@ -40,24 +40,24 @@ internal static class PlotlyTraces
     public static Trace Of(CellMark cells, string suffix, ColourBar? bar, PaperPlaces onPage)
     {
         var trace = Start("heatmap", "", suffix, false);
-        trace.SetValue("z", Rows(cells.Values, Compact));
-        trace.SetValue("zmin", cells.Scale.Min);
-        trace.SetValue("zmax", cells.Scale.Max);
-        trace.SetValue("colorscale", Colours(cells.Scale));
-        trace.SetValue("xgap", cells.Gaps ? 1 : 0);
-        trace.SetValue("ygap", cells.Gaps ? 1 : 0);
-        trace.SetValue("hoverongaps", false);
-        trace.SetValue("showscale", bar is not null);
-        if (bar is not null) trace.SetValue("colorbar", BarOf(bar, onPage));
+        trace.SetProperty("z", Rows(cells.Values, Compact));
+        trace.SetProperty("zmin", cells.Scale.Min);
+        trace.SetProperty("zmax", cells.Scale.Max);
+        trace.SetProperty("colorscale", Colours(cells.Scale));
+        trace.SetProperty("xgap", cells.Gaps ? 1 : 0);
+        trace.SetProperty("ygap", cells.Gaps ? 1 : 0);
+        trace.SetProperty("hoverongaps", false);
+        trace.SetProperty("showscale", bar is not null);
+        if (bar is not null) trace.SetProperty("colorbar", BarOf(bar, onPage));
         if (cells.Labels is { } labels)
         {
-            trace.SetValue("text", Rows(labels, label => label is null ? "" : Escape(label)));
-            trace.SetValue("texttemplate", "%{text}");
+            trace.SetProperty("text", Rows(labels, label => label is null ? "" : Escape(label)));
+            trace.SetProperty("texttemplate", "%{text}");
         }
         if (cells.Hover is { } hover)
         {
-            trace.SetValue("hovertext", Rows(hover, words => words is null ? "" : Escape(words)));
-            trace.SetValue("hoverinfo", "text");
+            trace.SetProperty("hovertext", Rows(hover, words => words is null ? "" : Escape(words)));
+            trace.SetProperty("hoverinfo", "text");
         }
         return trace;
     }
@@ -65,15 +65,15 @@ internal static class PlotlyTraces
     public static Trace Of(SpanMark spans, string suffix, ColourBar? bar, PaperPlaces onPage)
     {
         var trace = Start("bar", "", suffix, false);
-        trace.SetValue("orientation", "h");
-        trace.SetValue("y", Numbers(spans.Spans.Select(span => span.Row)));
-        trace.SetValue("base", Numbers(spans.Spans.Select(span => span.From)));
-        trace.SetValue("x", Numbers(spans.Spans.Select(span => span.To - span.From)));
-        trace.SetValue("width", 1.0);
+        trace.SetProperty("orientation", "h");
+        trace.SetProperty("y", Numbers(spans.Spans.Select(span => span.Row)));
+        trace.SetProperty("base", Numbers(spans.Spans.Select(span => span.From)));
+        trace.SetProperty("x", Numbers(spans.Spans.Select(span => span.To - span.From)));
+        trace.SetProperty("width", 1.0);
         var marker = Map(("color", Numbers(spans.Spans.Select(span => span.Value))), ("cmin", spans.Scale.Min), ("cmax", spans.Scale.Max),
             ("colorscale", Colours(spans.Scale)), ("showscale", bar is not null), ("line", Map(("width", 0))));
         if (bar is not null) marker.Add("colorbar", BarOf(bar, onPage));
-        trace.SetValue("marker", marker);
+        trace.SetProperty("marker", marker);
         AddHover(trace, [.. spans.Spans.Select(span => span.Hover)]);
         return trace;
     }
@@ -82,14 +82,14 @@ internal static class PlotlyTraces
     public static Trace Of(IReadOnlyList<TextMark> texts, string suffix)
     {
         var trace = Start("scatter", "", suffix, false);
-        trace.SetValue("mode", "text");
-        trace.SetValue("x", Numbers(texts.Select(text => text.X)));
-        trace.SetValue("y", Numbers(texts.Select(text => text.Y)));
-        trace.SetValue("text", texts.Select(text => Escape(text.Text).Replace(' ', '\u00A0')).ToArray());
-        trace.SetValue("textposition", "middle right");
-        trace.SetValue("textfont", Map(("family", Theme.MonoFont), ("size", texts[0].Size), ("color", texts[0].Colour)));
-        trace.SetValue("hoverinfo", "skip");
-        trace.SetValue("cliponaxis", false);
+        trace.SetProperty("mode", "text");
+        trace.SetProperty("x", Numbers(texts.Select(text => text.X)));
+        trace.SetProperty("y", Numbers(texts.Select(text => text.Y)));
+        trace.SetProperty("text", texts.Select(text => Escape(text.Text).Replace(' ', '\u00A0')).ToArray());
+        trace.SetProperty("textposition", "middle right");
+        trace.SetProperty("textfont", Map(("family", Theme.MonoFont), ("size", texts[0].Size), ("color", texts[0].Colour)));
+        trace.SetProperty("hoverinfo", "skip");
+        trace.SetProperty("cliponaxis", false);
         return trace;
     }
 
@@ -125,12 +125,12 @@ internal static class PlotlyTraces
         var trace = new Trace(kind);
         if (name.Length > 0)
         {
-            trace.SetValue("name", Escape(name));
-            trace.SetValue("legendgroup", name);
+            trace.SetProperty("name", Escape(name));
+            trace.SetProperty("legendgroup", name);
         }
-        trace.SetValue("showlegend", inLegend);
-        trace.SetValue("xaxis", "x" + suffix);
-        trace.SetValue("yaxis", "y" + suffix);
+        trace.SetProperty("showlegend", inLegend);
+        trace.SetProperty("xaxis", "x" + suffix);
+        trace.SetProperty("yaxis", "y" + suffix);
         return trace;
     }
 
@@ -139,8 +139,8 @@ internal static class PlotlyTraces
     private static void AddHover(Trace trace, IReadOnlyList<string>? hover)
     {
         if (hover is null) return;
-        trace.SetValue("hovertext", hover.Select(Escape).ToArray());
-        trace.SetValue("hoverinfo", "text");
+        trace.SetProperty("hovertext", hover.Select(Escape).ToArray());
+        trace.SetProperty("hoverinfo", "text");
     }
 
     private static Dictionary<string, object?> BarOf(ColourBar bar, PaperPlaces onPage)

@@ -29,10 +29,8 @@ internal static class DoctorCommand
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
         void Row(string name, FormattableString value) => grid.AddRow(new Spectre.Console.Text(name, new Style(decoration: Decoration.Dim)), new Spectre.Console.Text(value.ToString(CultureInfo.InvariantCulture)));
-        Row("package build", $"{r.PackageBuild}");
         Row("engine", $"{r.Engine} over libtorch {r.Libtorch}");
         Row("library", $"{r.LibtorchFile}");
-        Row("BLAS", $"{r.Blas}");
         Row("processor", $"{r.Processor}, {r.Cores} cores, {r.Vectors}");
         Row("threads", $"{r.Threads}");
         Row("GPU", $"{r.Gpu}");

@@ -34,6 +34,11 @@ public static class Program
             error.WriteLine(shortage);
             return 1;
         }
+        catch (Exception e) when (EngineFailure.Describe(e) is { } failure)
+        {
+            error.WriteLine(failure);
+            return 1;
+        }
     }
 
     private static string NameOf(CommandResult result) => result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "lab";

@@ -49,7 +49,7 @@ internal sealed class PieceBpe : IWordEncoder
         int[] symbols = Symbols(part);
         var parts = new Dictionary<int, (int Left, int Right)>();
         ReadOnlySpan<int> merged = symbols.AsSpan(0, _merges.Apply(symbols, _options.TakenApart, parts));
-        if (_options.StandIns is null && parts.Count == 0) return merged.ToArray();
+        if (_options.Placeholders is null && parts.Count == 0) return merged.ToArray();
         var whole = new List<int>(merged.Length);
         foreach (int symbol in merged) TakeApart(symbol, parts, whole);
         var ids = new List<int>(whole.Count);
@@ -68,7 +68,7 @@ internal sealed class PieceBpe : IWordEncoder
         TakeApart(pair.Right, parts, result);
     }
 
-    // Symbols are token ids; a character that only occurs inside tokens has a stand-in beyond them, an unknown one its bytes.
+    // Symbols are token ids; a character that only occurs inside tokens has a placeholder beyond them, an unknown one its bytes.
     private int[] Symbols(ReadOnlySpan<char> part)
     {
         var symbols = new List<int>(part.Length);
@@ -111,7 +111,7 @@ internal sealed class PieceBpe : IWordEncoder
         Span<char> chars = stackalloc char[2];
         ReadOnlySpan<char> text = chars[..rune.EncodeToUtf16(chars)];
         if (_vocabulary.TryId(text, out int id)) return id;
-        return _options.StandIns is not null && _options.StandIns.TryGetValue(rune, out int standIn) ? standIn : null;
+        return _options.Placeholders is not null && _options.Placeholders.TryGetValue(rune, out int placeholder) ? placeholder : null;
     }
 
     private void Emit(ReadOnlySpan<int> symbols, List<int> ids)
@@ -123,7 +123,7 @@ internal sealed class PieceBpe : IWordEncoder
             bool known = symbol < _vocabulary.Size && (_byteTokens is not null || symbol != _options.UnknownId);
             if (known) ids.Add(symbol);
             else if (_byteTokens is not null)
-                foreach (byte b in utf8[.._options.StandInRunes![symbol].EncodeToUtf8(utf8)]) ids.Add(_byteTokens[b]);
+                foreach (byte b in utf8[.._options.PlaceholderRunes![symbol].EncodeToUtf8(utf8)]) ids.Add(_byteTokens[b]);
             else if (_options.UnknownId is int id && !(unknown && _options.FusesUnknown)) ids.Add(id);
             unknown = !known && _byteTokens is null;
         }
@@ -169,8 +169,8 @@ internal sealed record PieceBpeOptions
     public IReadOnlySet<int> TakenApart { get; init; } = MergeTable.Nothing;
 
     /// <summary>Symbols, beyond all ids, of characters that occur in tokens but are none themselves.</summary>
-    public IReadOnlyDictionary<Rune, int>? StandIns { get; init; }
+    public IReadOnlyDictionary<Rune, int>? Placeholders { get; init; }
 
     /// <summary>The characters of those symbols.</summary>
-    public IReadOnlyDictionary<int, Rune>? StandInRunes { get; init; }
+    public IReadOnlyDictionary<int, Rune>? PlaceholderRunes { get; init; }
 }

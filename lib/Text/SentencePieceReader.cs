@@ -36,7 +36,7 @@ internal static class SentencePieceReader
             if (piece.Kind == SentencePieceModel.Kind.Unknown) unknown = id;
         }
 
-        (MergeTable merges, Dictionary<Rune, int> standIns) = Merges(model);
+        (MergeTable merges, Dictionary<Rune, int> placeholders) = Merges(model);
         JsonPlace config = TokenizerFiles.Config(file);
         int? bos = Existing(model.BosId), eos = Existing(model.EosId);
         var pipeline = new TextPipeline
@@ -49,8 +49,8 @@ internal static class SentencePieceReader
                 ByteFallback = model.ByteFallback,
                 UnknownId = unknown,
                 FusesUnknown = true,
-                StandIns = standIns.Count == 0 ? null : standIns,
-                StandInRunes = standIns.ToDictionary(s => s.Value, s => s.Key),
+                Placeholders = placeholders.Count == 0 ? null : placeholders,
+                PlaceholderRunes = placeholders.ToDictionary(s => s.Value, s => s.Key),
                 Whole = userDefined.Count == 0 ? AddedTokens.None : new AddedTokens(userDefined),
                 TakenApart = Enumerable.Range(0, model.Pieces.Count).Where(id => model.Pieces[id].Kind == SentencePieceModel.Kind.Unused).ToHashSet(),
             }),
@@ -76,16 +76,16 @@ internal static class SentencePieceReader
     }
 
     // Every way of cutting a piece into two symbols is a rule; its rank is the rank of the piece's score, so that equal
-    // scores stay equal and the leftmost wins. A character that occurs in pieces without being one gets a stand-in id.
-    private static (MergeTable Merges, Dictionary<Rune, int> StandIns) Merges(SentencePieceModel model)
+    // scores stay equal and the leftmost wins. A character that occurs in pieces without being one gets a placeholder id.
+    private static (MergeTable Merges, Dictionary<Rune, int> Placeholders) Merges(SentencePieceModel model)
     {
         var symbols = new Dictionary<string, int>(StringComparer.Ordinal);
         for (int id = 0; id < model.Pieces.Count; id++)
             if (model.Pieces[id].Kind is SentencePieceModel.Kind.Normal or SentencePieceModel.Kind.Unused) symbols[model.Pieces[id].Text] = id;
-        var standIns = new Dictionary<Rune, int>();
+        var placeholders = new Dictionary<Rune, int>();
         foreach (string text in symbols.Keys.ToArray())
             foreach (Rune rune in text.EnumerateRunes())
-                if (symbols.TryAdd(rune.ToString(), model.Pieces.Count + standIns.Count)) standIns.Add(rune, model.Pieces.Count + standIns.Count);
+                if (symbols.TryAdd(rune.ToString(), model.Pieces.Count + placeholders.Count)) placeholders.Add(rune, model.Pieces.Count + placeholders.Count);
 
         float[] scores = symbols.Values.Where(id => id < model.Pieces.Count).Select(id => model.Pieces[id].Score).Distinct().OrderDescending().ToArray();
         Dictionary<float, int> rankOf = scores.Select((score, rank) => (score, rank)).ToDictionary(p => p.score, p => p.rank);
@@ -97,6 +97,6 @@ internal static class SentencePieceReader
                 if (!char.IsLowSurrogate(text[cut]) && lookup.TryGetValue(text.AsSpan(0, cut), out int left) && lookup.TryGetValue(text.AsSpan(cut), out int right))
                     merges.Add(left, right, rankOf[model.Pieces[id].Score], id);
         }
-        return (merges, standIns);
+        return (merges, placeholders);
     }
 }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using HeadKvLab.Cli;
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Suites;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Evaluation;
 

@@ -4,7 +4,6 @@ using System.Text.Json;
 using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Allocators;
 using HeadKvLab.Heads;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Eviction;
 

@@ -8,7 +8,6 @@ using HeadKvLab.Heads;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using TorchSharp;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Eviction;

@@ -3,7 +3,6 @@ using HeadKvLab.Heads;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Eviction;
 using HeadKvLab.Text;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Heads;
 

@@ -10,17 +10,17 @@ public sealed class LabScriptTests : IDisposable
     public LabScriptTests()
     {
         if (OperatingSystem.IsWindows()) return;
-        foreach (string file in (string[])["lab", "lib/Packages.props", "Directory.Build.props", "HeadKvLab.csproj"])
+        foreach (string file in (string[])["lab", "global.json", "packages.lock.json", "Directory.Build.props", "HeadKvLab.csproj", "lib/LabException.cs", "lib/Notebook/Program.cs"])
         {
             Directory.CreateDirectory(Path.GetDirectoryName(At(file))!);
             File.Copy(Repository.Path(file), At(file));
         }
         Directory.CreateDirectory(At("path"));
-        foreach (string tool in (string[])["bash", "basename", "cat", "dirname", "find", "grep", "head", "ls", "mkdir", "mktemp", "mv", "rm", "sort", "tail", "timeout", "tr"])
+        foreach (string tool in (string[])["bash", "basename", "cat", "dirname", "find", "grep", "head", "ls", "mkdir", "mktemp", "mv", "rm", "sed", "sort", "tail"])
             File.CreateSymbolicLink(At($"path/{tool}"), File.Exists($"/usr/bin/{tool}") ? $"/usr/bin/{tool}" : $"/bin/{tool}");
         Play("id", "echo 1000");
         Play("apt-get", "echo no >&2; exit 1");
-        Dotnet("echo 'error NU1101: no such package'; exit 1");
+        Build("error: played");
     }
 
     public void Dispose() => folder.Dispose();
@@ -33,11 +33,8 @@ public sealed class LabScriptTests : IDisposable
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(At($"path/{tool}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    /// <summary>An SDK that is there, whose restore does as told and whose build fails.</summary>
-    private void Dotnet(string restore) => Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; restore) {restore};; build) echo 'error: played'; exit 1;; esac");
-
     /// <summary>An SDK whose build fails with a log.</summary>
-    private void Build(params string[] log) => Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) {string.Concat(log.Select(line => $"echo '{line}'; "))}exit 1;; esac");
+    private void Build(params string[] log) => Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) {string.Concat(log.Select(line => $"echo '{line}'; "))}exit 1;; *) echo ran;; esac");
 
     private (int Code, string Error) Lab(string command, params (string Name, string Value)[] settings)
     {
@@ -51,135 +48,117 @@ public sealed class LabScriptTests : IDisposable
         return (process.ExitCode, error);
     }
 
-    /// <summary>TorchSharp, the package, cannot set them itself: libtorch reads them when it is loaded.</summary>
+    /// <summary>Not a wall of errors: each package by name, the version wanted and the nearest one served, and what to do. The log is NuGet's own.</summary>
     [Fact]
-    public void The_engines_settings_stand_before_the_program_starts_and_the_users_own_are_kept()
+    public void A_registry_without_the_packages_is_told_in_words()
     {
         if (OperatingSystem.IsWindows()) return;
-        Play("dotnet", $"echo $MALLOC_ARENA_MAX $MALLOC_MMAP_MAX_ $MALLOC_TRIM_THRESHOLD_ $OMP_WAIT_POLICY $OPENBLAS_THREAD_TIMEOUT $DOTNET_SYSTEM_GLOBALIZATION_INVARIANT > {At("settings")}; exit 1");
-        Lab("methods");
-        Assert.Equal("1 0 2147483647 passive 14 1\n", File.ReadAllText(At("settings")));
-        Lab("methods", ("OMP_WAIT_POLICY", "active"), ("MALLOC_MMAP_MAX_", "65536"), ("OPENBLAS_THREAD_TIMEOUT", "26"));
-        Assert.Equal("1 65536 2147483647 active 26 1\n", File.ReadAllText(At("settings")));
-    }
-
-    [Fact]
-    public void An_ordinary_user_is_told_the_line_to_run()
-    {
-        if (OperatingSystem.IsWindows()) return;
-        var (code, error) = Lab("build", ("LAB_PACKAGES", "standin"));
+        Build("/x/a.csproj : error NU1603: Warning As Error: a depends on Markdig (>= 1.5.5) but Markdig 1.5.5 was not found. Markdig 1.6.0 was resolved instead.",
+            "/x/a.csproj : error NU1101: Unable to find package TorchSharp. No packages exist with this id in source(s): s",
+            "/x/a.csproj : error NU1102: Unable to find package Spectre.Console with version (>= 99.0.0)",
+            "/x/a.csproj : error NU1102:   - Found 5 version(s) in s [ Nearest version: 0.57.2 ]",
+            "/x/a.csproj : error NU1101: Unable to find package TorchSharp. No packages exist with this id in source(s): s");
+        var (code, error) = Lab("methods");
         Assert.Equal(2, code);
-        Assert.Matches(@"missing: g\+\+.*\. Run:  sudo apt-get update && sudo apt-get install -y g\+\+", error);
+        Assert.Contains("""
+            lab: the registry lacks packages that HeadKvLab.csproj needs:
+                   Markdig 1.5.5 (the nearest served is 1.6.0)
+                   Spectre.Console 99.0.0 (the nearest served is 0.57.2)
+                   TorchSharp (no version is served)
+                 'dotnet nuget list source' shows the registry; 'dotnet nuget add source URL' adds another.
+            """.ReplaceLineEndings("\n"), error, StringComparison.Ordinal);
+        Assert.DoesNotContain("NU110", error, StringComparison.Ordinal);
+    }
+
+    /// <summary>A real restore against a registry (a folder) that serves nothing: NuGet's messages are still those that the script reads.</summary>
+    [Fact]
+    public void The_real_message_of_an_empty_registry_is_understood()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        Directory.CreateDirectory(At("registry"));
+        File.Copy(Repository.Path("Directory.Packages.props"), At("Directory.Packages.props"));
+        File.WriteAllText(At("nuget.config"), $"<configuration><packageSources><clear/><add key='empty' value='{At("registry")}'/></packageSources></configuration>");
+        var dotnet = "/usr/bin/env dotnet";
+        File.Delete(At("path/dotnet"));
+        Play("dotnet", $"unset DOTNET_CLI_HOME; export HOME={folder.Path} NUGET_PACKAGES={At("cache")} PATH={Environment.GetEnvironmentVariable("PATH")}; exec {dotnet} \"$@\"");
+        var (code, error) = Lab("methods");
+        Assert.Equal(2, code);
+        Assert.Contains("the registry lacks packages that HeadKvLab.csproj needs", error, StringComparison.Ordinal);
+        Assert.Contains("       TorchSharp (no version is served)", error, StringComparison.Ordinal);
+        Assert.Contains("       Plotly.NET (no version is served)", error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Certificates_are_part_of_what_is_missing()
+    public void Without_the_CUDA_package_the_build_falls_back_to_the_CPU_and_remembers_it()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        File.WriteAllText(At("lab"), File.ReadAllText(At("lab")).Replace("/proc/driver/nvidia/version", At("LICENSE"), StringComparison.Ordinal));
+        File.WriteAllText(At("LICENSE"), "a driver");
+        Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) echo build $Torch >>{At("builds")}; [ -n \"$Torch\" ] || {{ echo 'error NU1101: Unable to find package TorchSharp-cuda-linux. No packages exist'; exit 1; }};; esac");
+        var (code, error) = Lab("methods");
+        Assert.Equal(0, code);
+        Assert.Contains("the registry lacks TorchSharp-cuda-linux: building for the CPU", error, StringComparison.Ordinal);
+        Assert.Equal(["build ", "build cpu"], File.ReadAllLines(At("builds")).Select(line => line == "build" ? "build " : line));
+        Lab("methods");
+        Assert.Equal(2, File.ReadAllLines(At("builds")).Length);   // nothing to do, and no second question
+    }
+
+    [Fact]
+    public void Certificates_are_installed_where_they_are_missing()
     {
         if (OperatingSystem.IsWindows()) return;
         var (code, error) = Lab("build", ("SSL_CERT_FILE", "/nowhere"));
         Assert.Equal(2, code);
-        Assert.Matches(@"missing: ca-certificates g\+\+.*HTTPS; tensors.*\. Run:  sudo apt-get update && sudo apt-get install -y ca-certificates g\+\+", error);
+        Assert.Contains("missing: ca-certificates (packages are fetched over HTTPS). Run:  sudo apt-get update && sudo apt-get install -y ca-certificates", error, StringComparison.Ordinal);
         Play("id", "echo 0");
-        Assert.Contains("installing ca-certificates (packages are fetched over HTTPS)", Lab("build", ("SSL_CERT_FILE", "/nowhere")).Error, StringComparison.Ordinal);
-    }
-
-    /// <summary>Not a wall of errors: which packages, whose choice it was, and what to do.</summary>
-    [Theory]
-    [InlineData("LAB_PACKAGES")]
-    [InlineData("the file .packages")]
-    public void A_registry_without_the_packages_is_told_in_words(string chosenBy)
-    {
-        if (OperatingSystem.IsWindows()) return;
-        Build("/x/HeadKvLab.csproj : error NU1101: Unable to find package TorchSharp. No packages exist with this id in source(s): s", "/x/HeadKvLab.csproj : error NU1102: Unable to find package Plotly.NET with version (>= 5.1.0)");
-        if (chosenBy != "LAB_PACKAGES") File.WriteAllText(At(".packages"), "nuget\n");
-        var (code, error) = chosenBy == "LAB_PACKAGES" ? Lab("methods", ("LAB_PACKAGES", "nuget")) : Lab("methods");
+        (code, error) = Lab("build", ("SSL_CERT_FILE", "/nowhere"));
         Assert.Equal(2, code);
-        Assert.Contains($"the package build 'nuget', chosen by {chosenBy}, needs packages that the registry lacks: Plotly.NET, TorchSharp.\n", error, StringComparison.Ordinal);
-        Assert.Contains("LAB_PACKAGES=standin ./lab build", error, StringComparison.Ordinal);
-        Assert.DoesNotContain("NU110", error, StringComparison.Ordinal);
+        Assert.Contains("installing ca-certificates (packages are fetched over HTTPS)", error, StringComparison.Ordinal);
+        Assert.Contains("apt-get could not install ca-certificates", error, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("a.csproj : error NU1101: Unable to find package Spectre.Console. No packages exist", "the registry lacks Spectre.Console, which every build needs")]
+    [InlineData("a.csproj : error NU1403: Package content hash validation failed for Markdig.1.6.0.", "a package is not the one that the lock files name")]
     [InlineData("a.csproj : error NU1301: Unable to load the service index", "the registry cannot be read: check the network")]
     [InlineData("a.cs(1,1): error CS0103: no such name", "error CS0103: no such name")]
     public void A_failed_build_says_why(string log, string message)
     {
         if (OperatingSystem.IsWindows()) return;
-        Play("g++", "exit 0");
         Build(log);
-        var (code, error) = Lab("methods", ("LAB_PACKAGES", "standin"));
+        var (code, error) = Lab("methods");
         Assert.Equal(2, code);
         Assert.Contains(message, error, StringComparison.Ordinal);
         Assert.Contains(".artifacts/build.log", error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_system_without_apt_is_told_the_names()
-    {
-        if (OperatingSystem.IsWindows()) return;
-        File.Delete(At("path/apt-get"));
-        var (code, error) = Lab("build", ("LAB_PACKAGES", "standin"));
-        Assert.Equal(2, code);
-        Assert.Contains("These are Debian's names", error, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Root_installs_what_is_missing_and_says_why_it_could_not()
-    {
-        if (OperatingSystem.IsWindows()) return;
-        Play("id", "echo 0");
-        var (code, error) = Lab("build", ("LAB_PACKAGES", "standin"));
-        Assert.Equal(2, code);
-        Assert.Contains("installing g++", error, StringComparison.Ordinal);
-        Assert.Contains("apt-get could not install", error, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("echo 'error NU1101: no such package'; exit 1", "standin")]
-    [InlineData("exit 0", "nuget")]
-    [InlineData("echo 'error NU1301: the service index cannot be loaded'; exit 1", null)] // no network: not remembered
-    public void The_registry_is_asked_once_and_its_answer_remembered(string restore, string? remembered)
-    {
-        if (OperatingSystem.IsWindows()) return;
-        Dotnet(restore);
-        Play("g++", "exit 0");
-        Lab("build");
-        Assert.Equal(remembered, File.Exists(At(".packages")) ? File.ReadAllText(At(".packages")).Trim() : null);
-        if (remembered is null) return;
-        Dotnet("echo asked >&2; exit 1");
-        Assert.DoesNotContain("ask", Lab("build").Error, StringComparison.Ordinal);
-        Assert.Contains(".packages", File.ReadAllLines(Repository.Path(".gitignore")));
-    }
-
-    [Fact]
     public void A_build_is_skipped_only_while_sources_and_choices_are_the_same()
     {
         if (OperatingSystem.IsWindows()) return;
-        Play("g++", "exit 0");
-        Play("dotnet", "case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) echo build $LAB_PACKAGES >>\"$(dirname \"$0\")/../builds\";; *) exit 0;; esac");
-        Lab("methods", ("LAB_PACKAGES", "nuget"));
-        Lab("methods", ("LAB_PACKAGES", "nuget"));
-        Assert.Equal(["build nuget"], File.ReadAllLines(At("builds")));
-        File.SetLastWriteTimeUtc(At("HeadKvLab.csproj"), DateTime.UtcNow.AddSeconds(5));
-        Lab("methods", ("LAB_PACKAGES", "nuget"));
-        Assert.Equal(2, File.ReadAllLines(At("builds")).Length);
-        File.SetLastWriteTimeUtc(At("HeadKvLab.csproj"), DateTime.UtcNow.AddHours(-1));
-        Lab("methods", ("LAB_PACKAGES", "nuget"));
-        Assert.Equal(2, File.ReadAllLines(At("builds")).Length);
-        File.WriteAllText(At(".packages"), "standin\n");
-        Assert.Contains("give nuget or standin", Lab("methods", ("LAB_PACKAGES", "other")).Error, StringComparison.Ordinal); // so another choice is no build that is there
+        Play("dotnet", "case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) echo build >>\"$(dirname \"$0\")/../builds\";; *) exit 0;; esac");
+        int Builds() => File.ReadAllLines(At("builds")).Length;
+        Lab("methods");
+        Lab("methods");
+        Assert.Equal(1, Builds());
+        File.SetLastWriteTimeUtc(At("lib/LabException.cs"), DateTime.UtcNow.AddSeconds(5));
+        Lab("methods");
+        Assert.Equal(2, Builds());
+        File.SetLastWriteTimeUtc(At("lib/LabException.cs"), DateTime.UtcNow.AddHours(-1));
+        File.SetLastWriteTimeUtc(At("lib/Notebook/Program.cs"), DateTime.UtcNow.AddSeconds(5));   // the kernel is a build of its own
+        Lab("methods");
+        Assert.Equal(2, Builds());
+        Lab("methods", ("Torch", "cuda"));
+        Assert.Equal(3, Builds());
     }
 
-    [Theory]
-    [InlineData("LAB_PACKAGES", "apt", "LAB_PACKAGES is 'apt': give nuget or standin")]
-    [InlineData("LIBTORCH", "/nowhere", "LIBTORCH is '/nowhere', which holds no lib/libtorch_cpu.so")]
-    public void Wrong_choices_are_refused(string name, string value, string message)
+    [Fact]
+    public void The_program_runs_in_the_callers_folder()
     {
         if (OperatingSystem.IsWindows()) return;
-        var (code, error) = Lab("methods", (name, value));
-        Assert.Equal(2, code);
-        Assert.Contains(message, error, StringComparison.Ordinal);
+        Directory.CreateDirectory(At("elsewhere"));
+        Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) ;; *) echo \"$PWD $*\" >{At("called")};; esac");
+        Lab("methods");
+        Assert.Equal($"{Directory.GetCurrentDirectory()} {At("bin/HeadKvLab.dll")} methods\n", File.ReadAllText(At("called")));
     }
 
     [Fact]

@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace HeadKvLab.Tests.House;
 
-/// <summary>What the two package builds consist of, as MSBuild evaluates the projects.</summary>
+/// <summary>What the build consists of, as MSBuild evaluates the projects.</summary>
 public sealed class PackageBuildTests
 {
     private static JsonElement Items(string project, params string[] properties)
     {
-        var start = new ProcessStartInfo("dotnet", ["msbuild", Repository.Path(project), "-nologo", "-getItem:PackageReference", "-getItem:ProjectReference", "-getItem:Compile", "-getProperty:DefineConstants", .. properties])
+        var start = new ProcessStartInfo("dotnet", ["msbuild", Repository.Path(project), "-nologo", "-getItem:PackageReference", "-getItem:PackageVersion", "-getItem:ProjectReference", "-getProperty:NuGetLockFilePath", .. properties])
         {
             RedirectStandardOutput = true,
-            Environment = { ["LAB_PACKAGES"] = null, ["MSBUILDDISABLENODEREUSE"] = "1" },
+            Environment = { ["Torch"] = null, ["MSBUILDDISABLENODEREUSE"] = "1" },
         };
         using var process = Process.Start(start)!;
         string answer = process.StandardOutput.ReadToEnd();
@@ -23,60 +23,71 @@ public sealed class PackageBuildTests
     private static Dictionary<string, JsonElement> Named(JsonElement evaluated, string kind) =>
         evaluated.GetProperty("Items").GetProperty(kind).EnumerateArray().ToDictionary(i => i.GetProperty("Identity").GetString()!.Replace('\\', '/'));
 
-    private static Dictionary<string, string> Packages(JsonElement evaluated) => Named(evaluated, "PackageReference").ToDictionary(p => p.Key, p => p.Value.GetProperty("Version").GetString()!);
+    private static ICollection<string> Packages(JsonElement evaluated) => Named(evaluated, "PackageReference").Keys;
 
     [Fact]
-    public void The_nuget_build_references_the_pinned_packages_and_no_stand_in()
+    public void The_build_references_the_named_packages_in_pinned_versions()
     {
-        var build = Items("HeadKvLab.csproj", "-p:Packages=nuget", "-p:NvidiaDriver=/nowhere");
-        var packages = Packages(build);
-        Assert.Equal(("0.107.0", "0.107.0"), (packages["TorchSharp"], packages["TorchSharp-cpu"]));
-        Assert.All((string[])["Microsoft.ML.Tokenizers", "Microsoft.Data.Analysis", "Plotly.NET", "Plotly.NET.Interactive", "Microsoft.DotNet.Interactive", "System.CommandLine", "Spectre.Console"], name => Assert.Contains(name, packages));
-        Assert.DoesNotContain("TorchSharp-cuda-linux", packages);
-        Assert.All(packages, p => Assert.Matches(@"^\d+\.\d+\.\d+(-[a-z0-9.]+)?$", p.Value)); // no ranges, no floating versions
+        var build = Items("HeadKvLab.csproj", "-p:NvidiaDriver=/nowhere", "-p:RuntimeIdentifier=linux-x64");
+        Assert.All((string[])["TorchSharp", "libtorch-cpu-linux-x64", "Microsoft.ML.Tokenizers", "Microsoft.Data.Analysis", "Plotly.NET", "Plotly.NET.Interactive", "Microsoft.DotNet.Interactive", "System.CommandLine", "Spectre.Console"],
+            name => Assert.Contains(name, Packages(build)));
+        Assert.DoesNotContain("TorchSharp-cuda-linux", Packages(build));
+        var versions = Named(build, "PackageVersion").ToDictionary(p => p.Key, p => p.Value.GetProperty("Version").GetString()!);
+        Assert.All(versions.Values, version => Assert.Matches(@"^\d+\.\d+\.\d+(-[a-z0-9.]+)?$", version)); // no ranges, no floating versions
+        Assert.Equal(("0.107.0", "2.10.0"), (versions["TorchSharp"], versions["libtorch-cpu-linux-x64"]));
         Assert.Empty(Named(build, "ProjectReference"));
-        Assert.DoesNotContain(Named(build, "Compile"), file => file.Key.Contains("StandIns", StringComparison.Ordinal));
-        Assert.DoesNotContain("STANDIN", build.GetProperty("Properties").GetProperty("DefineConstants").GetString(), StringComparison.Ordinal);
+        Assert.Equal("", build.GetProperty("Properties").GetProperty("NuGetLockFilePath").GetString()); // packages.lock.json beside the project
     }
 
-    [Fact]
-    public void With_an_NVIDIA_driver_the_nuget_build_takes_the_CUDA_package()
+    /// <summary>By hand, or by the driver; and its lock file is no committed one.</summary>
+    [Theory]
+    [InlineData("-p:Torch=cuda"), InlineData("-p:NvidiaDriver=/proc/self/maps")]
+    public void The_CUDA_build_takes_its_own_package(string choice)
     {
-        var packages = Packages(Items("HeadKvLab.csproj", "-p:Packages=nuget", $"-p:NvidiaDriver={Repository.Path("LICENSE")}"));
-        Assert.Equal("0.107.0", packages["TorchSharp-cuda-linux"]);
-        Assert.DoesNotContain("TorchSharp-cpu", packages);
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "TorchSharp-cuda-linux is for Linux");
+        var build = Items("HeadKvLab.csproj", choice);
+        Assert.Contains("TorchSharp-cuda-linux", Packages(build));
+        Assert.DoesNotContain(Packages(build), name => name.StartsWith("libtorch-cpu", StringComparison.Ordinal));
+        Assert.EndsWith(".artifacts/locks/HeadKvLab.linux-x64.cuda.json", build.GetProperty("Properties").GetProperty("NuGetLockFilePath").GetString(), StringComparison.Ordinal);
     }
 
-    /// <summary>The kernel brings an assembly of the name Microsoft.DotNet.Interactive: the package's own may be compiled against, but must not travel.</summary>
+    /// <summary>A notebook's host brings its own Microsoft.DotNet.Interactive: the package may be compiled against, but must not travel.</summary>
     [Fact]
     public void The_hosts_own_assemblies_stay_out_of_bin_and_of_the_tests()
     {
-        var references = Named(Items("HeadKvLab.csproj", "-p:Packages=nuget"), "PackageReference");
+        var references = Named(Items("HeadKvLab.csproj"), "PackageReference");
         foreach (string name in (string[])["Microsoft.DotNet.Interactive", "Plotly.NET.Interactive"])
         {
             Assert.Equal("compile", references[name].GetProperty("IncludeAssets").GetString());
             Assert.Equal("all", references[name].GetProperty("PrivateAssets").GetString());
         }
         foreach (string project in (string[])["lib/Notebook/HeadKvLab.Notebook.csproj", "tests/HeadKvLab.Tests.csproj"])
-            Assert.DoesNotContain("Microsoft.DotNet.Interactive", Packages(Items(project, "-p:Packages=nuget")));
+            Assert.DoesNotContain("Microsoft.DotNet.Interactive", Packages(Items(project)));
     }
 
+    /// <summary>One version of a package in the repository: no project names one.</summary>
     [Fact]
-    public void The_stand_in_build_references_no_package_that_a_registry_may_lack()
+    public void Versions_stand_in_one_file_and_every_project_has_a_lock_file()
     {
-        var build = Items("HeadKvLab.csproj", "-p:Packages=standin");
-        Assert.Equal(["Spectre.Console", "System.CommandLine"], Packages(build).Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(4, Named(build, "ProjectReference").Count);
-        Assert.All(Named(build, "ProjectReference").Keys, project => Assert.StartsWith("lib/StandIns/", project, StringComparison.Ordinal));
-        Assert.Contains("STANDIN", build.GetProperty("Properties").GetProperty("DefineConstants").GetString(), StringComparison.Ordinal);
+        string[] projects = [.. Directory.EnumerateFiles(Repository.Root, "*.csproj").Concat(((string[])["lib", "tests"]).SelectMany(folder => Directory.EnumerateFiles(Repository.Path(folder), "*.csproj", SearchOption.AllDirectories)))];
+        Assert.True(projects.Length >= 3);
+        Assert.All(projects, project =>
+        {
+            var text = File.ReadAllText(project);
+            Assert.DoesNotMatch(@"<PackageReference [^>]*Version=", text);
+            if (text.Contains("<PackageReference", StringComparison.Ordinal)) Assert.True(File.Exists(Path.Combine(Path.GetDirectoryName(project)!, "packages.lock.json")), project);
+        });
     }
 
-    [Fact]
-    public void Without_a_choice_the_stand_ins_are_built()
+    [Theory]
+    [InlineData("-p:Torch=rocm", "Torch is 'rocm': give cpu or cuda.")]
+    [InlineData("-p:RuntimeIdentifier=linux-arm64", "This system is linux-arm64: libtorch is there for linux-x64, win-x64 and osx-arm64 only.")]
+    public void What_cannot_be_built_is_refused_in_words(string choice, string message)
     {
-        Assert.Equal(4, Named(Items("HeadKvLab.csproj", "-p:PackagesChoiceFile=/nowhere"), "ProjectReference").Count);
-        using var folder = new TemporaryFolder();
-        File.WriteAllText(Path.Combine(folder.Path, "choice"), "nuget\n");
-        Assert.Contains("TorchSharp", Packages(Items("HeadKvLab.csproj", $"-p:PackagesChoiceFile={Path.Combine(folder.Path, "choice")}")));
+        var start = new ProcessStartInfo("dotnet", ["msbuild", Repository.Path("HeadKvLab.csproj"), "-nologo", "-t:CheckTorch", "-p:NvidiaDriver=/nowhere", choice]) { RedirectStandardOutput = true, Environment = { ["Torch"] = null } };
+        using var process = Process.Start(start)!;
+        Assert.Contains(message, process.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
+        process.WaitForExit();
+        Assert.NotEqual(0, process.ExitCode);
     }
 }

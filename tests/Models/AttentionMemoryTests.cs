@@ -3,7 +3,6 @@ using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Scorers;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Runs;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;

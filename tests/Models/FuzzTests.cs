@@ -5,7 +5,6 @@ using HeadKvLab.Models;
 using HeadKvLab.Tests.Text;
 using HeadKvLab.Text;
 using TorchSharp;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;

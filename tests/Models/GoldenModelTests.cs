@@ -2,7 +2,6 @@ using System.Text.Json;
 using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using TorchSharp;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using HeadKvLab.Notebook.Files;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Notebook;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using HeadKvLab.Notebook.Engine;
 using HeadKvLab.Notebook.Output;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Notebook;
 

@@ -4,13 +4,12 @@ using HeadKvLab.Models;
 using HeadKvLab.Profiling;
 using HeadKvLab.Profiling.Decode;
 using TorchSharp;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Profiling;
 
 [Collection("torch threads")]
-public class DecodeBenchmarkTests(ITestOutputHelper output)
+public class DecodeBenchmarkTests
 {
     /// <summary>A small random model's config, in the given type.</summary>
     private static string Config(TemporaryFolder folder, string type)
@@ -45,7 +44,7 @@ public class DecodeBenchmarkTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void What_is_written_for_the_peer_is_what_is_timed()
+    public void What_is_written_for_other_programs_is_what_is_timed()
     {
         using var folder = new TemporaryFolder();
         foreach (var type in (string[])["float32", "bfloat16"])
@@ -59,33 +58,30 @@ public class DecodeBenchmarkTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>The peer's tokens are ours, and its fastest way is the one that is compared.</summary>
     [Theory]
-    [InlineData("float32", "float32", 2)]
-    [InlineData("bfloat16", "float32", 4)]
-    [InlineData("bfloat16", "bfloat16", 4)]
-    public void Beside_python_the_fastest_product_counts(string type, string storage, int products)
+    [InlineData("float32", "float32")]
+    [InlineData("bfloat16", "float32")]
+    [InlineData("bfloat16", "bfloat16")]
+    public void A_step_is_timed_and_allocates_nothing(string type, string storage)
     {
         using var folder = new TemporaryFolder();
         using var timed = TimedModel.Open(Config(folder, type), 1200);
-        using var peer = PythonPeer.Start(Repository.Path("tests", "benchmarks", "peer_decode.py"), 1, timed.Folder());
-        if (peer is null) output.WriteLine("no Python with torch here: only this side was timed");
-        var figures = new DecodeBenchmark(timed.Name, timed.Decoder, 1, timed.Stored)
-            .BesidePeer([24], peer, storage == "float32" ? ScalarType.Float32 : ScalarType.BFloat16).ToDictionary(m => m.Metric);
+        var bench = new DecodeBenchmark(timed.Name, timed.Decoder, 1);
+        var figures = bench.OverLength([24], storage == "float32" ? ScalarType.Float32 : ScalarType.BFloat16).ToDictionary(m => m.Metric);
         Assert.All(figures.Values, figure => Assert.Equal(storage == "bfloat16", figure.Case.EndsWith("cache in bfloat16", StringComparison.Ordinal)));
         Assert.Equal(0, figures["managed bytes allocated per token"].Value);
         Assert.True(figures["bytes moved per second"].Value > 0);
         Assert.True(figures["time per token, 8-bit weights"].Value > 0);
-        if (peer is null) return;
-        Assert.Equal(24, figures["greedy tokens equal to the peer's, of 24"].Value);
-        double[] ratios = [.. figures.Values.Where(f => f.Metric.StartsWith("python3-torch by", StringComparison.Ordinal)).Select(f => f.Value)];
-        Assert.Equal(products, ratios.Length);
-        Assert.Equal(ratios.Min(), figures["python3-torch at its fastest / here"].Value, 12);
-        output.WriteLine(string.Join("\n", figures.Values));
+        Assert.True(Assert.Single(bench.OverPrompt([48])).Value > 0);
     }
 
     [Theory]
-    [InlineData("--storage", "float64"), InlineData("--storage", ""), InlineData("--lengths", "0"), InlineData("--model", "absent.json")]
-    public void Bad_input_ends_with_code_two(string option, string value) =>
-        Assert.Equal(2, Program.Main(["bench", "decode", option, value]));
+    [InlineData("--storage", "float64", "--storage 'float64': give float32, bfloat16"), InlineData("--storage", "", "--storage '': give float32, bfloat16")]
+    [InlineData("--lengths", "0", "--lengths '0': give whole numbers of 1 and more"), InlineData("--model", "absent.json", "absent.json: no such model folder or config file")]
+    public void Bad_input_ends_with_code_two_and_says_why(string option, string value, string message)
+    {
+        var (code, error) = Child.Lab("bench", "decode", option, value).End();
+        Assert.Equal(2, code);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+    }
 }

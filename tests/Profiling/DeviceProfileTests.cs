@@ -6,7 +6,6 @@ using HeadKvLab.Eviction;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Engine;
 using HeadKvLab.Profiling.Runs;
-using Xunit.Abstractions;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Profiling;

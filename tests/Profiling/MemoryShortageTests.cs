@@ -20,7 +20,7 @@ public class MemoryShortageTests
     public void AProgramThatRunsOutOfMemorySaysHowMuchItWanted()
     {
         if (!OperatingSystem.IsLinux() || !File.Exists("/usr/bin/prlimit")) return; // nothing sets the limit here
-        var start = new ProcessStartInfo("/usr/bin/prlimit", ["--as=5000000000", Path.Combine(AppContext.BaseDirectory, "HeadKvLab"), "profile",
+        var start = new ProcessStartInfo("/usr/bin/prlimit", ["--as=5000000000", "dotnet", Repository.Path("bin", "HeadKvLab.dll"), "profile",
             "--model", Repository.Path("data", "models", "world-4m"), "--contexts", "2000000", "--methods", "FullKV", "--generate", "2", "--repetitions", "1"])
         { RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["DOTNET_GCHeapHardLimit"] = "10000000"; // 256 MB; otherwise the runtime reserves far more address space than the limit

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using HeadKvLab.Text;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Text;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadKvLab.Text;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Text;
 
@@ -52,6 +51,27 @@ public sealed class LongWordTests(ITestOutputHelper output)
         string text = Text(name);
         int[] ids = Timed(TinyTokenizer.Load(file), text, out TextTokenizer tokenizer);
         Assert.Equal(text, tokenizer.Decode(ids));
+    }
+
+    /// <summary>The two mergers of byte-level words, the package's and ours for long ones, are one: words around the limit and random short ones.</summary>
+    [Fact]
+    public void Both_mergers_give_the_same_ids()
+    {
+        TextTokenizer tokenizer = TinyTokenizer.Load(TinyTokenizer.ByteLevel(Merges, "<|bos|>"));
+        var vocabulary = new Vocabulary("test");
+        for (int b = 0; b < 256; b++) vocabulary.Add(b, ByteAlphabet.Write([(byte)b]), [(byte)b]);
+        foreach (string merge in Merges) vocabulary.Add(vocabulary.Size, merge.Replace(" ", ""), System.Text.Encoding.ASCII.GetBytes(merge.Replace(" ", "")));
+        var merger = new ByteLevelBpe(vocabulary, Merges, ignoreMerges: false);
+        var random = new Random(3);
+        int[] lengths = [.. Enumerable.Range(1, 60), 1000, ByteLevelBpe.LongestForPackage];
+        foreach (int length in lengths)
+        {
+            string word = string.Concat(Enumerable.Range(0, length).Select(_ => "aaab"[random.Next(4)]));
+            List<int> package = [], ours = [];
+            merger.Encode(word, package);
+            merger.MergeLong(ByteAlphabet.Write(word), ours);
+            Assert.Equal(package, ours);
+        }
     }
 
     private int[] Timed(TextTokenizer loaded, string text, out TextTokenizer tokenizer)

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using HeadKvLab.Text;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Text;
 

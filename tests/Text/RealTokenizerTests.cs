@@ -6,7 +6,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Text;
 

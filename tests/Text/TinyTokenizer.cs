@@ -73,7 +73,7 @@ internal static class SharedData
     /// <summary>The repository's root.</summary>
     public static string Root { get; } = FindRoot();
 
-    public static string? File(string name, Xunit.Abstractions.ITestOutputHelper output)
+    public static string? File(string name, Xunit.ITestOutputHelper output)
     {
         string file = System.IO.Path.Combine(Root, "..", "shared", "data", name);
         if (System.IO.File.Exists(file)) return file;

@@ -1,6 +1,5 @@
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Training.World;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Training;
 

@@ -2,7 +2,6 @@ using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Eviction;
 using HeadKvLab.Heads;
 using HeadKvLab.Training.World;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Training;
 

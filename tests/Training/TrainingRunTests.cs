@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using HeadKvLab.Training;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Training;
 

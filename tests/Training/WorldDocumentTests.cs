@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using HeadKvLab.Training;
 using HeadKvLab.Training.World;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Training;
 

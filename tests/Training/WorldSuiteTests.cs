@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using HeadKvLab.Text;
 using HeadKvLab.Training;
 using HeadKvLab.Training.World;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Training;
 

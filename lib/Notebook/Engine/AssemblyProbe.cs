@@ -29,6 +29,20 @@ internal sealed class AssemblyProbe : IDisposable
         foreach (var reference in references)
         {
             AddFolder(Path.GetDirectoryName(reference.FilePath));
+            ShareFSharp(Path.GetDirectoryName(reference.FilePath));
+        }
+    }
+
+    /// <summary>
+    /// Roslyn's loader gives every assembly a context of its own and, asked for FSharp.Core by two libraries built for different versions, loads it
+    /// twice: their lists and functions then do not fit each other (Plotly.NET and Giraffe.ViewEngine). In the default context it is one for all.
+    /// </summary>
+    static void ShareFSharp(string? folder)
+    {
+        if (folder is not null && Path.Combine(folder, "FSharp.Core.dll") is var file && File.Exists(file)
+            && AssemblyLoadContext.Default.Assemblies.All(one => one.GetName().Name != "FSharp.Core"))
+        {
+            AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
         }
     }
 

@@ -13,30 +13,16 @@ namespace HeadKvLab.Profiling.Engine;
 public static partial class EngineProbe
 {
     /// <summary>Environment variables of libtorch, its thread pools and glibc's allocator that decide speed.</summary>
-    public static readonly IReadOnlyList<string> Variables = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_THREAD_TIMEOUT", "ATEN_CPU_CAPABILITY", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"];
+    public static readonly IReadOnlyList<string> Variables = ["OMP_WAIT_POLICY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"];
 
     /// <summary>Runs all measurements.</summary>
-    /// <exception cref="LabException">The engine cannot be loaded; the message says what to install.</exception>
     public static EngineReport Run()
     {
-        try
-        {
-            zeros(1).Dispose();
-        }
-        catch (Exception e) when (e.InnerException is DllNotFoundException || e is DllNotFoundException)
-        {
-            throw new LabException((e.InnerException ?? e).Message, e);
-        }
         using var quiet = no_grad();
         using DisposeScope scope = NewDisposeScope();
         var assembly = typeof(torch).Assembly.GetName();
         return new EngineReport
         {
-#if STANDIN
-            PackageBuild = "standin",
-#else
-            PackageBuild = "nuget",
-#endif
             Engine = $"{assembly.Name} {assembly.Version?.ToString(3)}",
             Libtorch = __version__,
             Processor = FirstValue("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
@@ -51,7 +37,6 @@ public static partial class EngineProbe
             OneRowLinearOverProduct = OneRowRatio(),
             TensorsLeftByScope = LeftByScope(),
             LibtorchFile = Mapped("libtorch_cpu") ?? "unknown",
-            Blas = Mapped("libopenblas") ?? Mapped("libmkl") ?? Mapped("libblis") ?? Mapped("libblas") ?? (Mapped("libtorch_cpu") is null ? "unknown" : "none"),
             Environment = Variables.ToDictionary(name => name, NativeVariable),
         };
     }
@@ -119,10 +104,13 @@ public static partial class EngineProbe
         return best;
     }
 
+    /// <summary>What a report says of a GPU whose driver is there while libtorch is the one for CPUs.</summary>
+    internal const string Unused = "present, but unused by this build";
+
     private static string Gpu()
     {
         if (cuda.is_available()) return string.Create(CultureInfo.InvariantCulture, $"CUDA, {cuda.device_count()} device(s)");
-        return File.Exists("/proc/driver/nvidia/version") ? "present, but unused by this engine" : "none";
+        return File.Exists("/proc/driver/nvidia/version") ? Unused : "none";
     }
 
     private static string? FirstValue(string file, string key) =>

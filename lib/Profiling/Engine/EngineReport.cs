@@ -3,9 +3,6 @@ namespace HeadKvLab.Profiling.Engine;
 /// <summary>What <see cref="EngineProbe"/> found out about the tensor engine and the machine under it.</summary>
 public sealed record EngineReport
 {
-    /// <summary>Package build: <c>nuget</c> or <c>standin</c>.</summary>
-    public required string PackageBuild { get; init; }
-
     /// <summary>Assembly that supplies TorchSharp's API, with its version.</summary>
     public required string Engine { get; init; }
 
@@ -14,9 +11,6 @@ public sealed record EngineReport
 
     /// <summary>File of the loaded libtorch_cpu, or "unknown".</summary>
     public required string LibtorchFile { get; init; }
-
-    /// <summary>File of the loaded BLAS, or "none": multiplication then falls back to plain loops.</summary>
-    public required string Blas { get; init; }
 
     /// <summary>Model name of the processor.</summary>
     public required string Processor { get; init; }
@@ -30,7 +24,7 @@ public sealed record EngineReport
     /// <summary>Widest vector instructions: AVX-512, AVX2, NEON or none.</summary>
     public required string Vectors { get; init; }
 
-    /// <summary>Name of the GPU driver's card, "present, but unused by this engine", or "none".</summary>
+    /// <summary>Name of the GPU driver's card, "present, but unused by this build", or "none".</summary>
     public required string Gpu { get; init; }
 
     /// <summary>Matrix product of 1024 x 1024 in float32, GFLOP/s.</summary>

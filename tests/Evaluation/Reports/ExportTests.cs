@@ -4,7 +4,6 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Tests.Evaluation.Runs;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Evaluation.Reports;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using HeadKvLab.Evaluation.Runs;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 

@@ -1,4 +1,3 @@
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using HeadKvLab.Evaluation.Runs;
-using Xunit.Abstractions;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 

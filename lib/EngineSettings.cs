@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace HeadKvLab;
+
+/// <summary>
+/// Settings of glibc's allocator and of OpenMP that decide the speed of libtorch and that TorchSharp leaves alone. They are made when this assembly is
+/// loaded, so that they hold in a notebook, in a user's own program and in the tests, not only under <c>./lab</c>. A variable that the user has set wins.
+/// </summary>
+internal static partial class EngineSettings
+{
+    private const int TrimThreshold = -1, MmapMax = -4, ArenaMax = -8;   // mallopt's names for them, malloc.h
+
+#pragma warning disable CA2255 // The settings must stand before the first tensor, whoever makes it.
+    [ModuleInitializer]
+#pragma warning restore CA2255
+    internal static void Apply()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        try
+        {
+            setenv("OMP_WAIT_POLICY", "passive", overwrite: 0);   // spinning threads take the cores of a busy machine
+            if (Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc", StringComparison.Ordinal) == true) return;
+            // Without these the memory of every large result goes back to the kernel and comes again page by page.
+            Set(MmapMax, "MALLOC_MMAP_MAX_", 0);
+            Set(TrimThreshold, "MALLOC_TRIM_THRESHOLD_", int.MaxValue);
+            Set(ArenaMax, "MALLOC_ARENA_MAX", 1);                 // what one thread frees another may take
+        }
+        catch (EntryPointNotFoundException) { }                   // another C library than glibc
+    }
+
+    private static void Set(int parameter, string variable, int value)
+    {
+        if (Environment.GetEnvironmentVariable(variable) is null) mallopt(parameter, value);
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int setenv(string name, string value, int overwrite);
+
+    [LibraryImport("libc")]
+    private static partial int mallopt(int parameter, int value);
+}

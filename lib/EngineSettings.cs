@@ -6,10 +6,12 @@ namespace HeadKvLab;
 /// <summary>
 /// Settings of glibc's allocator and of OpenMP that decide the speed of libtorch and that TorchSharp leaves alone. They are made when this assembly is
 /// loaded, so that they hold in a notebook, in a user's own program and in the tests, not only under <c>./lab</c>. A variable that the user has set wins.
+/// One setting cannot be made so late: MALLOC_ARENA_MAX=1, without which threads other than the first have memory of their own and hand large results back
+/// all the same. <c>./lab</c> and the notebook kernel set it for the processes they start.
 /// </summary>
 internal static partial class EngineSettings
 {
-    private const int TrimThreshold = -1, MmapMax = -4, ArenaMax = -8;   // mallopt's names for them, malloc.h
+    private const int TrimThreshold = -1, MmapMax = -4;   // mallopt's names for them, malloc.h
 
 #pragma warning disable CA2255 // The settings must stand before the first tensor, whoever makes it.
     [ModuleInitializer]
@@ -24,7 +26,6 @@ internal static partial class EngineSettings
             // Without these the memory of every large result goes back to the kernel and comes again page by page.
             Set(MmapMax, "MALLOC_MMAP_MAX_", 0);
             Set(TrimThreshold, "MALLOC_TRIM_THRESHOLD_", int.MaxValue);
-            Set(ArenaMax, "MALLOC_ARENA_MAX", 1);                 // what one thread frees another may take
         }
         catch (EntryPointNotFoundException) { }                   // another C library than glibc
     }

@@ -55,6 +55,7 @@ internal static class Supervisor
     static Process Start(IReadOnlyList<string> arguments, string state)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, Environment = { [StateVariable] = state } };
+        start.Environment.TryAdd("MALLOC_ARENA_MAX", "1"); // as in the kernelspec
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
         {
             start.ArgumentList.Add(typeof(Supervisor).Assembly.Location);

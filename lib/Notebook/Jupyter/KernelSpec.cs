@@ -61,7 +61,8 @@ internal static class KernelSpec
             ["language"] = "C#",
             ["interrupt_mode"] = "message",
             // A front end that was not started from a shell may lack its PATH; with this the kernel finds the runtime all the same.
-            ["env"] = new JsonObject { ["DOTNET_ROOT"] = Dotnet.Root },
+            // glibc reads it at the start of a process: without it threads hand each large tensor's memory back to the system.
+            ["env"] = new JsonObject { ["DOTNET_ROOT"] = Dotnet.Root, ["MALLOC_ARENA_MAX"] = "1" },
             ["metadata"] = new JsonObject { ["owner"] = Owner, ["debugger"] = false },
         };
     }

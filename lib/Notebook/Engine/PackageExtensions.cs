@@ -35,6 +35,11 @@ internal sealed class PackageExtensions : IDisposable
             {
                 var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
                 loader.RegisterDependency(assembly);
+                foreach (var needed in assembly.GetReferencedAssemblies().Where(one => find(one.Name!) is not null))
+                {
+                    shared(find(needed.Name!)!);
+                    loader.RegisterDependency(AssemblyLoadContext.Default.LoadFromAssemblyName(needed));
+                }
                 foreach (var type in assembly.GetTypes().Where(type => typeof(IKernelExtension).IsAssignableFrom(type) && !type.IsAbstract))
                 {
                     await ((IKernelExtension)Activator.CreateInstance(type)!).OnLoadAsync(context.HandlingKernel).ConfigureAwait(false);
@@ -54,11 +59,7 @@ internal sealed class PackageExtensions : IDisposable
     Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
     {
         // What a cell has loaded already is taken as it is.
-        if (AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(one => one.GetName().Name == name.Name) is { } there) return there;
-        if (find(name.Name!) is not { } file) return null;
-        shared(file);
-        var found = context.LoadFromAssemblyPath(file);
-        loader.RegisterDependency(found);
-        return found;
+        return AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(one => one.GetName().Name == name.Name)
+            ?? (find(name.Name!) is { } file ? context.LoadFromAssemblyPath(file) : null);
     }
 }

@@ -39,6 +39,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         await session.Ready.ConfigureAwait(false);
         progress.WriteLine($"{Path.GetFileName(options.Notebook)}: compiler ready after {Seconds(total).Trim()}");
         var failed = await RunCells(notebook, session).ConfigureAwait(false);
+        StaticImages.Add(notebook, progress);
         Save(notebook);
         WriteHtml(notebook, options);
         progress.WriteLine($"{Path.GetFileName(options.Notebook)}: {(failed == 0 ? "all cells ran" : stopped ? "stopped" : $"{failed} failed")} in {Seconds(total).Trim()}{Where(options)}");

@@ -37,7 +37,7 @@ internal static class ModelShowCommand
         Row("layers", Number(config.Layers));
         Row("heads", $"{config.QueryHeads} query, {config.KvHeads} KV ({config.Group} queries each), dimension {config.HeadDim}");
         Row("hidden, feed-forward", $"{Number(config.HiddenSize)}, {Number(config.IntermediateSize)}");
-        Row("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : ""));
+        Row("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : folder.IsUntiedByWeights ? ", output not tied: config.json ties it, but the weights hold another lm_head" : ""));
         Row("context", $"{Number(config.MaxPositions)} tokens{Sliding(config)}");
         Row("rope", string.Create(CultureInfo.InvariantCulture, $"base {config.RopeTheta:N0}{Scaling(config.RopeScaling)}"));
         Row("stop ids", config.EosIds.Count == 0 ? "none" : string.Join(", ", config.EosIds));

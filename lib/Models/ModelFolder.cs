@@ -12,8 +12,9 @@ public sealed class ModelFolder : IDisposable
 {
     private readonly ShardedWeights weights;
 
-    private ModelFolder(string directory, ModelConfig config, ShardedWeights weights)
+    private ModelFolder(string directory, ModelConfig config, ShardedWeights weights, bool untied)
     {
+        IsUntiedByWeights = untied;
         DirectoryName = directory;
         Config = config;
         this.weights = weights;
@@ -24,6 +25,9 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>The model's configuration.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>True when config.json ties the output matrix to the embedding, but the weights hold another one, which is computed with.</summary>
+    public bool IsUntiedByWeights { get; }
 
     /// <summary>Weights by name, from all shards.</summary>
     public IReadOnlyDictionary<string, SafetensorsEntry> Tensors => weights.Tensors;
@@ -41,10 +45,10 @@ public sealed class ModelFolder : IDisposable
         var weights = ShardedWeights.Open(directory, ModelTensors.Of(config).Select(tensor => tensor.Name).ToHashSet());
         try
         {
-            config = SpareTensors.Untie(config, weights);
-            Check(config, weights);
-            SpareTensors.CheckFrequencies(config, weights);
-            return new ModelFolder(directory, config, weights);
+            var actual = SpareTensors.Untie(config, weights);
+            Check(actual, weights);
+            SpareTensors.CheckFrequencies(actual, weights);
+            return new ModelFolder(directory, actual, weights, actual.TieEmbeddings != config.TieEmbeddings);
         }
         catch
         {

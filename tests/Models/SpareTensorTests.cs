@@ -43,6 +43,9 @@ public sealed class SpareTensorTests : IDisposable
         return decoder.Prefill([3, 1, 4]).data<float>().ToArray();
     }
 
+    /// <summary>What <c>lab model show</c> prints, white space as single blanks.</summary>
+    private string Shown() => string.Join(' ', Child.Output(files.Folder, "dotnet", Repository.Path("bin", "HeadKvLab.dll"), "model", "show", files.Folder).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
     private string Refusal() => Assert.Throws<LabException>(() => ModelFolder.Open(files.Folder).Dispose()).Message;
 
     /// <summary>The configuration ties the output to the embedding, the file holds another matrix: as in Hugging Face's library, the file's own is computed with.</summary>
@@ -56,7 +59,9 @@ public sealed class SpareTensorTests : IDisposable
         Save(Tied, (ModelTensors.Output, own));
         Assert.Equal(expected, Logits(out tied));
         Assert.False(tied);
+        Assert.Contains("vocabulary 32, output not tied: config.json ties it, but the weights hold another lm_head", Shown());
         Save(Tied, (ModelTensors.Output, weights[ModelTensors.Embedding].clone()));
+        Assert.Contains("vocabulary 32, output tied to the embedding", Shown());
         var equal = Logits(out tied);
         Assert.True(tied);
         Save(Tied);

@@ -23,7 +23,7 @@ internal static class GenerateCommand
         var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
         var command = new Command("generate", """
             Continues a prompt and prints the text as it is generated; the settings come from the model's generation_config.json
-            unless an option overrides them. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
+            unless an option overrides them. What that file asks for and the lab does not compute (num_beams, stop_strings, ...) is refused. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
             Standard error tells the tokens per second.
 
             Examples:
@@ -41,6 +41,7 @@ internal static class GenerateCommand
                 TopP = result.GetValue(topP) ?? loaded.TopP,
                 RepetitionPenalty = result.GetValue(penalty) ?? loaded.RepetitionPenalty,
                 MaxNewTokens = result.GetValue(most) ?? loaded.MaxNewTokens,
+                MaxLength = result.GetValue(most) is null ? loaded.MaxLength : null,
                 Seed = result.GetValue(seed),
             },
             ComputeOptions.Parse(result.GetRequiredValue(type)),

@@ -52,7 +52,7 @@ public static class Child
     private static ProcessStartInfo Plan(string program, string[] args)
     {
         var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
-        start.Environment["DOTNET_TieredPGO"] = "0";
+        (start.Environment["DOTNET_TieredPGO"], start.Environment["MALLOC_ARENA_MAX"]) = ("0", "1");   // the latter as ./lab does
         return start;
     }
 

@@ -56,6 +56,12 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
     public bool FlagOr(bool otherwise) => !Exists ? otherwise
         : Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("should be true or false: download the file again");
 
+    /// <summary>The flag here; refuses anything else, and none.</summary>
+    public bool Flag() => Exists ? FlagOr(false) : throw Bad("should be true or false: download the file again");
+
+    /// <summary>Whether the member stands in the file, be it null.</summary>
+    public bool Given => Value.ValueKind != JsonValueKind.Undefined;
+
     /// <summary>An error about this place.</summary>
     public LabException Bad(string what) => new($"{File}: {(Path.Length == 0 ? "the file" : Path.TrimStart('.'))} {what}.");
 }

@@ -31,6 +31,9 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
         foreach (JsonElement item in Value.EnumerateArray()) yield return new JsonPlace(File, $"{Path}[{i++}]", item);
     }
 
+    /// <summary>The items of an array that must be there.</summary>
+    public IEnumerable<JsonPlace> NeededItems() => Exists ? Items() : throw Bad("is missing: download the file again");
+
     /// <summary>How many members an object has.</summary>
     public int Count() => !Exists ? 0 : Value.ValueKind == JsonValueKind.Object ? Value.GetPropertyCount() : throw Bad("should be an object: download the file again");
 

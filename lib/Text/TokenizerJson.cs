@@ -17,6 +17,10 @@ internal static class TokenizerJson
         JsonPlace root = JsonPlace.Read(file);
         JsonPlace model = root["model"];
         if (!model.Exists) throw root.Bad("has no 'model': it is not a tokenizer.json");
+        if (model["type"].Given) model["type"].Text();
+        if (model["unk_token"].Exists) model["unk_token"].Text();
+        if (root["truncation"].Exists) root["truncation"]["max_length"].Integer();
+        if (root["padding"].Exists) root["padding"]["pad_id"].Integer();
         string type = model["type"].TextOr(model["merges"].Exists ? "BPE" : "without a type");
         if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported: use a model with another tokenizer");
         RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out double share) && share == 0);

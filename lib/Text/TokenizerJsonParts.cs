@@ -28,7 +28,7 @@ internal static class TokenizerJsonParts
                     ? new ReplacePatternNormalizer(regex, place["content"].Text())
                     : new ReplaceNormalizer(text!, place["content"].Text());
             case "Sequence":
-                return new SequenceNormalizer(place["normalizers"].Items().Select(step => Normalizer(step) ?? throw step.Bad("is null")).ToArray());
+                return new SequenceNormalizer(place["normalizers"].NeededItems().Select(step => Normalizer(step) ?? throw step.Bad("is null")).ToArray());
             case var other:
                 throw place.Bad($"is a normalizer of type '{other}'; known are NFC, NFKC, Prepend, Replace and Sequence: use a model with another tokenizer");
         }
@@ -50,7 +50,7 @@ internal static class TokenizerJsonParts
             switch (type)
             {
                 case "Sequence":
-                    foreach (JsonPlace inner in step["pretokenizers"].Items()) Collect(inner);
+                    foreach (JsonPlace inner in step["pretokenizers"].NeededItems()) Collect(inner);
                     break;
                 case "ByteLevel":
                     if (ByteLevelPrefix(step)) steps.Add(new PrefixSpacePreTokenizer());
@@ -95,7 +95,7 @@ internal static class TokenizerJsonParts
                 return ([], []);
             case "Sequence":
                 int[] before = [], after = [];
-                foreach (JsonPlace step in place["processors"].Items())
+                foreach (JsonPlace step in place["processors"].NeededItems())
                 {
                     (int[] stepBefore, int[] stepAfter) = PostProcessor(step, vocabulary);
                     (before, after) = ([.. stepBefore, .. before], [.. after, .. stepAfter]);
@@ -130,8 +130,7 @@ internal static class TokenizerJsonParts
             case "Sequence":
                 var whole = new Decoding();
                 bool fused = false;
-                if (!place["decoders"].Exists) throw place["decoders"].Bad("is missing");
-                foreach (JsonPlace step in place["decoders"].Items())
+                foreach (JsonPlace step in place["decoders"].NeededItems())
                 {
                     string type = step["type"].Text();
                     if (type == "Strip" && !fused) throw step.Bad("strips every token: only 'Strip' after 'Fuse' is supported");
@@ -168,7 +167,7 @@ internal static class TokenizerJsonParts
         var after = new List<int>();
         bool seen = false;
         foreach (string form in (string[])["single", "pair"])
-            foreach (JsonPlace part in place[form].Exists ? place[form].Items() : throw place[form].Bad("is missing"))
+            foreach (JsonPlace part in place[form].NeededItems())
                 Piece(part);
         foreach (JsonPlace part in place["single"].Items())
         {
@@ -221,7 +220,7 @@ internal static class TokenizerJsonParts
 
     private static CodePointRegex? Pattern(JsonPlace place, out string? text)
     {
-        text = place.Exists && place.Value.ValueKind == JsonValueKind.String ? place.Text() : place["String"].Exists ? place["String"].Text() : null;
+        text = place["String"].Exists ? place["String"].Text() : null;
         if (text is { Length: 0 }) throw place.Bad("is empty");
         if (text is not null) return null;
         return place["Regex"].Exists ? new CodePointRegex(Name(place), place["Regex"].Text()) : throw place.Bad("should hold a String or a Regex");

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using HeadKvLab.Cache;
+using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
 using static TorchSharp.torch;
@@ -129,8 +130,8 @@ public static class HeadScoring
         {
             model.Step.Observer = null;
         }
-        var retrieved = (plan.Recall ?? AnswerOverlap.F1)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
-        return (retrieved ? eq1.Scores : null, AnswerOverlap.F1(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);
+        var retrieved = (plan.Recall ?? QaF1.English)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
+        return (retrieved ? eq1.Scores : null, QaF1.English(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);
     }
 
     private static string About(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid, ScoringPlan plan)

@@ -28,7 +28,7 @@ internal static class TinyTokenizer
                   {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}
                 """),
             ["post_processor"] = null,
-            ["decoder"] = Parse("""{"type":"ByteLevel"}"""),
+            ["decoder"] = Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}"""),
             ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = new JsonArray(merges.Select(m => (JsonNode)m).ToArray()) },
         };
     }

@@ -23,7 +23,7 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
     /// <summary>The score as papers print it: percent, two decimals.</summary>
-    public double Rounded => Metrics.PythonText.Round2(Score.Mean);
+    public double Rounded => PythonText.Round2(Score.Mean);
 }
 
 /// <summary>Rows summed up: a cell for each data set and variant, and averages over data sets as the papers take them.</summary>
@@ -76,7 +76,7 @@ public static class ScoreCells
         var strata = samples.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => g.Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
         var interval = strata.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? Bootstrap.MeanOfMeans(strata) : Unknown(strata.Sum(s => s.Length));
-        var rounded = strata.Average(s => Metrics.PythonText.Round2(s.Average(v => v.Item2)));
+        var rounded = strata.Average(s => PythonText.Round2(s.Average(v => v.Item2)));
         return interval with { Mean = rounded };
     }
 

@@ -143,7 +143,7 @@ public sealed class PythonLiteral
 
     private void Blanks()
     {
-        while (_at < _text.Length && char.IsWhiteSpace(_text[_at])) _at++;
+        while (_at < _text.Length && _text[_at] is ' ' or '\t' or '\n' or '\r' or '\f') _at++; // as Python's tokenizer
     }
 
     private char Peek() => _at < _text.Length ? _text[_at] : throw Wrong("it ends too early");

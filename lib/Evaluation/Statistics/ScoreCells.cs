@@ -68,8 +68,8 @@ public static class ScoreCells
     }
 
     /// <summary>
-    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples the contexts of each data set
-    /// apart from the others.
+    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples contexts, each with its questions
+    /// of all data sets.
     /// </summary>
     private static Interval AverageOf(IReadOnlyCollection<EvalRow> samples)
     {

@@ -29,13 +29,13 @@ public sealed class Sampler
     /// <summary>Chooses one token and remembers it as seen.</summary>
     /// <param name="logits"><c>[vocabulary]</c>, left as they are.</param>
     /// <returns>Token id.</returns>
-    /// <exception cref="LabException">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
+    /// <exception cref="ModelOverflow">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
     public int Next(ReadOnlySpan<float> logits)
     {
         if (scores.Length != logits.Length) (scores, weights, ranks) = (new float[logits.Length], new double[logits.Length], new long[logits.Length]);
         logits.CopyTo(scores);
         Penalise();
-        var best = Best();
+        var best = Generation.Greedy(scores);
         var chosen = config.Sample && config.Temperature > 0 ? Draw(scores[best]) : best;
         seen.Add(chosen);
         return chosen;
@@ -47,19 +47,6 @@ public sealed class Sampler
         var penalty = (float)config.RepetitionPenalty;
         foreach (var id in seen)
             if ((uint)id < (uint)scores.Length) scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
-    }
-
-    private int Best()
-    {
-        var best = 0;
-        for (var id = 0; id < scores.Length; id++)
-        {
-            if (float.IsNaN(scores[id])) throw Overflow("NaN", id);
-            if (scores[id] > scores[best]) best = id;
-        }
-        return float.IsFinite(scores[best]) ? best : throw Overflow("no finite maximum", best);
-
-        static LabException Overflow(string what, int id) => new($"the logits hold {what} (token {id}): the model overflowed; compute in float32 or bfloat16");
     }
 
     private int Draw(float largest)

@@ -68,8 +68,16 @@ public static class HeadScoring
         for (var i = journal.Finished.Count; i < tests.Length; i++)
         {
             stop.ThrowIfCancellationRequested();
-            var (eq1, eq2) = Test(model, prompts(tests[i].Length, tests[i].Needle, tests[i].Depth), tests[i].Needle, plan);
-            var scored = new ScoredTest(i, eq1, eq2);
+            ScoredTest scored;
+            try
+            {
+                var (eq1, eq2) = Test(model, prompts(tests[i].Length, tests[i].Needle, tests[i].Depth), tests[i].Needle, plan);
+                scored = new ScoredTest(i, eq1, eq2);
+            }
+            catch (ModelOverflow e)
+            {
+                throw e.At(FormattableString.Invariant($"needle '{tests[i].Needle.Question}' in {tests[i].Length} tokens at depth {tests[i].Depth:0.##}"));
+            }
             journal.Add(scored);
             Count(scored);
             progress?.Invoke(i + 1, tests.Length, Math.Max(result.Retrieval.Tests, result.Reasoning.Tests));

@@ -32,15 +32,16 @@ public sealed class Sampler
     /// <summary>Chooses one token and remembers it as seen.</summary>
     /// <param name="logits"><c>[vocabulary]</c>, left as they are.</param>
     /// <returns>Token id.</returns>
-    /// <exception cref="LabException">A logit is NaN or the largest is infinite: a weight or an activation overflowed; or the settings rule out every token.</exception>
+    /// <exception cref="ModelOverflow">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
+    /// <exception cref="LabException">The settings rule out every token.</exception>
     public int Next(ReadOnlySpan<float> logits)
     {
         if (scores.Length != logits.Length) (scores, weights, ranks) = (new float[logits.Length], new double[logits.Length], new long[logits.Length]);
         logits.CopyTo(scores);
         Penalise();
-        CheckFinite();
+        Generation.Greedy(scores); // refuses numbers that overflowed, before bans put infinities among them
         bans.Apply(scores);
-        var best = Generation.Greedy(scores);
+        var best = Array.IndexOf(scores, scores.Max());
         if (scores[best] == float.NegativeInfinity) throw new LabException("generation settings: they rule out every token (suppress_tokens, bad_words_ids, no_repeat_ngram_size or a least length): correct generation_config.json");
         var chosen = config.Draws ? Draw(scores[best]) : best;
         seen.Add(chosen);
@@ -54,19 +55,6 @@ public sealed class Sampler
         var penalty = (float)config.RepetitionPenalty;
         foreach (var id in seen)
             if ((uint)id < (uint)scores.Length) scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
-    }
-
-    private void CheckFinite()
-    {
-        var best = 0;
-        for (var id = 0; id < scores.Length; id++)
-        {
-            if (float.IsNaN(scores[id])) throw Overflow("NaN", id);
-            if (scores[id] > scores[best]) best = id;
-        }
-        if (!float.IsFinite(scores[best])) throw Overflow("no finite maximum", best);
-
-        static LabException Overflow(string what, int id) => new($"the logits hold {what} (token {id}): the model overflowed; compute in float32 or bfloat16");
     }
 
     private int Draw(float largest)

@@ -19,6 +19,9 @@ namespace HeadKvLab.Evaluation.Statistics;
 public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Variant Variant, int Seed, string Metric, Interval Score, int Contexts,
     double PromptTokens, double Entries, double EntriesShare, double Bytes, int Truncated)
 {
+    /// <summary>Samples without an answer, which count as 0.</summary>
+    public int Failed { get; init; }
+
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
@@ -68,8 +71,8 @@ public static class ScoreCells
     }
 
     /// <summary>
-    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples the contexts of each data set
-    /// apart from the others.
+    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples contexts, each with its questions
+    /// of all data sets.
     /// </summary>
     private static Interval AverageOf(IReadOnlyCollection<EvalRow> samples)
     {
@@ -88,6 +91,6 @@ public static class ScoreCells
         var score = Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score)));
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
-            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated));
+            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null) };
     }
 }

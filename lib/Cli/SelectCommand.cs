@@ -64,7 +64,7 @@ internal static class SelectCommand
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
-        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
+        if (!selector.KeepsAll) method.Score(prompt, budget.Window, scores);
         return selector.Select(prompt.Layer, scores);
     }
 

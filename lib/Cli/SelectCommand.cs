@@ -69,7 +69,7 @@ internal static class SelectCommand
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
-        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
+        if (!selector.KeepsAll) method.Score(prompt, budget.Window, scores);
         for (var head = 0; head < scores.Heads; head++)
             foreach (var score in scores[head])
                 if (float.IsNaN(score)) throw new ModelOverflow($"{method.Name}: head {head} scores positions NaN, so that none is better than another: query, key or value overflowed; write them from a run in float32 or bfloat16");

@@ -45,7 +45,7 @@ public class AllocatorTests
             Assert.InRange(dealings.Select(dealt => string.Join(' ', dealt)).Distinct().Count(), 15, 20);
             Assert.InRange(dealings.Average(dealt => dealt.Zip(straight).Count(pair => pair.First == pair.Second)), 0, 2.5); // one head stays in place on average
         }
-        Assert.Throws<InvalidOperationException>(() => Allot(new Redealt(new Ada(0.2, true), 0), Equal(40), 200));
+        Assert.Contains("allots layer by layer", Assert.Throws<LabException>(() => Allot(new Redealt(new Ada(0.2, true), 0), Equal(40), 200)).Message);
     }
 
     [Fact]

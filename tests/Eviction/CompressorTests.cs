@@ -276,7 +276,7 @@ public sealed class CompressorTests : IDisposable
         Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(1, 3, Dim), 4));
         var few = Layer(0) with { Queries = Random(QueryHeads, 3, 1) };
         var early = new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
-        Assert.Contains("queries", Assert.Throws<InvalidOperationException>(() => early.Accept(few)).Message);
+        Assert.Contains("method SnapKV: its scorer failed: layer 0: 8 queries vote", Assert.Throws<LabException>(() => early.Accept(few)).Message);
     }
 
     [Fact]

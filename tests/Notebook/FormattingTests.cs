@@ -62,6 +62,25 @@ public sealed class FormattingTests : IDisposable
         Assert.Contains("<img src=\"data:image/svg+xml;base64,", Html(figure));
     }
 
+    [Theory]
+    [InlineData("{\"data\":[{\"y\":[1,2.50]}],\"layout\":{}}", "{\"data\":[{\"y\":[1,2.50]}],\"layout\":{},\"config\":{\"responsive\":true,\"showSendToCloud\":false,\"plotlyServerURL\":\"\"}}")]
+    [InlineData("{\"data\":[],\"config\":{\"showSendToCloud\":true,\"scrollZoom\":true}}", "{\"data\":[],\"config\":{\"showSendToCloud\":false,\"scrollZoom\":true,\"plotlyServerURL\":\"\"}}")]
+    [InlineData("no JSON", "no JSON")]
+    public void A_chart_of_a_cells_own_is_not_offered_to_a_cloud_either(string figure, string shown)
+    {
+        Assert.Equal(shown, PlotlyDiv.KeepHere(figure));
+        Assert.Contains($"var figure = {shown},", PlotlyDiv.Write(figure));
+    }
+
+    [Fact]
+    public void A_chart_of_the_package_is_not_offered_to_a_cloud_either()
+    {
+        var chart = Plotly.NET.GenericChart.ofTraceObject(false, new Plotly.NET.Trace("scatter"));
+        var json = chart.ToDisplayString("application/vnd.plotly.v1+json");
+        Assert.Contains("\"showSendToCloud\":false", json);
+        Assert.Contains("\"plotlyServerURL\":\"\"", json);
+    }
+
     [Fact]
     public void A_data_frame_is_a_sortable_table()
     {

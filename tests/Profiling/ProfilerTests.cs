@@ -50,6 +50,24 @@ public class ProfilerTests
         Assert.Equal(["FullKV", "SnapKV 24", "FullKV", "SnapKV 24"], ProfileTable.Points(summary).Select(p => p.Method));
     }
 
+    [Theory]
+    [InlineData(1.4, 1.4, "", "")]
+    [InlineData(1.6, 1.2, "factor of 1.6", "")]
+    [InlineData(1.2, 3, "factor of 3.0", "factor of 3.0")]
+    public void A_table_whose_rounds_differ_says_that_the_machine_was_busy(double prefill, double decode, string times, string memory)
+    {
+        ProfileSummary[] one = [new()
+        {
+            Method = "SnapKV", KvSize = 8, Context = 96, Generated = 3, Rounds = 2, Prefill = new(10, 10, 10 * prefill), PrefillOverFull = 1, FirstToken = new(10, 10, 10),
+            Decode = new(1, 1, decode), CacheBytes = 1, AllocatedBytes = 1, BytesMoved = 1, StreamingGigabytes = 1, IdleBytes = 0, PeakBytes = 0,
+        }];
+        foreach (var (table, told) in new[] { (ProfileTable.Times(one), times), (ProfileTable.Of(one), times), (ProfileTable.Memory(one), memory) })
+        {
+            Assert.Equal(told.Length > 0, table.ToString().Contains("The machine was busy", StringComparison.Ordinal));
+            Assert.Contains(told, table.ToString());
+        }
+    }
+
     [Fact]
     public void AStoppedProfileKeepsWhatItMeasured()
     {

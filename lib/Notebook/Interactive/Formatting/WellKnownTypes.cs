@@ -3,6 +3,9 @@ using System.Collections;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Microsoft.DotNet.Interactive.Formatting;
 
@@ -57,7 +60,7 @@ internal static class WellKnownTypes
         {
             if (type.GetMethod("toFigureJson", [type]) is { IsStatic: true } toJson)
             {
-                return (string)toJson.Invoke(null, [chart])!;
+                return PlotlyDiv.KeepHere((string)toJson.Invoke(null, [chart])!);
             }
         }
         throw new InvalidOperationException("This version of Plotly.NET has no GenericChart.toFigureJson; version 5.1.0 has it.");
@@ -81,10 +84,26 @@ internal static class WellKnownTypes
 /// <summary>A Plotly figure as part of a page: drawn once plotly.js is there.</summary>
 internal static class PlotlyDiv
 {
+    static readonly JsonSerializerOptions Letters = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The figure without the button that uploads its data to a cloud service, which plotly.js 4 adds by default.</summary>
+    internal static string KeepHere(string figure)
+    {
+        JsonObject? chart;
+        try { chart = JsonNode.Parse(figure) as JsonObject; }
+        catch (JsonException) { chart = null; } // a cell's own text: the page will say what is wrong with it
+        if (chart is null) return figure;
+        if (chart["config"] is not JsonObject config) chart["config"] = config = new JsonObject { ["responsive"] = true };
+        config["showSendToCloud"] = false;
+        config["plotlyServerURL"] = "";
+        return chart.ToJsonString(Letters);
+    }
+
     /// <param name="figure">JSON with data and layout.</param>
     /// <param name="still">HTML shown until it is drawn, and where it never is; null for a line that says so.</param>
     internal static string Write(string figure, string? still = null)
     {
+        figure = KeepHere(figure);
         // The same figure has the same id in every run; where it is shown twice, both are drawn.
         var id = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(figure)))[..16];
         return $$"""
@@ -93,7 +112,7 @@ internal static class PlotlyDiv
               var figure = {{figure.Replace("</", "<\\/", StringComparison.Ordinal)}}, tries = 0;
               (function draw() {
                 var places = document.querySelectorAll('[data-plotly="{{id}}"]');
-                if (places.length && window.Plotly) places.forEach(function (at) { at.innerHTML = ""; window.Plotly.newPlot(at, figure.data, figure.layout, figure.config || { responsive: true }); });
+                if (places.length && window.Plotly) places.forEach(function (at) { at.innerHTML = ""; window.Plotly.newPlot(at, figure.data, figure.layout, figure.config); });
                 else if (tries++ < 100) setTimeout(draw, 100);
               })();
             })();</script>

@@ -15,6 +15,7 @@ public static class Child
             {
                 ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
                 ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
+                ["vectors"] => Kernels.NarrowMachineTests.Tell(),
                 _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult(),
             };
         }

@@ -66,25 +66,3 @@ internal sealed class TempFolder : IDisposable
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
-
-/// <summary>The validation data beside the repository, when it is there.</summary>
-internal static class SharedData
-{
-    /// <summary>The repository's root.</summary>
-    public static string Root { get; } = FindRoot();
-
-    public static string? File(string name, Xunit.ITestOutputHelper output)
-    {
-        string file = System.IO.Path.Combine(Root, "..", "shared", "data", name);
-        if (System.IO.File.Exists(file)) return file;
-        output.WriteLine($"skipped: no ../shared/data/{name} beside the repository");
-        return null;
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
-            if (System.IO.File.Exists(System.IO.Path.Combine(at.FullName, "HeadKvLab.csproj"))) return at.FullName;
-        throw new DirectoryNotFoundException("HeadKvLab.csproj is in no folder above the tests");
-    }
-}

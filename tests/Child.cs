@@ -16,6 +16,7 @@ public static class Child
                 ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
                 ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
                 ["plain-host", var notebook, var output] => Notebook.PlainHost.Run(notebook, output).GetAwaiter().GetResult(),
+                ["vectors"] => Kernels.NarrowMachineTests.Tell(),
                 _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult(),
             };
         }
@@ -53,7 +54,7 @@ public static class Child
     private static ProcessStartInfo Plan(string program, string[] args)
     {
         var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
-        start.Environment["DOTNET_TieredPGO"] = "0";
+        (start.Environment["DOTNET_TieredPGO"], start.Environment["MALLOC_ARENA_MAX"]) = ("0", "1");   // the latter as ./lab does
         return start;
     }
 

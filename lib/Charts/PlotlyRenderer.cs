@@ -78,10 +78,24 @@ internal static class PlotlyRenderer
                 ("xanchor", "left"), ("yanchor", "top"), ("font", Map(("size", Theme.LabelSize), ("color", Theme.Ink)))));
         layout.SetProperty("annotations", notes.ToArray());
         if (shapes.Count > 0) layout.SetProperty("shapes", shapes.ToArray());
+        return GenericChart.setConfig(Tools(), GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, traces)));
+    }
+
+    /// <summary>
+    /// The tool bar: on hover, with the tools that do something to these figures, and nothing that sends data to a server. Versions of plotly.js differ in
+    /// what they offer by default, so that all of it is written down: the list of tools, the links to a cloud and its address.
+    /// </summary>
+    private static Config Tools()
+    {
         var config = new Config();
         config.SetProperty("responsive", false);
         config.SetProperty("displaylogo", false);
-        return GenericChart.setConfig(config, GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, traces)));
+        config.SetProperty("displayModeBar", "hover");
+        config.SetProperty("modeBarButtons", new[] { ["toImage"], new[] { "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d" } });
+        config.SetProperty("doubleClick", "reset");
+        foreach (var offer in new[] { "showSendToCloud", "showEditInChartStudio", "showLink", "sendData" }) config.SetProperty(offer, false);
+        config.SetProperty("plotlyServerURL", "");
+        return config;
     }
 
     /// <summary>A plotly.js object of the given members.</summary>

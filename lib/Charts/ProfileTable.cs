@@ -42,10 +42,20 @@ public static class ProfileTable
             .Interval("prefill", "prefillLow", "prefillHigh", 0, "prefill, ms").Number("overFull", 2, "prefill / full, in the same round").Number("first", 0, "first token, ms")
             .Interval("decode", "decodeLow", "decodeHigh", 3, "ms per token").Number("rate", 0, "tokens/s")
             .Number("cache", 1, "cache, MB").Number("peak", 0, "peak above idle, MB").Number("gpu", 0, "GPU above idle, MB").Number("moved", 1, "GB/s moved").Percent("share", "of streaming");
+        if (Busy(profile, hidden.Contains("prefill")) is { Length: > 0 } busy) table = table.Remark(busy);
         return table.Hide(profile.Any(p => p.DevicePeakBytes > 0) ? hidden : [.. hidden.Append("gpu").Distinct()]);
 
         DoubleDataFrameColumn Column(string name, Func<ProfileSummary, double> value) => new(name, profile.Select(value));
         Int32DataFrameColumn Count(string name, Func<ProfileSummary, int> value) => new(name, profile.Select(value));
+    }
+
+    /// <summary>What to say where rounds of one case differ by more than a factor of 1.5: the machine did something else meanwhile. Empty where they agree.</summary>
+    /// <param name="profile">Cases summed up.</param>
+    /// <param name="decodingOnly">Whether prefills are not looked at.</param>
+    public static string Busy(IReadOnlyList<ProfileSummary> profile, bool decodingOnly = false)
+    {
+        var widest = profile.SelectMany(p => decodingOnly ? (Spread[])[p.Decode] : [p.Decode, p.Prefill]).Max(s => s.High / s.Low);
+        return widest <= 1.5 ? "" : $"The machine was busy: rounds of one case differ by up to a factor of {Words.Fixed(widest, 1)}. Do not compare these times; run again when nothing else runs.";
     }
 
     /// <summary>The points of the chart of costs over the context length: a line for each method and KV size, whiskers the range over rounds.</summary>

@@ -29,6 +29,7 @@ public static class ScoreTable
         var table = new ResultTable(frame, caption).Percent("budget").Interval("score", "low", "high", heading: rows.All(r => r.Metric == "exact_match") ? "exact match" : "score");
         if (tokens) table = table.Interval("tokens", "tokensLow", "tokensHigh", heading: "token accuracy");
         table = table.Percent("entries", "entries kept").Number("kib", 1, "cache, KiB").Best("score", within: "budget", leaveOut: Variant.Full.Method);
+        if (HeadKvLab.Evaluation.Reports.FailedSamples.InWords([.. rows]) is { } failed) table = table.Remark(failed + ".");
         return cells.Min(c => c.Contexts) >= FewContexts ? table
             : table.Remark($"Questions on one context are not independent: the intervals are drawn from contexts, and from fewer than {FewContexts} they come out too narrow.");
 

@@ -28,6 +28,7 @@ internal static class BenchLoadCommand
         command.SetAction(parse =>
         {
             var path = parse.GetValue(file);
+            parse.Refuse(path is null, "--file is measured as it is; leave one of them out", megabytes);
             if (path is not null && !File.Exists(path)) throw new LabException($"--file {path}: no such file");
             if (parse.GetValue(child) is { } mode) Console.WriteLine(JsonSerializer.Serialize(LoadBenchmark.Once(mode, path!)));
             else MeasurementTable.Print(LoadBenchmark.Run(path, 1_000_000L * parse.GetValue(megabytes), parse.GetValue(repetitions), Child), parse.GetValue(json));

@@ -28,7 +28,7 @@ internal static class EvalDriver
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
         if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
         else Print(path, rows);
-        return 0;
+        return rows.Any(row => row.Failed is not null) ? 1 : 0;
     }
 
     /// <summary>Runs what a folder does not have yet and writes its tables.</summary>
@@ -56,6 +56,7 @@ internal static class EvalDriver
         {
             progress.End();
         }
+        if (FailedSamples.InWords(folder.Rows) is { } failed) Console.Error.WriteLine($"{path}: {failed}");
         ReportFiles.Write(path, folder.Rows, card.KnownAs);
         return folder.Rows;
     }

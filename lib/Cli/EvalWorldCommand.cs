@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
@@ -34,13 +35,12 @@ internal static class EvalWorldCommand
             var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
             int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
                 : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            Run(LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights))), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop);
-            return Task.FromResult(0);
+            return Task.FromResult(Run(LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights))), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
         });
         return command;
     }
 
-    private static void Run(LanguageModel model, IReadOnlyList<WorldFamily> families, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
+    private static int Run(LanguageModel model, IReadOnlyList<WorldFamily> families, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
     {
         var rows = new List<(int Length, EvalRow Row)>();
         var plan = new EvaluationPlan([], []) { Protocol = Protocol.Repaired with { MostPromptTokens = model.Config.MaxPositions } };   // 8,000 tokens are asked whole
@@ -49,6 +49,9 @@ internal static class EvalWorldCommand
         int[] lengths = [.. suites.Select(s => s.Length)];
         Console.WriteLine(Table("Exact match", families, lengths, rows, r => r.Score));
         Console.WriteLine(Table("Token accuracy", families, lengths, rows, r => r.TokenAccuracy ?? double.NaN));
+        if (FailedSamples.InWords([.. rows.Select(r => r.Row)]) is not { } failed) return 0;
+        Console.Error.WriteLine(failed);
+        return 1;
     }
 
     /// <summary>One figure of each family and length, as a table in Markdown.</summary>

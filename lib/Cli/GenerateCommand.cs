@@ -10,7 +10,7 @@ internal static class GenerateCommand
     internal static Command Create()
     {
         var model = new Option<string>("--model") { Description = "Model folder with config.json, weights and tokenizer.", Required = true };
-        var prompt = new Option<string?>("--prompt") { Description = "The prompt. An empty one starts from BOS alone." };
+        var prompt = new FreeTextOption("--prompt") { Description = "The prompt. An empty one starts from BOS alone." };
         var promptFile = new Option<string?>("--prompt-file") { Description = "File that holds the prompt, UTF-8." };
         var chat = new Option<bool>("--chat") { Description = "Put the prompt into the model's own chat template as the user's message." };
         var most = new Option<int?>("--max-new-tokens", "-n") { Description = "Tokens generated at most (128, or what generation_config.json says)." };
@@ -23,7 +23,7 @@ internal static class GenerateCommand
         var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
         var command = new Command("generate", """
             Continues a prompt and prints the text as it is generated; the settings come from the model's generation_config.json
-            unless an option overrides them. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
+            unless an option overrides them. What that file asks for and the lab does not compute (num_beams, stop_strings, ...) is refused. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
             Standard error tells the tokens per second.
 
             Examples:
@@ -31,16 +31,21 @@ internal static class GenerateCommand
               lab generate --model stories260K --prompt "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
               lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16 --decode-weights int8
             """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device, weights };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(greedy) && result.GetValue(temperature) is > 0) result.AddError("'--greedy' and '--temperature': the temperature would do nothing; give one of them.");
+        });
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
             TextInput.Read(result.GetValue(prompt), result.GetValue(promptFile), "--prompt", "--prompt-file"),
             result.GetValue(chat),
-            loaded => Override(loaded, result.GetValue(greedy), result.GetValue(temperature)) with
+            loaded => Checked(result, [topK, topP, seed], Override(loaded, result.GetValue(greedy), result.GetValue(temperature))) with
             {
                 TopK = result.GetValue(topK) ?? loaded.TopK,
                 TopP = result.GetValue(topP) ?? loaded.TopP,
                 RepetitionPenalty = result.GetValue(penalty) ?? loaded.RepetitionPenalty,
                 MaxNewTokens = result.GetValue(most) ?? loaded.MaxNewTokens,
+                MaxLength = result.GetValue(most) is null ? loaded.MaxLength : null,
                 Seed = result.GetValue(seed),
             },
             ComputeOptions.Parse(result.GetRequiredValue(type)),
@@ -64,6 +69,13 @@ internal static class GenerateCommand
         Console.Error.WriteLine(FormattableString.Invariant(
             $"{run.PromptTokens} prompt tokens in {run.PrefillSeconds:F2} s, {run.Ids.Length} new in {run.DecodeSeconds:F2} s ({run.Ids.Length / Math.Max(run.DecodeSeconds, 1e-9):F1} tokens/s)"));
         return 0;
+    }
+
+    /// <summary>The settings, if the options of drawing find something to draw.</summary>
+    private static GenerationConfig Checked(ParseResult result, Option[] drawing, GenerationConfig settings)
+    {
+        result.Refuse(settings is { Sample: true, Temperature: > 0 }, "the most likely token is chosen each time; give a --temperature above 0, and no --greedy", drawing);
+        return settings;
     }
 
     private static GenerationConfig Override(GenerationConfig loaded, bool greedy, double? temperature) =>

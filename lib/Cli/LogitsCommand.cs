@@ -35,6 +35,8 @@ internal static class LogitsCommand
         PromptChecks.Check(folder.Config, ids, 0, 0);
         using var decoder = folder.LoadDecoder(type, device);
         var logits = decoder.Prefill(ids, allLogits: true);
+        if (logits.isfinite().logical_not().nonzero() is { } wrong && wrong.shape[0] > 0)
+            throw new ModelOverflow($"the logits of position {wrong[0, 0].ToInt64()} hold NaN or infinity (token {wrong[0, 1].ToInt64()}): the model overflowed; compute in float32 or bfloat16 (--type). Nothing was written");
         SafetensorsWriter.Write(file, [("logits", logits)]);
         Console.WriteLine($"{file}: logits [{ids.Length}, {folder.Config.VocabSize}] float32");
         return 0;

@@ -19,13 +19,16 @@ internal static class MetricCommand
         var command = new Command("metric", """
             Scores predictions as the dataset's official script does: best over the references, first line only where that is the rule, 100 times
             the mean with two decimals. Code is compared by insertions and deletions (what the official script gives with python-Levenshtein
-            installed); code_sim_difflib is what it gives without.
+            installed); code_sim_difflib is what it gives without. ROUGE-L is of texts of any length (rouge_l_any_length); the official script overflows
+            Python's stack where two sentences together have some 1,000 words, as long texts without a full stop do, and scores 0: rouge_l_python_stack.
 
             Example:  lab metric --dataset hotpotqa --predictions pred/llama/hotpotqa.jsonl --json
             Example:  lab metric --dataset lcc --predictions lcc.jsonl --metric code_sim_difflib
             """) { dataset, predictions, metric, dictionary, byLength, json };
         command.SetAction(parse =>
         {
+            parse.Refuse((parse.GetValue(metric) ?? Evaluation.Suites.KnownDatasets.Find(parse.GetRequiredValue(dataset)).Metric).Contains("_zh", StringComparison.Ordinal),
+                "only the metrics of Chinese texts look at words", dictionary);
             var score = PredictionFile.Score(parse.GetRequiredValue(predictions), parse.GetRequiredValue(dataset), parse.GetValue(metric),
                 parse.GetValue(dictionary) is { } words ? Segmenter.Load(words) : null, parse.GetValue(byLength));
             if (parse.GetValue(json)) Console.WriteLine(JsonSerializer.Serialize(score, BenchCommand.JsonOptions));

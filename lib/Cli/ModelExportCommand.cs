@@ -28,7 +28,7 @@ internal static class ModelExportCommand
     {
         using var folder = ModelFolder.Open(directory);
         Llama2cWriter.Write(file, folder.Config, name => folder.Load(name, ScalarType.Float32));
-        Console.WriteLine($"{file}: {new FileInfo(file).Length:N0} bytes written");
+        Console.WriteLine($"{file}: written");
         return 0;
     }
 }

@@ -13,7 +13,7 @@ internal static class ModelShowCommand
         var folder = new Argument<string>("dir") { Description = "Folder with config.json and model.safetensors (or shards with an index)." };
         var command = new Command("show", """
             Prints architecture, parameters and KV-cache cost of a model folder. Reads headers only, so it answers at once
-            for a model of any size, and refuses a folder whose weights do not fit its config.
+            for a model of any size (an output matrix beside a tied embedding is compared with it), and refuses a folder whose weights do not fit its config.
 
             Cache bytes per token are given twice: stored once for each KV head (what the model needs), and once for each query
             head (what a method costs that lets every query head keep its own selection).
@@ -37,7 +37,7 @@ internal static class ModelShowCommand
         Row("layers", Number(config.Layers));
         Row("heads", $"{config.QueryHeads} query, {config.KvHeads} KV ({config.Group} queries each), dimension {config.HeadDim}");
         Row("hidden, feed-forward", $"{Number(config.HiddenSize)}, {Number(config.IntermediateSize)}");
-        Row("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : ""));
+        Row("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : folder.IsUntiedByWeights ? ", output not tied: config.json ties it, but the weights hold another lm_head" : ""));
         Row("context", $"{Number(config.MaxPositions)} tokens{Sliding(config)}");
         Row("rope", string.Create(CultureInfo.InvariantCulture, $"base {config.RopeTheta:N0}{Scaling(config.RopeScaling)}"));
         Row("stop ids", config.EosIds.Count == 0 ? "none" : string.Join(", ", config.EosIds));

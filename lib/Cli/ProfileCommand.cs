@@ -44,7 +44,12 @@ internal static class ProfileCommand
             Example:  lab profile --model data/configs/llama-75m.json --contexts 32768 --methods FullKV,SnapKV --repetitions 3
             Example:  lab profile --model ~/models/Meta-Llama-3-8B-Instruct --type bfloat16 --device cuda --contexts 8192,32768
             """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device, weights };
-        command.SetAction((parse, stop) => Task.FromResult(Run(
+        command.SetAction((parse, stop) =>
+        {
+            var entries = EvalCommand.Words(parse.GetRequiredValue(methods)).Select(Catalogue.Find).ToArray();
+            parse.Refuse(entries.Any(m => m.Needs != HeadScoreKind.None), "none of the methods needs head scores", scores);
+            parse.Refuse(entries.Any(m => m.Name != "FullKV"), "the full cache has no budget; name a method that compresses", sizes, window, discipline);
+            return Task.FromResult(Run(
             parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, ComputeOptions.Place(parse.GetRequiredValue(device)), ComputeOptions.Precision(parse.GetRequiredValue(weights)),
             parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
             chosen => new ProfilePlan(chosen, BenchDecodeCommand.Numbers("--contexts", parse.GetRequiredValue(contexts)))
@@ -56,7 +61,8 @@ internal static class ProfileCommand
                 Discipline = Budget.ParseDiscipline(parse.GetRequiredValue(discipline)),
                 Storage = ComputeOptions.Parse(parse.GetRequiredValue(storage))!.Value,
             },
-            parse.GetValue(output), parse.GetValue(csv), stop)));
+            parse.GetValue(output), parse.GetValue(csv), stop));
+        });
         return command;
     }
 

@@ -9,16 +9,25 @@ public static class Program
 {
     /// <summary>Parses the command line and runs one command.</summary>
     /// <returns>0 on success, 1 when a command fails, 2 when its input is unusable.</returns>
-    public static int Main(string[] args) => Run(args, Console.Error);
+    public static int Main(string[] args)
+    {
+        if (System.Reflection.Assembly.GetEntryAssembly() == typeof(Program).Assembly) StandardOutput.Guard();     // another program's streams are its own
+        return Run(args, Console.Error);
+    }
 
     /// <summary>The same, with the messages of failures written to <paramref name="error"/>.</summary>
     internal static int Run(string[] args, TextWriter error)
     {
         try
         {
-            var parsed = Root().Parse(args);
+            var root = Root();
+            var parsed = root.Parse(FreeTextOption.Tie(root, args), Parsing);
             var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2), Error = error };
-            if (parsed.Action is not ParseErrorAction misunderstood) return parsed.Invoke(settings);
+            if (parsed.Action is not ParseErrorAction misunderstood)
+            {
+                Unused.RefuseAbove(parsed);
+                return parsed.Invoke(settings);
+            }
             misunderstood.ShowHelp = parsed.UnmatchedTokens.Count == 0 && parsed.CommandResult.Command.Subcommands.Count > 0; // a command was left out
             parsed.Invoke(settings);
             if (!misunderstood.ShowHelp) error.WriteLine($"See `{NameOf(parsed.CommandResult)} --help`.");
@@ -28,6 +37,11 @@ public static class Program
         {
             error.WriteLine(e.Message);
             return 2;
+        }
+        catch (Exception e) when (StandardOutput.FailureIn(e) is { } failure)
+        {
+            error.WriteLine($"lab: {failure.Message}");
+            return 1;
         }
         catch (Exception e) when (MemoryShortage.Describe(e) is { } shortage)
         {
@@ -41,7 +55,10 @@ public static class Program
         }
     }
 
-    private static string NameOf(CommandResult result) => result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "lab";
+    /// <summary>An argument that begins with @ is what it is, no file of arguments.</summary>
+    internal static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null };
+
+    internal static string NameOf(CommandResult result) => result.Parent is CommandResult parent ? $"{NameOf(parent)} {result.Command.Name}" : "lab";
 
     /// <summary>All commands.</summary>
     internal static RootCommand Root()
@@ -74,6 +91,7 @@ public static class Program
         root.Add(TrainCommand.Create());
         root.Add(WorldCommand.Create());
         ManualPage.Use(root);
+        Repository.Serve(root);
         return root;
     }
 }

@@ -26,6 +26,8 @@ internal static class ReportCommand
         command.SetAction(parse =>
         {
             var path = parse.GetRequiredValue(folder);
+            parse.Refuse(parse.GetRequiredValue(form) is "markdown" or "comparisons", "this form compares no methods; leave it out, or give --as markdown or comparisons", compare);
+            parse.Refuse(parse.GetRequiredValue(form) is "longbench" or "kvpress", "this form is printed; redirect it, or give --as longbench or kvpress", output);
             var card = ResultFolder.ReadCard(path) ?? throw new LabException($"{path}: no results folder (run.json is missing); `lab eval` makes one");
             var rows = RowJournal.Read(Path.Combine(path, "rows.jsonl"));
             if (rows.Count == 0) throw new LabException($"{path}: there are no samples yet");

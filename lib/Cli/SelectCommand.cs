@@ -3,6 +3,7 @@ using System.Text.Json;
 using HeadKvLab.Cache;
 using HeadKvLab.Eviction;
 using HeadKvLab.Eviction.Allocators;
+using HeadKvLab.Eviction.Scorers;
 using HeadKvLab.Heads;
 using HeadKvLab.Models;
 using TorchSharp;
@@ -51,6 +52,10 @@ internal static class SelectCommand
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
             var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
             var chosen = Catalogue.Find(parse.GetValue(method)!).Create(settings, table is null ? null : HeadImportances.Same(table));
+            parse.Refuse(Evaluation.Runs.Variant.HasBeta(chosen.Name), $"{chosen.Name} has no beta", beta);
+            parse.Refuse(Catalogue.Find(chosen.Name).Needs != HeadScoreKind.None, $"{chosen.Name} looks at no head scores", scores);
+            parse.Refuse(chosen.Scorer is SnapKv, $"{chosen.Name} pools nothing", kernel, pooling);
+            parse.Refuse(chosen.Scorer is SnapKv or H2O && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
             Print(Kept(chosen, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;
@@ -64,7 +69,10 @@ internal static class SelectCommand
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
-        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
+        if (!selector.KeepsAll) method.Score(prompt, budget.Window, scores);
+        for (var head = 0; head < scores.Heads; head++)
+            foreach (var score in scores[head])
+                if (float.IsNaN(score)) throw new ModelOverflow($"{method.Name}: head {head} scores positions NaN, so that none is better than another: query, key or value overflowed; write them from a run in float32 or bfloat16");
         return selector.Select(prompt.Layer, scores);
     }
 

@@ -39,6 +39,8 @@ internal static class SweepCommand
             var plan = SweepPlan.Load(path);
             if (parse.GetValue(limit) is { } most) plan = (plan with { Limit = most }).Checked("--limit");
             var folder = parse.GetValue(output) ?? Path.Combine("results", Path.GetFileNameWithoutExtension(path));
+            parse.Refuse(parse.GetValue(slurm) is null, "--slurm makes a shard for each task of its own", shard);
+            plan = plan with { Model = Repository.Input(plan.Model), Suites = [.. plan.Suites.Select(Repository.Input)] };
             if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, (parse.GetValue(limit) is { } l ? $" --limit {l}" : "") + (parse.GetRequiredValue(device) is "cuda" ? " --device cuda" : "")));
             return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
         });

@@ -10,7 +10,7 @@ internal static class TokensCommand
     public static Command Create()
     {
         var model = new Option<string>("--model") { Description = "Model folder, or a tokenizer.json, tokenizer.model or .tiktoken file.", Required = true };
-        var text = new Option<string?>("--text") { Description = "The text." };
+        var text = new FreeTextOption("--text") { Description = "The text." };
         var file = new Option<string?>("--file") { Description = "A UTF-8 file that holds the text, byte for byte (a final line break counts)." };
         var json = new Option<bool>("--json") { Description = "Print one line {\"ids\":[...]} instead of a line for each token." };
         var plain = new Option<bool>("--no-special") { Description = "Leave out BOS and EOS." };

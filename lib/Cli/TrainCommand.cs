@@ -27,6 +27,11 @@ internal static class TrainCommand
 
             Example:  lab train --config data/models/world-4m/train.json
             """) { config, output, checkpoints, steps, every, minutes, restart, export, device };
+        command.Validators.Add(result =>
+        {
+            foreach (var option in (Option[])[steps, every, minutes, restart])
+                if (result.GetValue(export) && result.GetResult(option) is { Implicit: false }) result.AddError($"'--export' and '{option.Name}': nothing is trained; leave one of them out.");
+        });
         command.SetAction(async (result, stop) => await Task.Run(() => Run(
             result.GetRequiredValue(config), result.GetValue(output), result.GetValue(checkpoints), result.GetValue(steps),
             Math.Max(1, result.GetValue(every)), TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(restart), result.GetValue(export), result.GetRequiredValue(device), stop), CancellationToken.None));

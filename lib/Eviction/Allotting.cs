@@ -11,7 +11,7 @@ public static class Allotting
     /// <param name="discipline">Budget discipline.</param>
     /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
     public static int[] Model(Method method, BudgetDiscipline discipline, in BudgetFrame frame) =>
-        Settle(method, discipline, frame, default, frame.Layers * frame.Heads, frame.Total);
+        Settle(method, discipline, frame, "all layers", default, frame.Layers * frame.Heads, frame.Total);
 
     /// <summary>Entries of the heads of one layer, window excluded, for an allocator of layer scope.</summary>
     /// <param name="method">The method.</param>
@@ -22,13 +22,15 @@ public static class Allotting
     public static int[] Layer(Method method, BudgetDiscipline discipline, in BudgetFrame frame, int layer, HeadRows<float> scores)
     {
         var before = frame.Total * layer / frame.Layers;
-        return Settle(method, discipline, frame, scores, frame.Heads, frame.Total * (layer + 1) / frame.Layers - before);
+        return Settle(method, discipline, frame, $"layer {layer}", scores, frame.Heads, frame.Total * (layer + 1) / frame.Layers - before);
     }
 
-    private static int[] Settle(Method method, BudgetDiscipline discipline, in BudgetFrame frame, HeadRows<float> scores, int heads, long total)
+    private static int[] Settle(Method method, BudgetDiscipline discipline, in BudgetFrame frame, string where, HeadRows<float> scores, int heads, long total)
     {
         var (entries, wanted, claims) = (new int[heads], new double[heads], new double[heads]);
-        method.Allocator.Allocate(frame, scores, new Allotment(wanted, claims));
+        try { method.Allocator.Allocate(frame, scores, new Allotment(wanted, claims)); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "allocator", $"{method.Allocator.GetType().Name}.Allocate, {where}, {heads} heads", e); }
+        MethodFault.RefuseNoNumber(method, new Allotment(wanted, claims));
         var available = total - (long)frame.Window * heads;
         var summaries = method.Remainder is null ? 0 : heads;
         while (true)

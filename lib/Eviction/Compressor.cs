@@ -43,7 +43,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal int Heads => _shape.KvHeads;
 
     /// <inheritdoc/>
-    public int QueriesWanted => Method.KeepsAll ? 0 : Method.Scorer.QueriesWanted(Budget.Window);
+    public int QueriesWanted => Method.QueriesWanted(Budget.Window);
 
     /// <inheritdoc/>
     public void Accept(in LayerPrompt layer)
@@ -57,7 +57,7 @@ public sealed class Compressor : IPromptSink, IDisposable
         try
         {
             var scores = new HeadRows<float>(rented, Heads, layer.Length);
-            Method.Scorer.Score(layer, Budget.Window, scores);
+            Method.Score(layer, Budget.Window, scores);
             Accept(layer, scores);
         }
         finally
@@ -100,7 +100,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal void Accept(in LayerPrompt layer, HeadRows<float> scores)
     {
         var kept = _selector!.Select(layer.Layer, scores);
-        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Remainder?.Summarise(layer, kept));
+        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
         Finish(layer);
     }
 

@@ -1,3 +1,5 @@
+using HeadKvLab.Cache;
+
 namespace HeadKvLab.Eviction;
 
 /// <summary>One row of numbers for each head of a layer, <c>[head, position]</c>, over borrowed memory.</summary>
@@ -29,6 +31,11 @@ public readonly ref struct HeadRows<T>
 
     /// <summary>The row of one head, <c>[position]</c>.</summary>
     public Span<T> this[int head] => _values.Slice(head * _stride, Length);
+
+    /// <summary>The KV head whose keys and values a row reads: the row's own number where KV heads own entries, its group's where query heads do.</summary>
+    /// <param name="head">The row.</param>
+    /// <param name="layer">The layer that is scored.</param>
+    public int KvHead(int head, in LayerPrompt layer) => head / (Heads / (int)layer.Keys.shape[0]);
 
     /// <summary>All rows, head after head.</summary>
     /// <exception cref="InvalidOperationException">The rows were trimmed: they do not follow each other.</exception>

@@ -15,7 +15,8 @@ public interface IScorer
     int QueriesWanted(int window);
 
     /// <summary>
-    /// Fills <paramref name="scores"/> <c>[head, position]</c>, head being KV or query heads by their number.
+    /// Fills <paramref name="scores"/> <c>[head, position]</c>, a row for each head that owns entries: KV heads or query heads;
+    /// <see cref="HeadRows{T}.KvHead"/> tells whose keys and values a row reads. Every row must be filled.
     /// Positions of the window may be left as they are: they are kept anyway.
     /// </summary>
     void Score(in LayerPrompt layer, int window, HeadRows<float> scores);

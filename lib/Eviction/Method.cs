@@ -11,6 +11,33 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
 {
     /// <summary>Whether the method keeps everything, whatever the budget.</summary>
     public bool KeepsAll => Allocator is Allocators.Everything;
+
+    /// <summary>How many of the prompt's last queries the scorer must see; none where everything is kept.</summary>
+    /// <exception cref="LabException">The scorer failed.</exception>
+    internal int QueriesWanted(int window)
+    {
+        if (KeepsAll) return 0;
+        try { return Scorer.QueriesWanted(window); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.QueriesWanted", e); }
+    }
+
+    /// <summary>Has the scorer fill the rows of a layer.</summary>
+    /// <exception cref="LabException">The scorer failed, or left a row without a score.</exception>
+    internal void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    {
+        scores.All.Fill(float.NaN); // what borrowed memory held before is no score
+        try { Scorer.Score(layer, window, scores); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Score, layer {layer.Layer}, {scores.Heads} heads", e); }
+        MethodFault.RefuseUnscored(this, layer.Layer, window, scores);
+    }
+
+    /// <summary>Summaries of what each head drops; null where the method makes nothing of it.</summary>
+    /// <exception cref="LabException">The remainder failed.</exception>
+    internal Summary[]? Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept)
+    {
+        try { return Remainder?.Summarise(layer, kept); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "remainder", $"{Remainder!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
+    }
 }
 
 /// <summary>What becomes of the entries that are not kept: one more stored entry for each head that drops any.</summary>

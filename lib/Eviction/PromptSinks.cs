@@ -41,7 +41,7 @@ public static class PromptSinks
             try
             {
                 var scores = new HeadRows<float>(rented, heads, n);
-                group.Key.Scorer.Score(layer, group.Key.Window, scores);
+                waiting[0].Method.Score(layer, group.Key.Window, scores);
                 foreach (var compressor in waiting) compressor.Accept(layer, scores);
             }
             finally

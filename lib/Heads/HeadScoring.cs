@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using HeadKvLab.Cache;
+using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
 using static TorchSharp.torch;
@@ -67,8 +68,16 @@ public static class HeadScoring
         for (var i = journal.Finished.Count; i < tests.Length; i++)
         {
             stop.ThrowIfCancellationRequested();
-            var (eq1, eq2) = Test(model, prompts(tests[i].Length, tests[i].Needle, tests[i].Depth), tests[i].Needle, plan);
-            var scored = new ScoredTest(i, eq1, eq2);
+            ScoredTest scored;
+            try
+            {
+                var (eq1, eq2) = Test(model, prompts(tests[i].Length, tests[i].Needle, tests[i].Depth), tests[i].Needle, plan);
+                scored = new ScoredTest(i, eq1, eq2);
+            }
+            catch (ModelOverflow e)
+            {
+                throw e.At(FormattableString.Invariant($"needle '{tests[i].Needle.Question}' in {tests[i].Length} tokens at depth {tests[i].Depth:0.##}"));
+            }
             journal.Add(scored);
             Count(scored);
             progress?.Invoke(i + 1, tests.Length, Math.Max(result.Retrieval.Tests, result.Reasoning.Tests));
@@ -129,8 +138,8 @@ public static class HeadScoring
         {
             model.Step.Observer = null;
         }
-        var retrieved = (plan.Recall ?? AnswerOverlap.F1)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
-        return (retrieved ? eq1.Scores : null, AnswerOverlap.F1(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);
+        var retrieved = (plan.Recall ?? QaF1.English)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
+        return (retrieved ? eq1.Scores : null, QaF1.English(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);
     }
 
     private static string About(LanguageModel model, NeedleSet set, IReadOnlyList<Needle> needles, HaystackGrid grid, ScoringPlan plan)

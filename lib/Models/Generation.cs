@@ -12,12 +12,23 @@ public delegate ReadOnlySpan<float> TokenStep(int id);
 public static class Generation
 {
     /// <summary>The most likely token; of equals the first.</summary>
-    public static int Greedy(ReadOnlySpan<float> logits)
+    /// <exception cref="ModelOverflow">A logit is NaN, or the largest is infinite.</exception>
+    public static int Greedy(ReadOnlySpan<float> logits) => Greedy(logits, []);
+
+    /// <summary>The most likely token that is not excluded; of equals the first.</summary>
+    /// <param name="logits"><c>[vocabulary]</c>.</param>
+    /// <param name="excluded">Ids that may not be chosen.</param>
+    /// <exception cref="ModelOverflow">A logit is NaN, or the largest is infinite.</exception>
+    public static int Greedy(ReadOnlySpan<float> logits, ReadOnlySpan<int> excluded)
     {
-        var best = 0;
-        for (var i = 1; i < logits.Length; i++)
-            if (logits[i] > logits[best]) best = i;
-        return best;
+        var best = -1;
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if (float.IsNaN(logits[i])) throw ModelOverflow.InLogits("NaN", i);
+            if (float.IsPositiveInfinity(logits[i])) throw ModelOverflow.InLogits("no finite maximum", i);
+            if ((best < 0 || logits[i] > logits[best]) && !excluded.Contains(i)) best = i;
+        }
+        return best >= 0 && float.IsFinite(logits[best]) ? best : throw ModelOverflow.InLogits("no finite maximum", Math.Max(best, 0));
     }
 
     /// <summary>Generates until a stop token, the limit, or a request to stop.</summary>
@@ -26,7 +37,7 @@ public static class Generation
     /// <param name="firstLogits">Logits after the last prompt token.</param>
     /// <param name="most">Most tokens to generate; also ends where the model's context ends.</param>
     /// <param name="stopIds">Ids that end the text; they are not part of it.</param>
-    /// <param name="choose">For example <see cref="Greedy"/>.</param>
+    /// <param name="choose">For example <see cref="Greedy(ReadOnlySpan{float})"/>.</param>
     /// <param name="onToken">Called with each token as soon as it is known.</param>
     /// <param name="stop">Ends the text early.</param>
     public static int[] Run(DecodeStep step, RaggedCache cache, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
@@ -41,7 +52,7 @@ public static class Generation
     /// <param name="firstLogits">Logits after the last prompt token.</param>
     /// <param name="most">Most tokens to generate.</param>
     /// <param name="stopIds">Ids that end the text; they are not part of it.</param>
-    /// <param name="choose">For example <see cref="Greedy"/>.</param>
+    /// <param name="choose">For example <see cref="Greedy(ReadOnlySpan{float})"/>.</param>
     /// <param name="onToken">Called with each token as soon as it is known.</param>
     /// <param name="stop">Ends the text early.</param>
     public static int[] Run(TokenStep step, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,

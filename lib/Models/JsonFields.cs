@@ -84,6 +84,16 @@ internal sealed class JsonFields(JsonElement element, string file, string path)
             : [Id(value, key, vocabulary)];
     }
 
+    /// <summary>Arrays of token ids, each with one id at least; empty when absent.</summary>
+    internal int[][] IdLists(string key, int vocabulary)
+    {
+        if (!Has(key, out var value)) return [];
+        if (value.ValueKind != JsonValueKind.Array) throw Wrong(key, value, "an array of arrays of token ids");
+        return [.. value.EnumerateArray().Select(list => list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
+            ? list.EnumerateArray().Select(item => Id(item, key, vocabulary)).ToArray()
+            : throw Wrong(key, list, "an array of token ids"))];
+    }
+
     /// <summary>An error at a key of this object.</summary>
     internal LabException Error(string key, string what) => new($"{file}: '{path}{key}' {what}");
 
@@ -102,7 +112,7 @@ internal sealed class JsonFields(JsonElement element, string file, string path)
     }
 
     [SuppressMessage("Performance", "CA1822", Justification = "reads the primary constructor's parameters")]
-    private LabException Missing(string key) => Error(key, "is missing: add it, or take the file from the model's own repository");
+    private LabException Missing(string key) => Error(key, $"is {(Mentions(key) ? "null: give a value" : "missing: add it")}, or take the file from the model's own repository");
 
     private LabException Wrong(string key, JsonElement value, string expected)
     {

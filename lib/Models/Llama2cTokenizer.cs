@@ -55,7 +55,7 @@ public sealed class Llama2cTokenizer
         using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             Write(json);
         File.WriteAllText(Path.Combine(directory, "tokenizer_config.json"),
-            """{"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true, "add_eos_token": false}""" + "\n");
+            """{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true, "add_eos_token": false}""" + "\n");
     }
 
     private static string Piece(ReadOnlySpan<byte> bytes, int id, string path)

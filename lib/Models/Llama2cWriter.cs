@@ -22,14 +22,7 @@ public static class Llama2cWriter
         Require(config.HeadDim * config.QueryHeads == config.HiddenSize, "a head dimension of its own");
         try
         {
-            using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
-            WriteHeader(stream, config);
-            var names = ModelTensors.Of(config).Select(tensor => tensor.Name).GroupBy(name => Llama2cLayout.ArrayOf(name).Array).ToDictionary(g => g.Key);
-            foreach (var (array, _) in Llama2cLayout.Arrays(config))
-            {
-                if (array is "rope_cos" or "rope_sin") WriteRope(stream, config, array == "rope_sin");
-                else foreach (var name in names[array]) WriteWeight(stream, load(name), array is "wq" or "wk", config);
-            }
+            OutputFile.Write(path, stream => WriteAll(stream, config, load));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -39,6 +32,17 @@ public static class Llama2cWriter
         void Require(bool fits, string what)
         {
             if (!fits) throw new LabException($"{path}: llama2.c has no place for {what}: only a plain Llama can be exported");
+        }
+    }
+
+    private static void WriteAll(Stream stream, ModelConfig config, Func<string, Tensor> load)
+    {
+        WriteHeader(stream, config);
+        var names = ModelTensors.Of(config).Select(tensor => tensor.Name).GroupBy(name => Llama2cLayout.ArrayOf(name).Array).ToDictionary(g => g.Key);
+        foreach (var (array, _) in Llama2cLayout.Arrays(config))
+        {
+            if (array is "rope_cos" or "rope_sin") WriteRope(stream, config, array == "rope_sin");
+            else foreach (var name in names[array]) WriteWeight(stream, load(name), array is "wq" or "wk", config);
         }
     }
 

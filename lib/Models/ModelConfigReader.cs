@@ -18,6 +18,7 @@ internal static class ModelConfigReader
     internal static ModelConfig Read(JsonFields json)
     {
         var architecture = Architecture(json);
+        RefuseNull(json, architecture);
         var hidden = json.Int("hidden_size", 1, 1 << 17);
         var heads = json.Int("num_attention_heads", 1, 1024);
         var vocabulary = json.Int("vocab_size", 1, 1 << 24);
@@ -34,20 +35,18 @@ internal static class ModelConfigReader
             KvHeads = KvHeads(json, architecture, heads),
             HeadDim = HeadDim(json, architecture, hidden, heads),
             NormEpsilon = json.Positive("rms_norm_eps", 1e-6),
-            RopeTheta = RopeReader.Theta(json),
-            RopeScaling = RopeReader.Scaling(json),
             MaxPositions = json.Int("max_position_embeddings", 1, int.MaxValue, architecture switch { Llama => 2048, Mistral => 131_072, _ => 32_768 }),
             AttentionBias = architecture == Qwen2 || allBias,
             OutputBias = allBias,
             MlpBias = architecture == Llama && json.Flag("mlp_bias", false),
             QkNorm = architecture == Qwen3,
             TieEmbeddings = json.Flag("tie_word_embeddings", false),
-            BosId = json.Ids("bos_token_id", vocabulary) is [var bos, ..] ? bos : null,
-            EosIds = json.Ids("eos_token_id", vocabulary),
+            BosId = Special(json, "bos_token_id", architecture, 1, vocabulary) is [var bos, ..] ? bos : null,
+            EosIds = Special(json, "eos_token_id", architecture, 2, vocabulary),
             StorageType = StorageType(json),
         };
         RefuseWhatIsNotComputed(json, architecture);
-        return SlidingReader.Apply(json, config);
+        return RopeReader.Apply(json, SlidingReader.Apply(json, config));
     }
 
     private static string Architecture(JsonFields json)
@@ -63,9 +62,29 @@ internal static class ModelConfigReader
         return name;
     }
 
+    /// <summary>Null is a value where a class has one for it (no sliding window, no stop id); where it has none, the file is wrong, not silent.</summary>
+    private static void RefuseNull(JsonFields json, string architecture)
+    {
+        string[] always = ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "rms_norm_eps", "max_position_embeddings", "hidden_act", "tie_word_embeddings"];
+        string[] own = architecture switch
+        {
+            Llama => ["attention_bias", "mlp_bias"],
+            Mistral => ["num_key_value_heads"],
+            Qwen2 => ["head_dim", "use_sliding_window", "max_window_layers"],
+            _ => ["head_dim", "use_sliding_window", "max_window_layers", "attention_bias"],
+        };
+        if (always.Concat(own).FirstOrDefault(key => json.Mentions(key) && !json.Has(key, out _)) is { } empty)
+            throw json.Error(empty, $"is null, which {architecture} gives no meaning: give a value, or remove the key for the default");
+    }
+
+    /// <summary>Ids of a special token. Llama and Mistral have one where the key is absent; null is none.</summary>
+    private static int[] Special(JsonFields json, string key, string architecture, int missing, int vocabulary) =>
+        json.Mentions(key) ? json.Ids(key, vocabulary) : architecture is Llama or Mistral && missing < vocabulary ? [missing] : [];
+
     private static int KvHeads(JsonFields json, string architecture, int heads)
     {
-        var kvHeads = json.Int("num_key_value_heads", 1, 1024, architecture == Llama ? heads : null);
+        var missing = architecture == Llama || json.Mentions("num_key_value_heads") ? heads : architecture == Mistral ? 8 : 32; // null in Qwen: as many as query heads
+        var kvHeads = json.Int("num_key_value_heads", 1, 1024, missing);
         return heads % kvHeads == 0
             ? kvHeads
             : throw json.Error("num_key_value_heads", $"is {kvHeads}, which does not divide the {heads} query heads: each KV head must serve the same number of them");
@@ -95,10 +114,12 @@ internal static class ModelConfigReader
     {
         if ((json.Text("hidden_act") ?? "silu") is not ("silu" or "swish") and var activation)
             throw json.Error("hidden_act", $"is '{activation}': the feed-forward block of {architecture} is computed with silu only");
-        if (json.Number("partial_rotary_factor") is { } part and not 1)
-            throw json.Error("partial_rotary_factor", $"is {part}: rope over a part of the head is not computed by this lab");
         if (json.Has("quantization_config", out _))
             throw json.Error("quantization_config", "is set: quantised checkpoints are not read; use the float32, bfloat16 or float16 one");
+        if (json.Has("per_layer_config", out _))
+            throw json.Error("per_layer_config", "is set: layers that differ in their sizes or options are not computed by this lab");
+        if (json.Has("transformers_weights", out _))
+            throw json.Error("transformers_weights", "names another file for the weights: rename that file to model.safetensors and remove the key");
         if (architecture is Qwen2 or Mistral && json.Flag("attention_bias", architecture == Qwen2) != (architecture == Qwen2))
             throw json.Error("attention_bias", $"contradicts {architecture}, whose biases are fixed: remove the key");
     }

@@ -40,7 +40,9 @@ internal static class ModelConfigWriter
         if (config.Architecture == "LlamaForCausalLM") json.WriteBoolean("mlp_bias", config.MlpBias);
         json.WriteBoolean("tie_word_embeddings", config.TieEmbeddings);
         if (config.BosId is { } bos) json.WriteNumber("bos_token_id", bos);
+        else json.WriteNull("bos_token_id"); // an absent key means the class's own id
         if (config.EosIds is [var eos]) json.WriteNumber("eos_token_id", eos);
+        if (config.EosIds.Count == 0) json.WriteNull("eos_token_id");
         if (config.EosIds.Count > 1)
         {
             json.WriteStartArray("eos_token_id");

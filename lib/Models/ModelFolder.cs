@@ -5,14 +5,16 @@ namespace HeadKvLab.Models;
 
 /// <summary>
 /// A model in Hugging Face form: <c>config.json</c> with <c>model.safetensors</c>, or with shards and <c>model.safetensors.index.json</c>.
-/// Opening checks that every weight the configuration calls for is there, in its shape and in a floating type, before anything large is allocated.
+/// Opening checks that every weight the configuration calls for is there, in its shape and in a floating type, before anything large is allocated;
+/// and that tensors it does not call for hold what follows from it (<see cref="SpareTensors"/>).
 /// </summary>
 public sealed class ModelFolder : IDisposable
 {
     private readonly ShardedWeights weights;
 
-    private ModelFolder(string directory, ModelConfig config, ShardedWeights weights)
+    private ModelFolder(string directory, ModelConfig config, ShardedWeights weights, bool untied)
     {
+        IsUntiedByWeights = untied;
         DirectoryName = directory;
         Config = config;
         this.weights = weights;
@@ -23,6 +25,9 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>The model's configuration.</summary>
     public ModelConfig Config { get; }
+
+    /// <summary>True when config.json ties the output matrix to the embedding, but the weights hold another one, which is computed with.</summary>
+    public bool IsUntiedByWeights { get; }
 
     /// <summary>Weights by name, from all shards.</summary>
     public IReadOnlyDictionary<string, SafetensorsEntry> Tensors => weights.Tensors;
@@ -35,11 +40,15 @@ public sealed class ModelFolder : IDisposable
     public static ModelFolder Open(string directory)
     {
         var config = ModelConfig.Load(directory);
-        var weights = ShardedWeights.Open(directory);
+        if (File.Exists(Path.Combine(directory, "adapter_config.json")))
+            throw new LabException($"{Path.Combine(directory, "adapter_config.json")}: the folder holds an adapter, which changes the weights when it is loaded: merge it into them, or remove its files");
+        var weights = ShardedWeights.Open(directory, ModelTensors.Of(config).Select(tensor => tensor.Name).ToHashSet());
         try
         {
-            Check(config, weights);
-            return new ModelFolder(directory, config, weights);
+            var actual = SpareTensors.Untie(config, weights);
+            Check(actual, weights);
+            SpareTensors.CheckFrequencies(actual, weights);
+            return new ModelFolder(directory, actual, weights, actual.TieEmbeddings != config.TieEmbeddings);
         }
         catch
         {
@@ -78,10 +87,7 @@ public sealed class ModelFolder : IDisposable
             if (!entry.Shape.AsSpan().SequenceEqual(shape)) throw new LabException($"{weights.FileOf(name)}: tensor '{name}' has shape [{string.Join(", ", entry.Shape)}], config.json calls for [{string.Join(", ", shape)}]: the two files belong to different models");
             if (entry.Type is not ("F32" or "BF16" or "F16")) throw new LabException($"{weights.FileOf(name)}: tensor '{name}' is stored as {entry.Type}: this lab computes with F32, BF16 and F16 weights; convert the checkpoint");
         }
-        if (weights.Tensors.Keys.FirstOrDefault(name => !expected.Contains(name) && !Ignorable(name)) is { } unknown)
+        if (weights.Tensors.Keys.FirstOrDefault(name => !expected.Contains(name) && !SpareTensors.Contains(name)) is { } unknown)
             throw new LabException($"{weights.FileOf(unknown)}: tensor '{unknown}' has no place in {config.Architecture} as config.json describes it: computing without it would be another model");
     }
-
-    /// <summary>Tensors that old checkpoints carry although they follow from the configuration.</summary>
-    private static bool Ignorable(string name) => name == ModelTensors.Output || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
 }

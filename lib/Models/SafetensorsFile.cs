@@ -85,6 +85,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
         using (values) return values.to_type(wanted);
     }
 
+    /// <summary>Reads bytes of an entry as they are stored, from <paramref name="begin"/> on.</summary>
+    /// <exception cref="LabException">They hold a value that is not finite, or cannot be read.</exception>
+    internal void ReadBytes(SafetensorsEntry entry, long begin, Span<byte> target)
+    {
+        if (Read(target, begin, entry) is { } failure) throw failure;
+    }
+
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {

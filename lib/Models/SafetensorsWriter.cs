@@ -22,21 +22,17 @@ public static class SafetensorsWriter
         if (ordered.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new LabException($"{path}: two tensors are called '{twice.Key}': rename one");
         var header = Header(ordered, metadata ?? new Dictionary<string, string> { ["format"] = "pt" });
-        var partial = path + ".partial";
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            using (var stream = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+            OutputFile.Write(path, stream =>
             {
                 stream.Write(header);
                 foreach (var (_, values) in ordered) WriteValues(stream, values);
-                stream.Flush(flushToDisk: true);
-            }
-            File.Move(partial, path, overwrite: true);
+            });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(partial);
             throw new LabException($"{path}: cannot be written: {e.Message} Free space or choose another folder", e);
         }
     }

@@ -1,8 +1,8 @@
 namespace HeadKvLab.Models;
 
 /// <summary>
-/// Chooses the next token from logits, in the order of Hugging Face's processors: repetition penalty, then (when drawing) temperature,
-/// top-k, top-p, and one draw from the softmax of what is left. Equal logits rank the lower id first. Only tokens that can be drawn are ranked:
+/// Chooses the next token from logits, in the order of Hugging Face's processors: repetition penalty, tokens ruled out (<see cref="TokenBans"/>), then (when
+/// drawing) temperature, top-k, top-p, further cuts (<see cref="TailCuts"/>), and one draw from the softmax of what is left. Equal logits rank the lower id first. Only tokens that can be drawn are ranked:
 /// top-k keeps a heap of k while it looks at the vocabulary once; for top-p, tokens below a share of (1 - p) / vocabulary are left out beforehand,
 /// since all of them together lack the weight to be reached. One sampler serves one generation and allocates nothing after its first token.
 /// </summary>
@@ -10,6 +10,8 @@ public sealed class Sampler
 {
     private readonly GenerationConfig config;
     private readonly Random random;
+    private readonly TokenBans bans;
+    private readonly TailCuts cuts;
     private readonly HashSet<int> seen = [];
     private float[] scores = [];     // [token]
     private double[] weights = [];   // [token], relative to the likeliest
@@ -17,11 +19,12 @@ public sealed class Sampler
 
     /// <summary>Starts a generation.</summary>
     /// <param name="config">Settings; checked here.</param>
-    /// <param name="prompt">Tokens that count as seen for the repetition penalty.</param>
-    /// <exception cref="LabException">A setting is out of range.</exception>
+    /// <param name="prompt">Tokens that count as seen for the repetition penalty, and as the beginning of the text for rules about sequences and lengths.</param>
+    /// <exception cref="LabException">A setting is out of range, or not computed by this lab.</exception>
     public Sampler(GenerationConfig config, ReadOnlySpan<int> prompt = default)
     {
-        this.config = config.Checked("generation settings");
+        this.config = config.Checked("generation settings").Computed();
+        (bans, cuts) = (new TokenBans(config, prompt), new TailCuts(config));
         random = new Random(config.Seed);
         foreach (var id in prompt) seen.Add(id);
     }
@@ -29,15 +32,20 @@ public sealed class Sampler
     /// <summary>Chooses one token and remembers it as seen.</summary>
     /// <param name="logits"><c>[vocabulary]</c>, left as they are.</param>
     /// <returns>Token id.</returns>
-    /// <exception cref="LabException">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
+    /// <exception cref="ModelOverflow">A logit is NaN or the largest is infinite: a weight or an activation overflowed.</exception>
+    /// <exception cref="LabException">The settings rule out every token.</exception>
     public int Next(ReadOnlySpan<float> logits)
     {
         if (scores.Length != logits.Length) (scores, weights, ranks) = (new float[logits.Length], new double[logits.Length], new long[logits.Length]);
         logits.CopyTo(scores);
         Penalise();
-        var best = Best();
-        var chosen = config.Sample && config.Temperature > 0 ? Draw(scores[best]) : best;
+        Generation.Greedy(scores); // refuses numbers that overflowed, before bans put infinities among them
+        bans.Apply(scores);
+        var best = Array.IndexOf(scores, scores.Max());
+        if (scores[best] == float.NegativeInfinity) throw new LabException("generation settings: they rule out every token (suppress_tokens, bad_words_ids, no_repeat_ngram_size or a least length): correct generation_config.json");
+        var chosen = config.Draws ? Draw(scores[best]) : best;
         seen.Add(chosen);
+        bans.Add(chosen);
         return chosen;
     }
 
@@ -47,19 +55,6 @@ public sealed class Sampler
         var penalty = (float)config.RepetitionPenalty;
         foreach (var id in seen)
             if ((uint)id < (uint)scores.Length) scores[id] = scores[id] < 0 ? scores[id] * penalty : scores[id] / penalty;
-    }
-
-    private int Best()
-    {
-        var best = 0;
-        for (var id = 0; id < scores.Length; id++)
-        {
-            if (float.IsNaN(scores[id])) throw Overflow("NaN", id);
-            if (scores[id] > scores[best]) best = id;
-        }
-        return float.IsFinite(scores[best]) ? best : throw Overflow("no finite maximum", best);
-
-        static LabException Overflow(string what, int id) => new($"the logits hold {what} (token {id}): the model overflowed; compute in float32 or bfloat16");
     }
 
     private int Draw(float largest)
@@ -73,6 +68,7 @@ public sealed class Sampler
         }
         var mass = total;
         if (config.TopP < 1) kept = Nucleus(kept, total, out mass);
+        kept = cuts.Apply(kept, scores, weights, largest, ref mass);
         var target = random.NextDouble() * mass;
         foreach (var rank in kept)
             if ((target -= weights[IdOf(rank)]) < 0) return IdOf(rank);
@@ -134,5 +130,5 @@ public sealed class Sampler
         return ((long)(bits < 0 ? bits ^ int.MaxValue : bits) << 32) | (uint)~id;
     }
 
-    private static int IdOf(long rank) => ~(int)rank;
+    internal static int IdOf(long rank) => ~(int)rank;
 }

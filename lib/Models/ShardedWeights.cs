@@ -23,7 +23,10 @@ internal sealed class ShardedWeights : IDisposable
 
     internal string FileOf(string name) => fileOf[name].File;
 
-    internal static ShardedWeights Open(string directory)
+    /// <summary>Opens the files of a folder.</summary>
+    /// <param name="directory">The folder.</param>
+    /// <param name="needed">Tensors that the model is made of; an index may name others that no shard holds.</param>
+    internal static ShardedWeights Open(string directory, IReadOnlySet<string> needed)
     {
         var single = Path.Combine(directory, Single);
         var index = Path.Combine(directory, Index);
@@ -31,7 +34,7 @@ internal sealed class ShardedWeights : IDisposable
         try
         {
             if (weights.File == single) weights.Add(SafetensorsFile.Open(single));
-            else weights.AddShards(directory);
+            else weights.AddShards(directory, needed);
             return weights;
         }
         catch
@@ -45,19 +48,35 @@ internal sealed class ShardedWeights : IDisposable
         ? file.Load(name, type)
         : throw new LabException($"{File}: has no tensor '{name}': the checkpoint belongs to another model or is incomplete");
 
+    /// <summary>True when two tensors have one type, one shape and the same bytes.</summary>
+    internal bool AreEqual(string one, string other)
+    {
+        var (a, b) = (tensors[one], tensors[other]);
+        if (a.Type != b.Type || !a.Shape.AsSpan().SequenceEqual(b.Shape)) return false;
+        byte[] left = new byte[1 << 20], right = new byte[1 << 20];
+        for (var at = 0L; at < a.Length; at += left.Length)
+        {
+            var count = (int)Math.Min(left.Length, a.Length - at);
+            fileOf[one].ReadBytes(a, at, left.AsSpan(0, count));
+            fileOf[other].ReadBytes(b, at, right.AsSpan(0, count));
+            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count))) return false;
+        }
+        return true;
+    }
+
     public void Dispose()
     {
         foreach (var file in files) file.Dispose();
     }
 
-    private void AddShards(string directory)
+    private void AddShards(string directory, IReadOnlySet<string> needed)
     {
         var index = JsonFields.ReadFile(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
         var map = index.Object("weight_map") ?? throw index.Error("weight_map", "is missing: it says which shard holds each tensor; download the index again");
         var wanted = map.Element.EnumerateObject().Select(item => (item.Name, Shard: map.Text(item.Name) ?? throw map.Error(item.Name, "names no shard: download the index again"))).ToArray();
         foreach (var shard in wanted.Select(item => item.Shard).Distinct()) Add(SafetensorsFile.Open(Locate(directory, shard)));
         foreach (var (name, shard) in wanted)
-            if (!fileOf.TryGetValue(name, out var file) || Path.GetFileName(file.File) != shard)
+            if (fileOf.TryGetValue(name, out var file) ? Path.GetFileName(file.File) != shard : needed.Contains(name))
                 throw new LabException($"{File}: says that '{shard}' holds '{name}', but it does not: index and shards come from different downloads");
     }
 

@@ -1,7 +1,7 @@
 namespace HeadKvLab.Models;
 
 /// <summary>
-/// Which layers attend through a sliding window. Mistral: all of them (4,096 when the key is absent, as in v0.1; null turns it off, as in v0.2).
+/// Which layers attend through a sliding window: 4,096 when <c>sliding_window</c> is absent; null turns it off. Mistral: all of them.
 /// Qwen2 and Qwen3: only with <c>use_sliding_window</c>, and then the layers that <c>layer_types</c> names, or those from <c>max_window_layers</c> on.
 /// </summary>
 internal static class SlidingReader
@@ -9,22 +9,23 @@ internal static class SlidingReader
     internal static ModelConfig Apply(JsonFields json, ModelConfig config) => config.Architecture switch
     {
         "LlamaForCausalLM" => RefuseSlidingTypes(json, config),
-        "MistralForCausalLM" => RefuseMixedTypes(json, config with
-        {
-            SlidingWindow = json.Mentions("sliding_window") && !json.Has("sliding_window", out _) ? null : json.Int("sliding_window", 1, int.MaxValue, 4096),
-        }),
+        "MistralForCausalLM" => RefuseMixedTypes(json, config with { SlidingWindow = Window(json) }),
         _ => Qwen(json, config),
     };
 
     private static ModelConfig Qwen(JsonFields json, ModelConfig config)
     {
-        if (!json.Flag("use_sliding_window", false)) return RefuseSlidingTypes(json, config);
+        if (!json.Flag("use_sliding_window", false) || Window(json) is not { } window) return RefuseSlidingTypes(json, config);
         var from = json.Int("max_window_layers", 0, int.MaxValue, 28);
         var slides = Types(json, config.Layers) ?? [.. Enumerable.Range(0, config.Layers).Select(layer => layer >= from)];
         return slides.Contains(true)
-            ? config with { SlidingWindow = json.Int("sliding_window", 1, int.MaxValue, 4096), SlidingLayers = slides }
+            ? config with { SlidingWindow = window, SlidingLayers = slides }
             : config;
     }
+
+    /// <summary>The window; null when the file says null, which means none.</summary>
+    private static int? Window(JsonFields json) =>
+        json.Mentions("sliding_window") && !json.Has("sliding_window", out _) ? null : json.Int("sliding_window", 1, int.MaxValue, 4096);
 
     private static ModelConfig RefuseSlidingTypes(JsonFields json, ModelConfig config) =>
         Types(json, config.Layers)?.Contains(true) == true

@@ -76,15 +76,15 @@ public sealed class TextGenerator : IDisposable
         var config = folder.Config;
         var sampler = new Sampler(settings, prompt);
         PromptChecks.Check(config, prompt, 0, 0);
+        var most = Math.Min(settings.Room(prompt.Length), config.MaxPositions - prompt.Length + 1);
         decoder ??= folder.LoadDecoder(compute, device);
         inference ??= new Inference(decoder, precision);
         using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 
         var clock = Stopwatch.StartNew();
-        if (inference.OnCpu) cache.Reserve(Math.Min(prompt.Length + settings.MaxNewTokens, config.MaxPositions));
+        if (inference.OnCpu) cache.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
         var logits = inference.Prefill(prompt, cache);
-        var most = Math.Min(settings.MaxNewTokens, config.MaxPositions - prompt.Length + 1);
         using var continuation = inference.Continue(cache, most);
         var prefill = clock.Elapsed.TotalSeconds;
         var ids = Generation.Run(continuation.Run, logits, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop);

@@ -46,6 +46,7 @@ internal static class Program
 
     static async Task<int> Main(string[] arguments)
     {
+        StandardOutput.Guard();
         try
         {
             return arguments switch
@@ -69,6 +70,11 @@ internal static class Program
         {
             Console.Error.WriteLine(problem.Message);
             return 2;
+        }
+        catch (Exception e) when (StandardOutput.FailureIn(e) is { } failure)
+        {
+            Console.Error.WriteLine(failure.Message);
+            return 1;
         }
     }
 

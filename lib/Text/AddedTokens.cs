@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 
 namespace HeadKvLab.Text;
 
@@ -56,17 +55,19 @@ internal sealed class AddedTokens
             }
             int start = at, stop = at + token.Content.Length;
             at = stop;
-            if (token.SingleWord && (start > 0 && IsWord(text[start - 1]) || stop < text.Length && IsWord(text[stop]))) continue;
-            if (token.LeftStrip) while (start > done && char.IsWhiteSpace(text[start - 1])) start--;
+            if (token.SingleWord && (start > 0 && WordCharacters.EndsWith(text.AsSpan(0, start)) || stop < text.Length && WordCharacters.StartsWith(text.AsSpan(stop)))) continue;
+            if (token.LeftStrip)
+            {
+                while (start > 0 && char.IsWhiteSpace(text[start - 1])) start--;
+                start = Math.Max(start, done);
+            }
             if (token.RightStrip) while (stop < text.Length && char.IsWhiteSpace(text[stop])) stop++;
-            start = Math.Max(start, done);
             if (start > done) stretches.Add(new Stretch(done, text[done..start], null));
-            stretches.Add(new Stretch(start, text[start..stop], token.Id));
+            // A token found among blanks that the token before it has swallowed counts all the same, as in the reference.
+            if (stop > start) stretches.Add(new Stretch(start, text[start..stop], token.Id));
             done = stop;
-            at = Math.Max(at, done);
         }
-        if (done == 0 && text.Length > 0) stretches.Add(new Stretch(0, text, null));
-        else if (done < text.Length) stretches.Add(new Stretch(done, text[done..], null));
+        if (done < text.Length) stretches.Add(new Stretch(done, text[done..], null));
         return stretches;
     }
 
@@ -77,8 +78,4 @@ internal sealed class AddedTokens
             longest = _ends.GetValueOrDefault(node) ?? longest;
         return longest;
     }
-
-    private static bool IsWord(char c) => char.IsLetterOrDigit(c)
-        || char.GetUnicodeCategory(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
-            or UnicodeCategory.EnclosingMark or UnicodeCategory.ConnectorPunctuation;
 }

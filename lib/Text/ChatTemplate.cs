@@ -49,8 +49,9 @@ public sealed class ChatTemplate
     public static ChatTemplate Load(string modelDirectory, string name = "default", TimeProvider? clock = null)
     {
         string file = Path.Combine(modelDirectory, "chat_template.jinja");
-        JsonPlace config = TokenizerFiles.Config(Path.Combine(modelDirectory, "tokenizer.json"));
-        Dictionary<string, object?> names = SpecialTokens(config);
+        TokenizerSettings settings = TokenizerSettings.Beside(Path.Combine(modelDirectory, "tokenizer.json"));
+        JsonPlace config = settings.Config;
+        Dictionary<string, object?> names = settings.Named.ToDictionary(n => n.Name, n => (object?)n.Text, StringComparer.Ordinal);
         if (File.Exists(file)) return new ChatTemplate(file, File.ReadAllText(file), names, clock);
         JsonPlace template = config["chat_template"];
         if (!template.Exists)
@@ -98,15 +99,4 @@ public sealed class ChatTemplate
         float number => (double)number,
         _ => throw new ArgumentException($"'{name}' is a {value.GetType().Name}; text, numbers, flags and null are allowed", nameof(value)),
     };
-
-    private static Dictionary<string, object?> SpecialTokens(JsonPlace config)
-    {
-        var names = new Dictionary<string, object?>(StringComparer.Ordinal);
-        foreach (string name in (string[])["bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"])
-        {
-            JsonPlace token = config[name];
-            if (token.Exists) names[name] = token.Value.ValueKind == JsonValueKind.Object ? token["content"].Text() : token.Text();
-        }
-        return names;
-    }
 }

@@ -31,6 +31,9 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
         foreach (JsonElement item in Value.EnumerateArray()) yield return new JsonPlace(File, $"{Path}[{i++}]", item);
     }
 
+    /// <summary>The items of an array that must be there.</summary>
+    public IEnumerable<JsonPlace> NeededItems() => Exists ? Items() : throw Bad("is missing: download the file again");
+
     /// <summary>How many members an object has.</summary>
     public int Count() => !Exists ? 0 : Value.ValueKind == JsonValueKind.Object ? Value.GetPropertyCount() : throw Bad("should be an object: download the file again");
 
@@ -55,6 +58,12 @@ internal readonly record struct JsonPlace(string File, string Path, JsonElement 
     /// <summary>The flag here, or a default when there is none.</summary>
     public bool FlagOr(bool otherwise) => !Exists ? otherwise
         : Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("should be true or false: download the file again");
+
+    /// <summary>The flag here; refuses anything else, and none.</summary>
+    public bool Flag() => Exists ? FlagOr(false) : throw Bad("should be true or false: download the file again");
+
+    /// <summary>Whether the member stands in the file, be it null.</summary>
+    public bool Given => Value.ValueKind != JsonValueKind.Undefined;
 
     /// <summary>An error about this place.</summary>
     public LabException Bad(string what) => new($"{File}: {(Path.Length == 0 ? "the file" : Path.TrimStart('.'))} {what}.");

@@ -5,7 +5,7 @@ using System.Text;
 namespace HeadKvLab.Text;
 
 /// <summary>
-/// Unicode normalization form C (Qwen's normalizer), with its own table: in .NET's invariant-globalization mode
+/// Unicode normalization form C (Qwen's normalizer) and KC, with its own tables: in .NET's invariant-globalization mode
 /// <see cref="string.Normalize()"/> returns its input unchanged. Canonical decomposition, canonical ordering of marks,
 /// canonical composition, Hangul by rule (Unicode Standard, section 3.11 and 3.12).
 /// </summary>
@@ -19,35 +19,48 @@ internal sealed class NfcNormalizer : INormalizer
     private readonly Dictionary<int, (int First, int Second)> _decomposition = [];
     private readonly Dictionary<(int First, int Second), int> _composition = [];
 
-    public NfcNormalizer()
+    private static readonly Lazy<Dictionary<int, int[]>> CompatibleParts = new(() =>
+        Lines(NfkcTable.Data).Select(line => Array.ConvertAll(line.Split(' '), Hex)).ToDictionary(codes => codes[0], codes => codes[1..]));
+
+    private readonly Dictionary<int, int[]>? _compatible;
+
+    /// <param name="compatible">Whether compatibility decompositions are applied too (form KC).</param>
+    public NfcNormalizer(bool compatible = false)
     {
+        if (compatible) _compatible = CompatibleParts.Value;
         (_class, _decomposition, _composition) = (Shared.Value._class, Shared.Value._decomposition, Shared.Value._composition);
     }
 
     private NfcNormalizer(string data)
     {
-        using var inflated = new DeflateStream(new MemoryStream(Convert.FromBase64String(data)), CompressionMode.Decompress);
-        using var reader = new StreamReader(inflated);
-        while (reader.ReadLine() is string line && line != "-")
+        using IEnumerator<string> lines = Lines(data).GetEnumerator();
+        while (lines.MoveNext() && lines.Current != "-")
         {
-            string[] run = line.Split(' ');
+            string[] run = lines.Current.Split(' ');
             for (int i = 0; i < Hex(run[2]); i++) _class[Hex(run[1]) + i] = (byte)Hex(run[0]);
         }
-        while (reader.ReadLine() is string line)
+        while (lines.MoveNext())
         {
-            string[] parts = line.Split(' ');
+            string[] parts = lines.Current.Split(' ');
             bool excluded = parts[^1] == "x", pair = parts.Length - (excluded ? 1 : 0) == 3;
             _decomposition[Hex(parts[0])] = (Hex(parts[1]), pair ? Hex(parts[2]) : 0);
             if (pair && !excluded) _composition[(Hex(parts[1]), Hex(parts[2]))] = Hex(parts[0]);
         }
-
-        static int Hex(string digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
     }
+
+    private static IEnumerable<string> Lines(string data)
+    {
+        using var inflated = new DeflateStream(new MemoryStream(Convert.FromBase64String(data)), CompressionMode.Decompress);
+        using var reader = new StreamReader(inflated);
+        while (reader.ReadLine() is string line) yield return line;
+    }
+
+    private static int Hex(string digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     public string Normalize(string text)
     {
-        // Nothing below U+0300 composes or decomposes on its way to form C.
-        if (text.AsSpan().IndexOfAnyInRange('\u0300', '\uFFFF') < 0) return text;
+        // Nothing below U+0300 composes or decomposes on its way to form C, nothing below U+00A0 on its way to form KC.
+        if (text.AsSpan().IndexOfAnyInRange(_compatible is null ? '\u0300' : '\u00A0', '\uFFFF') < 0) return text;
         var codes = new List<int>(text.Length);
         foreach (Rune rune in text.EnumerateRunes()) Decompose(rune.Value, codes);
         Order(codes);
@@ -70,6 +83,8 @@ internal sealed class NfcNormalizer : INormalizer
             Decompose(parts.First, codes);
             if (parts.Second != 0) codes.Add(parts.Second);
         }
+        else if (_compatible is not null && _compatible.TryGetValue(code, out int[]? several))
+            foreach (int part in several) Decompose(part, codes);
         else codes.Add(code);
     }
 

@@ -26,7 +26,7 @@ internal sealed class PieceBpe : IWordEncoder
         _merges = merges;
         _options = options;
         if (options.ByteFallback) _byteTokens = ByteTokens(vocabulary);
-        _cutsAtBlanks = options.TakenApart.Count == 0 && vocabulary.TryId(Blank.ToString(), out _) && !vocabulary.Tokens.Any(token => HasInnerBlank(token.Key));
+        _cutsAtBlanks = options.TakenApart.Count == 0 && options.WordSuffix.Length == 0 && vocabulary.TryId(Blank.ToString(), out _) && !vocabulary.Tokens.Any(token => HasInnerBlank(token.Key));
     }
 
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
@@ -90,15 +90,18 @@ internal sealed class PieceBpe : IWordEncoder
     private void Symbols(ReadOnlySpan<char> part, List<int> symbols, ref bool unknown)
     {
         Span<byte> utf8 = stackalloc byte[4];
+        int left = part.Length;
         foreach (Rune rune in part.EnumerateRunes())
         {
-            if (Symbol(rune) is int symbol)
+            left -= rune.Utf16SequenceLength;
+            string? last = left == 0 && _options.WordSuffix.Length > 0 ? rune + _options.WordSuffix : null;
+            if (last is null ? Symbol(rune) is int symbol : _vocabulary.TryId(last, out symbol))
             {
                 symbols.Add(symbol);
                 unknown = false;
                 continue;
             }
-            ReadOnlySpan<byte> bytes = utf8[..rune.EncodeToUtf8(utf8)];
+            ReadOnlySpan<byte> bytes = last is null ? utf8[..rune.EncodeToUtf8(utf8)] : Encoding.UTF8.GetBytes(last);
             if (_byteTokens is not null)
                 foreach (byte b in bytes) symbols.Add(_byteTokens[b]);
             else if (_options.UnknownId is int id && !(unknown && _options.FusesUnknown)) symbols.Add(id);
@@ -155,6 +158,9 @@ internal sealed record PieceBpeOptions
 
     /// <summary>Whether a word that is a token is taken whole.</summary>
     public bool IgnoreMerges { get; init; }
+
+    /// <summary>What the last character of a word carries in the vocabulary: GPT's <c>&lt;/w&gt;</c>; empty for none.</summary>
+    public string WordSuffix { get; init; } = "";
 
     /// <summary>The id of what has no other token; null drops it.</summary>
     public int? UnknownId { get; init; }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace HeadKvLab.Text;
 
 /// <summary>What becomes of the text a pattern matched.</summary>
@@ -74,17 +76,27 @@ internal sealed class SplitPreTokenizer(Action<ReadOnlySpan<char>, List<(int Sta
 /// <summary>Runs several pre-tokenizers, each on the words of the one before.</summary>
 internal sealed class SequencePreTokenizer(IReadOnlyList<IPreTokenizer> steps) : IPreTokenizer
 {
+    /// <summary>Whether a step marks the beginning of the text, and only it.</summary>
+    public bool MarksBeginnings { get; } = steps.Any(step => step is MetaspacePreTokenizer { OnlyFirst: true });
+
     public void Cut(ReadOnlyMemory<char> text, bool first, List<ReadOnlyMemory<char>> words)
     {
         List<ReadOnlyMemory<char>> current = [text];
+        bool begins = first;
         foreach (IPreTokenizer step in steps)
         {
             var next = new List<ReadOnlyMemory<char>>();
-            for (int i = 0; i < current.Count; i++) step.Cut(current[i], first && i == 0, next);
+            for (int i = 0; i < current.Count; i++) step.Cut(current[i], begins && i == 0, next);
+            begins = begins && next.Count > 0 && BeginsLike(next[0], current[0]);
             current = next;
         }
         words.AddRange(current);
     }
+
+    // Where the beginning was removed, the first word is no longer the beginning. A step that rewrites its text keeps it.
+    private static bool BeginsLike(ReadOnlyMemory<char> word, ReadOnlyMemory<char> text) =>
+        !MemoryMarshal.TryGetString(word, out string? own, out int start, out _) || !MemoryMarshal.TryGetString(text, out string? whole, out int from, out _)
+        || !ReferenceEquals(own, whole) || start == from;
 }
 
 /// <summary>Puts a blank before every stretch that does not begin with one (ByteLevel's add_prefix_space).</summary>
@@ -99,6 +111,9 @@ internal sealed class MetaspacePreTokenizer(char replacement, MetaspacePreTokeni
 {
     /// <summary>When a replacement is put in front.</summary>
     public enum Prepend { Never, First, Always }
+
+    /// <summary>Whether only the beginning of a text gets a mark.</summary>
+    public bool OnlyFirst => scheme == Prepend.First;
 
     /// <summary>Whether a text that begins with a blank gets one more in front (SentencePiece does, Hugging Face does not).</summary>
     public bool PrependsToBlanks { get; init; }

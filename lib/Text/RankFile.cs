@@ -71,15 +71,22 @@ internal static class RankFile
             all.Add(id, text, Encoding.UTF8.GetBytes(text), special: true);
             added.Add(new AddedToken(id, text));
         }
+        TokenizerSettings settings = TokenizerSettings.Beside(file);
+        foreach ((int id, AddedToken token, JsonPlace place) in settings.Declared)
+            if (!all.TryId(token.Content, out int known) || known != id) throw place.Bad($"adds '{token.Content}' with id {id}, which the rank file beside it does not have: use a folder with a tokenizer.json");
+        foreach (AddedToken token in settings.Special)
+            if (!all.TryId(token.Content, out _)) throw settings.Config.Bad($"names the special token '{token.Content}', which the rank file beside it does not have: use a folder with a tokenizer.json");
         var cutter = new CodePointRegex($"{file}: the pattern given with it", pattern);
         int? Id(string? token) => token is null ? null : all.TryId(token, out int id) ? id : throw new LabException($"{file}: '{token}' is not among its special tokens.");
+        (int[] before, int[] after) = settings.Ends(all, Id(bos) is int first ? [first] : [], []);
         var pipeline = new TextPipeline
         {
             Literal = new AddedTokens(added),
             Normalizer = normalizer,
             PreTokenizer = new SplitPreTokenizer(cutter.Matches, SplitBehavior.Isolated, invert: false),
             Encoder = new RankBpe(own),
-            Before = Id(bos) is int first ? [first] : [],
+            Before = before,
+            After = after,
         };
         return new TextTokenizer(file, all, pipeline, Id(bos), Id(eos));
     }

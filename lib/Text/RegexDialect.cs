@@ -7,37 +7,50 @@ namespace HeadKvLab.Text;
 /// Translates a tokenizer's pattern (Oniguruma, as Hugging Face runs it) to a .NET pattern that matches the same
 /// strings, or refuses it by name: what the two dialects read differently (word boundaries, anchors, nested classes,
 /// script names) is never passed through. Possessive quantifiers become atomic groups; inside (?i:) an 's' or 'k' also
-/// matches U+017F and U+212A, which Unicode folds to them.
+/// matches U+017F and U+212A, which Unicode folds to them. Characters beyond U+FFFF are matched by their stand-ins.
 /// </summary>
 internal sealed class RegexDialect
 {
     /// <summary>How long one match may be searched for: a pattern that backtracks without end is an error, not a hang.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private const string SafeEscapes = "sSdDrntfv";
-    private static readonly HashSet<string> Categories =
-        ["L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
-         "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Co", "Cn"];
+    private const string SafeEscapes = "sSrntfv";
+
+    // In the order of UnicodeCategory.
+    private static readonly string[] Categories =
+        ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cn"];
 
     private readonly string _place;
     private readonly string _pattern;
+    private readonly RuneShadow _shadow;
+    private readonly List<int> _places = [];
     private readonly StringBuilder _out = new();
     private readonly Stack<(int Start, bool FoldsCase)> _groups = new();
     private bool _foldsCase;
     private int _at;
     private int _atom = -1;
 
-    private RegexDialect(string place, string pattern) => (_place, _pattern) = (place, pattern);
+    private RegexDialect(string place, string pattern, RuneShadow shadow) => (_place, _pattern, _shadow) = (place, pattern, shadow);
 
-    /// <summary>Compiles a pattern.</summary>
+    /// <summary>Compiles a pattern, and gives the stand-ins it knows.</summary>
     /// <param name="place">File and place, named in errors.</param>
     /// <param name="pattern">The pattern as the file has it.</param>
-    public static Regex Compile(string place, string pattern)
+    public static (Regex Regex, RuneShadow Shadow) Compile(string place, string pattern)
     {
-        string translated = new RegexDialect(place, pattern).Translate();
+        var first = new RegexDialect(place, pattern, new RuneShadow([]));
+        first.Translate();
+        RuneShadow shadow;
         try
         {
-            return new Regex(translated, RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience);
+            shadow = new RuneShadow(first._places);
+        }
+        catch (OverflowException)
+        {
+            throw first.Refuse("more ranges of characters beyond U+FFFF than are supported");
+        }
+        try
+        {
+            return (new Regex(new RegexDialect(place, pattern, shadow).Translate(), RegexOptions.Compiled | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, Patience), shadow);
         }
         catch (ArgumentException error)
         {
@@ -52,7 +65,7 @@ internal sealed class RegexDialect
             char c = _pattern[_at];
             switch (c)
             {
-                case '\\': Atom(); Escape(); break;
+                case '\\': Atom(); if (IsSet()) Set(inClass: false); else Single(inClass: false); break;
                 case '[': Atom(); Class(); break;
                 case '(': Open(); break;
                 case ')': Close(); break;
@@ -60,7 +73,7 @@ internal sealed class RegexDialect
                 case '?' or '*' or '+': Quantify(1, true); break;
                 case '{': Quantify(Interval(), false); break;
                 case '^' or '$': throw Refuse($"the anchor '{c}'");
-                default: Atom(); Literal(c, false); _at++; break;
+                default: Atom(); Single(inClass: false); break;
             }
         }
         if (_groups.Count > 0) throw Refuse("an unclosed group");
@@ -75,33 +88,96 @@ internal sealed class RegexDialect
         _at += count;
     }
 
-    private void Literal(char c, bool inClass)
-    {
-        if (char.IsSurrogate(c)) throw Refuse("a character beyond U+FFFF");
-        string? folded = !_foldsCase ? null : c switch { 's' or 'S' => "sS\u017F", 'k' or 'K' => "kK\u212A", _ => null };
-        if (folded is null) _out.Append(c is '#' or ' ' ? $"\\{c}" : c.ToString());
-        else _out.Append(inClass ? folded : $"[{folded}]");
-    }
+    // Whether an escape stands for several characters: \p{..}, \s, \d and their opposites.
+    private bool IsSet() => _at + 1 < _pattern.Length && _pattern[_at] == '\\' && _pattern[_at + 1] is 'p' or 'P' or 's' or 'S' or 'd' or 'D';
 
-    private void Escape()
+    private void Set(bool inClass)
     {
-        if (_at + 1 >= _pattern.Length) throw Refuse("a lone backslash at the end");
         char c = _pattern[_at + 1];
+        if (c is 's' or 'S')
+        {
+            Copy(2);
+            return;
+        }
+        string name = "Nd";
+        int end = _at + 2;
         if (c is 'p' or 'P')
         {
-            int open = _at + 2, close = _pattern.IndexOf('}', _at);
-            string name = close > open && _pattern[open] == '{' ? _pattern[(open + 1)..close] : "";
-            if (!Categories.Contains(name)) throw Refuse($"the property '\\{c}{{{name}}}'");
-            Copy(close + 1 - _at);
+            int close = _pattern.IndexOf('}', _at);
+            name = close > end && _pattern[end] == '{' ? _pattern[(end + 1)..close] : "";
+            if (name.Length == 0 || !Categories.Any(known => known.StartsWith(name, StringComparison.Ordinal))) throw Refuse($"the property '\\{c}{{{name}}}'");
+            end = close + 1;
         }
-        else if (c is 'x' or 'u')
+        var result = new StringBuilder();
+        for (int i = 0; i < Categories.Length; i++)
+            if (Categories[i].StartsWith(name, StringComparison.Ordinal) == char.IsLower(c))
+                result.Append(Categories[i] == "Co" ? "" : $"\\p{{{Categories[i]}}}").Append(_shadow.Of((System.Globalization.UnicodeCategory)i));
+        _out.Append(inClass ? result.ToString() : $"[{result}]");
+        _at = end;
+    }
+
+    // One character, literal or escaped; in a class perhaps the beginning of a range.
+    private void Single(bool inClass)
+    {
+        int low = Read(), high = low;
+        if (inClass && _at + 1 < _pattern.Length && _pattern[_at] == '-' && _pattern[_at + 1] != ']')
+        {
+            _at++;
+            if (IsSet() || _pattern[_at] == '[') throw Refuse("a range that ends in a set");
+            high = Read();
+            if (high < low) throw Refuse("a range whose end is before its beginning");
+        }
+        string inside = Inside(low, high);
+        _out.Append(inClass || (low == high && !_foldsCase && !RuneShadow.Needs(low)) ? inside : $"[{inside}]");
+    }
+
+    private int Read()
+    {
+        char c = _pattern[_at];
+        if (c != '\\')
+        {
+            Rune.DecodeFromUtf16(_pattern.AsSpan(_at), out Rune rune, out int units);
+            _at += units;
+            return rune.Value;
+        }
+        if (_at + 1 >= _pattern.Length) throw Refuse("a lone backslash at the end");
+        c = _pattern[_at + 1];
+        if (c is 'x' or 'u')
         {
             int digits = c == 'x' ? 2 : 4;
             if (_at + 2 + digits > _pattern.Length || !_pattern.AsSpan(_at + 2, digits).ContainsOnlyHex()) throw Refuse($"the escape '\\{c}'");
-            Copy(2 + digits);
+            _at += 2 + digits;
+            return Convert.ToInt32(_pattern.Substring(_at - digits, digits), 16);
         }
-        else if (SafeEscapes.Contains(c) || (char.IsAscii(c) && !char.IsLetterOrDigit(c))) Copy(2);
-        else throw Refuse($"the escape '\\{c}'");
+        if (!SafeEscapes.Contains(c) && (!char.IsAscii(c) || char.IsLetterOrDigit(c))) throw Refuse($"the escape '\\{c}'");
+        _at += 2;
+        return c switch { 'r' => '\r', 'n' => '\n', 't' => '\t', 'f' => '\f', 'v' => '\v', _ => c };
+    }
+
+    // The inside of a class that matches the characters from one to another.
+    private string Inside(int low, int high)
+    {
+        var result = new StringBuilder();
+        if (high >= 0xE000)
+        {
+            if (_foldsCase && high > 0xFFFF) throw Refuse("a character beyond U+FFFF in any case");
+            _places.AddRange([low, high + 1]);
+            result.Append(_shadow.Range(low, high));
+        }
+        Plain(low, Math.Min(high, 0xDFFF));
+        Plain(Math.Max(low, 0xF900), Math.Min(high, 0xFFFF));
+        if (_foldsCase && Holds('s', 'S')) result.Append("\\u017F");
+        if (_foldsCase && Holds('k', 'K')) result.Append("\\u212A");
+        return result.ToString();
+
+        void Plain(int from, int to)
+        {
+            if (from > to) return;
+            result.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\u{from:X4}");
+            if (to > from) result.Append(System.Globalization.CultureInfo.InvariantCulture, $"-\\u{to:X4}");
+        }
+
+        bool Holds(char lower, char upper) => (low <= lower && lower <= high) || (low <= upper && upper <= high);
     }
 
     private void Class()
@@ -115,12 +191,8 @@ internal sealed class RegexDialect
             if (c == ']') break;
             if (c == '[') throw Refuse("a class inside a class");
             if (c == '&' && _at + 1 < _pattern.Length && _pattern[_at + 1] == '&') throw Refuse("an intersection of classes '&&'");
-            if (c == '\\') Escape();
-            else
-            {
-                Literal(c, true);
-                _at++;
-            }
+            if (IsSet()) Set(inClass: true);
+            else Single(inClass: true);
         }
         Copy(1);
     }

@@ -23,7 +23,7 @@ internal static class SentencePieceReader
         Refuse(!model.EscapesBlanks, "keeps plain blanks (escape_whitespaces is off), which is not supported");
         Refuse(model.BlankIsSuffix, "writes blanks after words (treat_whitespace_as_suffix), which is not supported");
 
-        var vocabulary = new Vocabulary(file) { DropsLeadingBlank = model.AddsDummyPrefix };
+        var vocabulary = new Vocabulary(file);
         List<AddedToken> control = [], userDefined = [];
         int? unknown = null;
         for (int id = 0; id < model.Pieces.Count; id++)
@@ -37,11 +37,21 @@ internal static class SentencePieceReader
         }
 
         (MergeTable merges, Dictionary<Rune, int> placeholders) = Merges(model);
-        JsonPlace config = TokenizerFiles.Config(file);
+        TokenizerSettings settings = TokenizerSettings.Beside(file);
+        var added = new AddedVocabulary(vocabulary);
+        foreach (AddedToken token in control) added.Add(token, token.Id, settings.Config);
+        added.Add(settings);
+        var all = new Vocabulary(file) { DropsLeadingBlank = model.AddsDummyPrefix };
+        for (int id = 0; id < model.Pieces.Count; id++)
+            all.Add(id, model.Pieces[id].Text, vocabulary.BytesOf(id), vocabulary.IsSpecial(id), model.Pieces[id].Kind == SentencePieceModel.Kind.Byte);
+        foreach (AddedToken token in added.Tokens)
+            all.Add(token.Id, token.Content, vocabulary.Known(token.Id) ? vocabulary.BytesOf(token.Id) : Encoding.UTF8.GetBytes(token.Content), token.Special);
         int? bos = Existing(model.BosId), eos = Existing(model.EosId);
+        (int[] before, int[] after) = settings.Ends(all, bos is int first ? [first] : [], []);
         var pipeline = new TextPipeline
         {
-            Literal = new AddedTokens(control),
+            Literal = new AddedTokens([.. added.Sought(normalized: false)]),
+            Normalized = new AddedTokens([.. added.Sought(normalized: true)]),
             PreTokenizer = new MetaspacePreTokenizer('▁',
                 model.AddsDummyPrefix ? MetaspacePreTokenizer.Prepend.First : MetaspacePreTokenizer.Prepend.Never, split: false) { PrependsToBlanks = true },
             Encoder = new PieceBpe(vocabulary, merges, new PieceBpeOptions
@@ -54,10 +64,10 @@ internal static class SentencePieceReader
                 Whole = userDefined.Count == 0 ? AddedTokens.None : new AddedTokens(userDefined),
                 TakenApart = Enumerable.Range(0, model.Pieces.Count).Where(id => model.Pieces[id].Kind == SentencePieceModel.Kind.Unused).ToHashSet(),
             }),
-            Before = bos is int first && config["add_bos_token"].FlagOr(true) ? [first] : [],
-            After = eos is int last && config["add_eos_token"].FlagOr(false) ? [last] : [],
+            Before = before,
+            After = after,
         };
-        return new TextTokenizer(file, vocabulary, pipeline, bos, eos);
+        return new TextTokenizer(file, all, pipeline, bos ?? settings.IdOf("bos_token", all), eos ?? settings.IdOf("eos_token", all));
 
         void Refuse(bool wrong, string what)
         {

@@ -41,13 +41,4 @@ internal static class TokenizerFiles
         string file = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(tokenizerFile))!, "tokenizer_config.json");
         return File.Exists(file) ? JsonPlace.Read(file) : new JsonPlace(file, "", default);
     }
-
-    /// <summary>The id of a token named in the settings, as text or as an object with its content.</summary>
-    public static int? ConfiguredId(JsonPlace config, string name, Vocabulary vocabulary)
-    {
-        JsonPlace token = config[name];
-        if (!token.Exists) return null;
-        string text = token.Value.ValueKind == System.Text.Json.JsonValueKind.Object ? token["content"].Text() : token.Text();
-        return vocabulary.TryId(text, out int id) ? id : null;
-    }
 }

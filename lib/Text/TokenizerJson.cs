@@ -17,50 +17,61 @@ internal static class TokenizerJson
         JsonPlace root = JsonPlace.Read(file);
         JsonPlace model = root["model"];
         if (!model.Exists) throw root.Bad("has no 'model': it is not a tokenizer.json");
+        if (model["type"].Given) model["type"].Text();
+        if (model["unk_token"].Exists) model["unk_token"].Text();
+        if (root["truncation"].Exists) root["truncation"]["max_length"].Integer();
+        if (root["padding"].Exists) root["padding"]["pad_id"].Integer();
         string type = model["type"].TextOr(model["merges"].Exists ? "BPE" : "without a type");
         if (type != "BPE") throw model.Bad($"is of type '{type}'; only BPE is supported: use a model with another tokenizer");
         RefuseUnless(model, "dropout", v => v.ValueKind == JsonValueKind.Number && v.TryGetDouble(out double share) && share == 0);
         RefuseUnless(model, "continuing_subword_prefix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
-        RefuseUnless(model, "end_of_word_suffix", v => v.ValueKind == JsonValueKind.String && v.ValueEquals(""));
 
+        TokenizerSettings settings = TokenizerSettings.Beside(file);
         var (preTokenizer, byteLevel) = TokenizerJsonParts.PreTokenizer(root["pre_tokenizer"]);
         INormalizer? normalizer = TokenizerJsonParts.Normalizer(root["normalizer"]);
         if (!root["decoder"].Exists) throw root["decoder"].Bad("is missing: without it tokens cannot be joined to text");
         var decoding = TokenizerJsonParts.Decoder(root["decoder"]);
         if (byteLevel && !decoding.ByteLevel)
             throw root["decoder"].Bad("should be ByteLevel: the pre-tokenizer is, and nothing else can read its tokens");
+        if (preTokenizer is SequencePreTokenizer { MarksBeginnings: true } && TokenizerJsonParts.Holds(root["normalizer"], "Prepend"))
+            throw root["pre_tokenizer"].Bad("marks the beginning of a text after cutting it, while the normalizer writes something before it: the two are not supported together");
+        bool llama = settings.IsLlama && !byteLevel;
+        if (llama) (normalizer, preTokenizer, decoding) = Llama(settings.Config);
 
         var own = new Vocabulary(file);
         int entries = model["vocab"].Count();
         if (entries == 0) throw model["vocab"].Bad("holds no tokens");
         foreach ((string token, JsonPlace id) in model["vocab"].Members())
             AddToken(own, Within(id, entries), token, decoding, special: false);
-        List<AddedToken> added = ReadAdded(root, own);
+        AddedVocabulary added = ReadAdded(root, own, settings);
 
-        IWordEncoder encoder = byteLevel ? ByteLevel(model, own) : Pieces(model, own);
+        bool suffix = model["end_of_word_suffix"].TextOr("").Length > 0;
+        IWordEncoder encoder = byteLevel && !suffix ? ByteLevel(model, own) : Pieces(model, own, llama) is var pieces && byteLevel ? new ByteLetters(pieces) : pieces;
         var all = new Vocabulary(file) { DropsLeadingBlank = decoding.DropsLeadingBlank };
         foreach ((string token, int id) in own.Tokens) AddToken(all, id, token, decoding, special: false);
-        foreach (AddedToken token in added)
-        {
-            AddToken(all, token.Id, token.Content, decoding, token.Special);
-        }
+        foreach (AddedToken token in added.Tokens) AddToken(all, token.Id, token.Content, decoding, token.Special);
 
-        JsonPlace config = TokenizerFiles.Config(file);
         var (before, after) = TokenizerJsonParts.PostProcessor(root["post_processor"], all);
+        (before, after) = settings.Ends(all, before, after);
         var pipeline = new TextPipeline
         {
-            Literal = new AddedTokens(added.FindAll(t => !t.Normalized)),
+            Literal = new AddedTokens([.. added.Sought(normalized: false)]),
             Normalizer = normalizer,
-            Normalized = new AddedTokens(added.FindAll(t => t.Normalized)
-                .ConvertAll(t => normalizer is null ? t : t with { Content = normalizer.Normalize(t.Content) })),
+            Normalized = new AddedTokens([.. added.Sought(normalized: true).Select(t => normalizer is null ? t : t with { Content = normalizer.Normalize(t.Content) })]),
             PreTokenizer = preTokenizer,
             Encoder = encoder,
             Before = before,
             After = after,
         };
-        return new TextTokenizer(file, all, pipeline,
-            before.Length > 0 ? before[0] : TokenizerFiles.ConfiguredId(config, "bos_token", all),
-            TokenizerFiles.ConfiguredId(config, "eos_token", all));
+        return new TextTokenizer(file, all, pipeline, before.Length > 0 ? before[0] : settings.IdOf("bos_token", all), settings.IdOf("eos_token", all));
+    }
+
+    /// <summary>The pipeline that transformers 5 gives the class LlamaTokenizer, whatever the file says.</summary>
+    private static (INormalizer?, IPreTokenizer, TokenizerJsonParts.Decoding) Llama(JsonPlace config)
+    {
+        bool prefix = config["add_prefix_space"].FlagOr(true);
+        var scheme = !prefix ? MetaspacePreTokenizer.Prepend.Never : config["legacy"].FlagOr(false) ? MetaspacePreTokenizer.Prepend.Always : MetaspacePreTokenizer.Prepend.First;
+        return (null, new MetaspacePreTokenizer('▁', scheme, split: false), new TokenizerJsonParts.Decoding(ByteFallback: true, Replaced: "▁", DropsLeadingBlank: prefix));
     }
 
     private static void AddToken(Vocabulary vocabulary, int id, string text, TokenizerJsonParts.Decoding decoding, bool special)
@@ -80,17 +91,16 @@ internal static class TokenizerJson
         return id >= 0 && id <= tokens + LargestHole ? id : throw place.Bad($"is {id}; with {tokens:N0} tokens ids run from 0 to little more: the file is damaged: download it again");
     }
 
-    private static List<AddedToken> ReadAdded(JsonPlace root, Vocabulary own)
+    private static AddedVocabulary ReadAdded(JsonPlace root, Vocabulary own, TokenizerSettings settings)
     {
-        var added = new List<AddedToken>();
+        var added = new AddedVocabulary(own);
         foreach (JsonPlace token in root["added_tokens"].Items())
         {
-            var read = new AddedToken(Within(token["id"], own.Size), token["content"].Text(), token["special"].FlagOr(false),
-                token["single_word"].FlagOr(false), token["lstrip"].FlagOr(false), token["rstrip"].FlagOr(false), token["normalized"].FlagOr(true));
-            if (own.TryId(read.Content, out int known) && known != read.Id)
-                throw token.Bad($"gives '{read.Content}' the id {read.Id}, the vocabulary gives it {known}: the file contradicts itself: download it again");
-            added.Add(read);
+            var read = new AddedToken(Within(token["id"], own.Size), token["content"].Text(), token["special"].Flag(),
+                token["single_word"].Flag(), token["lstrip"].Flag(), token["rstrip"].Flag(), token["normalized"].Flag());
+            added.Add(read, read.Id, token);
         }
+        added.Add(settings);
         return added;
     }
 
@@ -107,7 +117,7 @@ internal static class TokenizerJson
         return new ByteLevelBpe(vocabulary, merges, model["ignore_merges"].FlagOr(false));
     }
 
-    private static PieceBpe Pieces(JsonPlace model, Vocabulary vocabulary)
+    private static PieceBpe Pieces(JsonPlace model, Vocabulary vocabulary, bool llama)
     {
         var table = new MergeTable();
         int rank = 0;
@@ -118,15 +128,16 @@ internal static class TokenizerJson
             table.Add(leftId, rightId, rank++, result);
         }
         int? unknown = null;
-        if (model["unk_token"].Exists)
+        if (model["unk_token"].Exists && !llama)
             unknown = vocabulary.TryId(model["unk_token"].Text(), out int id) ? id
                 : throw model["unk_token"].Bad($"names '{model["unk_token"].Text()}', which is not in the vocabulary");
         return new PieceBpe(vocabulary, table, new PieceBpeOptions
         {
-            ByteFallback = model["byte_fallback"].FlagOr(false),
-            IgnoreMerges = model["ignore_merges"].FlagOr(false),
+            ByteFallback = llama || model["byte_fallback"].FlagOr(false),
+            IgnoreMerges = !llama && model["ignore_merges"].FlagOr(false),
+            WordSuffix = llama ? "" : model["end_of_word_suffix"].TextOr(""),
             UnknownId = unknown,
-            FusesUnknown = model["fuse_unk"].FlagOr(false),
+            FusesUnknown = llama || model["fuse_unk"].FlagOr(false),
         });
     }
 

@@ -19,6 +19,8 @@ internal static class TokenizerJsonParts
         {
             case "NFC":
                 return new NfcNormalizer();
+            case "NFKC":
+                return new NfcNormalizer(compatible: true);
             case "Prepend":
                 return new PrependNormalizer(place["prepend"].Text());
             case "Replace":
@@ -26,9 +28,9 @@ internal static class TokenizerJsonParts
                     ? new ReplacePatternNormalizer(regex, place["content"].Text())
                     : new ReplaceNormalizer(text!, place["content"].Text());
             case "Sequence":
-                return new SequenceNormalizer(place["normalizers"].Items().Select(step => Normalizer(step) ?? throw step.Bad("is null")).ToArray());
+                return new SequenceNormalizer(place["normalizers"].NeededItems().Select(step => Normalizer(step) ?? throw step.Bad("is null")).ToArray());
             case var other:
-                throw place.Bad($"is a normalizer of type '{other}'; known are NFC, Prepend, Replace and Sequence: use a model with another tokenizer");
+                throw place.Bad($"is a normalizer of type '{other}'; known are NFC, NFKC, Prepend, Replace and Sequence: use a model with another tokenizer");
         }
     }
 
@@ -48,10 +50,10 @@ internal static class TokenizerJsonParts
             switch (type)
             {
                 case "Sequence":
-                    foreach (JsonPlace inner in step["pretokenizers"].Items()) Collect(inner);
+                    foreach (JsonPlace inner in step["pretokenizers"].NeededItems()) Collect(inner);
                     break;
                 case "ByteLevel":
-                    if (step["add_prefix_space"].FlagOr(true)) steps.Add(new PrefixSpacePreTokenizer());
+                    if (ByteLevelPrefix(step)) steps.Add(new PrefixSpacePreTokenizer());
                     if (step["use_regex"].FlagOr(true)) steps.Add(Cutter(new CodePointRegex(Name(step), Gpt2Pattern).Matches, SplitBehavior.Isolated, false));
                     byteLevel = true;
                     break;
@@ -59,17 +61,23 @@ internal static class TokenizerJsonParts
                     CodePointRegex? regex = Pattern(step["pattern"], out string? text);
                     string behavior = step["behavior"].Text();
                     if (!Enum.TryParse(behavior, out SplitBehavior known) || char.IsDigit(behavior[0])) throw step.Bad($"has the behaviour '{behavior}', which is not known");
-                    steps.Add(Cutter(regex is null ? SplitPreTokenizer.Fixed(text!) : regex.Matches, known, step["invert"].FlagOr(false)));
+                    steps.Add(Cutter(regex is null ? SplitPreTokenizer.Fixed(text!) : regex.Matches, known, step["invert"].Flag()));
                     break;
                 case "Digits":
-                    string digits = step["individual_digits"].FlagOr(false) ? @"\p{N}" : @"\p{N}+";
+                    string digits = step["individual_digits"].Flag() ? @"\p{N}" : @"\p{N}+";
                     steps.Add(Cutter(new CodePointRegex(Name(step), digits).Matches, SplitBehavior.Isolated, false));
+                    break;
+                case "Whitespace":
+                    steps.Add(Cutter(WordCharacters.Words, SplitBehavior.Removed, true));
+                    break;
+                case "WhitespaceSplit":
+                    steps.Add(Cutter(WordCharacters.Unspaced, SplitBehavior.Removed, true));
                     break;
                 case "Metaspace":
                     steps.Add(Metaspace(step));
                     break;
                 default:
-                    throw step.Bad($"is a pre-tokenizer of type '{type}'; known are ByteLevel, Split, Digits, Metaspace and Sequence: use a model with another tokenizer");
+                    throw step.Bad($"is a pre-tokenizer of type '{type}'; known are ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit and Sequence: use a model with another tokenizer");
             }
         }
 
@@ -83,10 +91,11 @@ internal static class TokenizerJsonParts
         switch (place["type"].Text())
         {
             case "ByteLevel":
+                ByteLevelPrefix(place);
                 return ([], []);
             case "Sequence":
                 int[] before = [], after = [];
-                foreach (JsonPlace step in place["processors"].Items())
+                foreach (JsonPlace step in place["processors"].NeededItems())
                 {
                     (int[] stepBefore, int[] stepAfter) = PostProcessor(step, vocabulary);
                     (before, after) = ([.. stepBefore, .. before], [.. after, .. stepAfter]);
@@ -106,6 +115,7 @@ internal static class TokenizerJsonParts
         switch (place["type"].Text())
         {
             case "ByteLevel":
+                ByteLevelPrefix(place);
                 return new Decoding(ByteLevel: true);
             case "ByteFallback":
                 return new Decoding(ByteFallback: true);
@@ -120,7 +130,7 @@ internal static class TokenizerJsonParts
             case "Sequence":
                 var whole = new Decoding();
                 bool fused = false;
-                foreach (JsonPlace step in place["decoders"].Items())
+                foreach (JsonPlace step in place["decoders"].NeededItems())
                 {
                     string type = step["type"].Text();
                     if (type == "Strip" && !fused) throw step.Bad("strips every token: only 'Strip' after 'Fuse' is supported");
@@ -138,7 +148,7 @@ internal static class TokenizerJsonParts
 
     private static MetaspacePreTokenizer Metaspace(JsonPlace place)
     {
-        string replacement = place["replacement"].TextOr("▁");
+        string replacement = place["replacement"].Text();
         if (replacement.Length != 1) throw place["replacement"].Bad($"is '{replacement}', not one character");
         return new MetaspacePreTokenizer(replacement[0], Scheme(place), place["split"].FlagOr(true));
     }
@@ -156,6 +166,9 @@ internal static class TokenizerJsonParts
         var before = new List<int>();
         var after = new List<int>();
         bool seen = false;
+        foreach (string form in (string[])["single", "pair"])
+            foreach (JsonPlace part in place[form].NeededItems())
+                Piece(part);
         foreach (JsonPlace part in place["single"].Items())
         {
             if (part["Sequence"].Exists)
@@ -185,9 +198,29 @@ internal static class TokenizerJsonParts
         return (before.ToArray(), after.ToArray());
     }
 
+    // A piece is {"Sequence": {"id": "A", "type_id": 0}} or the same as "SpecialToken".
+    private static void Piece(JsonPlace part)
+    {
+        (string Name, JsonPlace Value)[] members = [.. part.Members()];
+        if (members.Length != 1 || members[0].Name is not ("Sequence" or "SpecialToken")) throw part.Bad("is neither a Sequence nor a SpecialToken");
+        JsonPlace inner = members[0].Value;
+        if (inner["type_id"].Integer() < 0) throw inner["type_id"].Bad("is below 0");
+        if (inner["id"].Text() is not ("A" or "B") && members[0].Name == "Sequence") throw inner["id"].Bad("is neither 'A' nor 'B'");
+    }
+
+    private static bool ByteLevelPrefix(JsonPlace place)
+    {
+        place["trim_offsets"].Flag();
+        if (place["use_regex"].Given) place["use_regex"].Flag();
+        return place["add_prefix_space"].Flag();
+    }
+
+    /// <summary>Whether a part, or one inside it, is of a type.</summary>
+    public static bool Holds(JsonPlace place, string type) => place.Exists && (place["type"].Text() == type || place["normalizers"].Items().Any(inner => Holds(inner, type)));
+
     private static CodePointRegex? Pattern(JsonPlace place, out string? text)
     {
-        text = place.Exists && place.Value.ValueKind == JsonValueKind.String ? place.Text() : place["String"].Exists ? place["String"].Text() : null;
+        text = place["String"].Exists ? place["String"].Text() : null;
         if (text is { Length: 0 }) throw place.Bad("is empty");
         if (text is not null) return null;
         return place["Regex"].Exists ? new CodePointRegex(Name(place), place["Regex"].Text()) : throw place.Bad("should hold a String or a Regex");

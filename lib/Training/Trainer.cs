@@ -141,6 +141,8 @@ public sealed class Trainer : IDisposable
         using var quiet = no_grad();
         GatherGradients();
         var norm = nn.utils.clip_grad_norm_(master.Values, recipe.Optimizer.Clip);
+        if (!double.IsFinite(norm))
+            throw new LabException(FormattableString.Invariant($"step {Step + 1}: the gradient's norm is {norm}, so that the weights would be lost; the last checkpoint is whole. Lower the recipe's rate, or its clip, and train afresh (--restart)"));
         foreach (var optimizer in optimizers)
         {
             foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;

@@ -176,6 +176,22 @@ public sealed class RaggedCacheTests : IDisposable
         Assert.Equal([0, 1, 2, 3, 4], cache[0].Positions(0).ToArray());
     }
 
+    /// <summary>As many entries as before, at other positions: nothing is laid out anew, so what is shared would be overwritten.</summary>
+    [Fact]
+    public void A_clone_has_positions_of_its_own()
+    {
+        var (keys, values) = (Prompt(1, 6, 8, 1), Prompt(1, 6, 8, 2));
+        using var cache = new RaggedCache(new CacheShape(1, 1, 8));
+        cache[0].Store(keys, values, new int[][] { [0, 2, 5] });
+        cache.Advance(6);
+        using var clone = cache.Clone();
+        clone[0].Store(keys, values, new int[][] { [1, 3, 4] });
+        Assert.Equal([0, 2, 5], cache[0].Positions(0).ToArray());
+        Assert.Equal([1, 3, 4], clone[0].Positions(0).ToArray());
+        cache[0].Store(keys, values, new int[][] { [0, 1, 2] });
+        Assert.Equal([1, 3, 4], clone[0].Positions(0).ToArray());
+    }
+
     [Fact]
     public void Dropping_the_last_token_takes_it_from_every_head()
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using HeadKvLab.Charts;
 using HeadKvLab.Charts.Sketches;
 
@@ -46,6 +47,23 @@ public sealed class AllFiguresTests
         Assert.DoesNotContain("NaN", figure.Svg);
         Assert.DoesNotContain("NaN", figure.ToPlotlyJson());
         Assert.DoesNotContain("Infinity", figure.Svg + figure.ToPlotlyJson());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Nothing_is_offered_to_a_server_and_every_tool_does_something(string name)
+    {
+        using var figure = JsonDocument.Parse(Figures().Single(known => known.Name == name).Draw().ToPlotlyJson());
+        Assert.Empty(ChartTools.Faults(figure.RootElement));
+    }
+
+    [Fact]
+    public void The_check_itself_sees_tools_that_should_not_be_there()
+    {
+        using var bare = JsonDocument.Parse("""{"config":{"responsive":false}}""");
+        Assert.Equal(6, ChartTools.Faults(bare.RootElement).Count);
+        using var lasso = JsonDocument.Parse("""{"config":{"displayModeBar":true,"modeBarButtons":[["toImage","lasso2d","sendChartToCloud"]],"showSendToCloud":true,"showEditInChartStudio":true,"showLink":true,"plotlyServerURL":"https://chart.example"}}""");
+        Assert.Equal(6, ChartTools.Faults(lasso.RootElement).Count);
     }
 
     [Fact]

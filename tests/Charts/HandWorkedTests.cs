@@ -39,7 +39,10 @@ public sealed class HandWorkedTests
               {"xref": "paper", "yref": "paper", "x": 0.0276316, "y": 0.507143, "text": "y", "showarrow": false, "xanchor": "center", "yanchor": "middle", "borderpad": 0, "font": {"size": 12, "color": "#1A1A1A"}, "textangle": -90}
             ]
           },
-          "config": {"responsive": false, "displaylogo": false}
+          "config": {
+            "responsive": false, "displaylogo": false, "displayModeBar": "hover", "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]], "doubleClick": "reset",
+            "showSendToCloud": false, "showEditInChartStudio": false, "showLink": false, "sendData": false, "plotlyServerURL": ""
+          }
         }
         """;
 

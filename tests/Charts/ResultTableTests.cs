@@ -121,4 +121,19 @@ public sealed class ResultTableTests
         Assert.Contains("<tbody>", new ResultTable(new DataFrame(new DoubleDataFrameColumn("x"))).Best("x").ToHtml());
         Assert.Contains("'method'", Assert.Throws<ArgumentException>(() => Table().Hide("methods")).Message);
     }
+
+    [Fact]
+    public void A_csv_keeps_what_the_package_must_quote_and_what_is_missing()
+    {
+        var path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            new ResultTable(new DataFrame(new StringDataFrameColumn("a, b", ["HeadKV-R2, β 2", "said \"no\"", " kept "]), new DoubleDataFrameColumn("x", [0.5, double.NaN, 1e-7]))).SaveCsv(path);
+            Assert.Equal("\"a, b\",x\n\"HeadKV-R2, β 2\",0.5\n\"said \"\"no\"\"\",NaN\n kept ,9.9999999999999995E-08\n", File.ReadAllText(path).ReplaceLineEndings("\n"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }

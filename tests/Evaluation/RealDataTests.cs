@@ -8,22 +8,12 @@ namespace HeadKvLab.Tests.Evaluation;
 /// <summary>The real files of the benchmarks, where they lie beside the repository.</summary>
 public class RealDataTests(ITestOutputHelper log)
 {
-    private static readonly string Shared = Repository.Path("..", "shared", "data");
-
-    private bool Skipped()
-    {
-        if (Directory.Exists(Shared)) return false;
-        log.WriteLine("skipped: ../shared/data is not here");
-        return true;
-    }
-
     /// <summary>tests/reference/make_longbench_scores.py scored the same predictions.</summary>
     [Theory]
     [InlineData("multi_news"), InlineData("multifieldqa_zh"), InlineData("passage_retrieval_zh")]
     public void LongBenchIsReadAndScored(string name)
     {
-        if (Skipped()) return;
-        var set = OfficialSuites.ReadLongBench(new DataFolder(Path.Combine(Shared, "longbench")), [name]).Sets.Single();
+        var set = OfficialSuites.ReadLongBench(new DataFolder(SharedData.At("longbench")), [name]).Sets.Single();
         Assert.Equal(200, set.Samples.Count);
         var predictions = set.Samples.Select((own, i) => (Own: own, Next: set.Samples[(i + 1) % 200].Answers[0])).Select(p => (p.Own, Text: name switch
         {
@@ -45,8 +35,7 @@ public class RealDataTests(ITestOutputHelper log)
     [Fact]
     public void AllFilesTogetherMakeASuite()
     {
-        if (Skipped()) return;
-        var suite = SuiteCatalogue.Open("longbench", new SuiteOptions { CountTokens = text => text.Length, DataDirectory = Path.Combine(Shared, "longbench") });
+        var suite = SuiteCatalogue.Open("longbench", new SuiteOptions { CountTokens = text => text.Length, DataDirectory = SharedData.At("longbench") });
         Assert.Equal(["multifieldqa_zh", "multi_news", "passage_retrieval_zh"], suite.Sets.Select(s => s.Dataset.Name));
         Assert.Equal([64, 512, 32], suite.Sets.Select(s => s.Dataset.MaxNewTokens));
         foreach (var set in suite.Sets)
@@ -63,8 +52,7 @@ public class RealDataTests(ITestOutputHelper log)
     [Fact]
     public void LooGlesFourFiles()
     {
-        if (Skipped()) return;
-        var folder = new DataFolder(Path.Combine(Shared, "loogle"));
+        var folder = new DataFolder(SharedData.At("loogle"));
         var paper = LooGle.LongDependency(folder);
         Assert.Equal(KnownDatasets.LooGle.Select(d => d.Name), paper.Sets.Select(s => s.Dataset.Name));
         Assert.All(paper.Sets, set => Assert.Equal("Please answer the question based on the long texts below. \n", set.Template[..set.Template.IndexOf('{')]));
@@ -80,14 +68,13 @@ public class RealDataTests(ITestOutputHelper log)
     [Fact]
     public void BabiLongsFilesAndNeedles()
     {
-        if (Skipped()) return;
-        var suite = BabiLong.Read(new DataFolder(Path.Combine(Shared, "babilong")));
+        var suite = BabiLong.Read(new DataFolder(SharedData.At("babilong")));
         Assert.Equal(["qa1_0k", "qa2_0k", "qa3_0k", "qa1_1k", "qa2_1k", "qa3_1k", "qa1_4k", "qa2_4k", "qa3_4k"], suite.Sets.Select(s => s.Dataset.Name));
         Assert.Equal([100, 100, 100, 100, 100, 100, 20, 20, 20], suite.Sets.Select(s => s.Samples.Count));
         Assert.All(suite.Sets.SelectMany(s => s.Samples), s => Assert.Equal(6, s.Classes.Count));
         var metric = TextMetric.Named("babilong");
         Assert.All(suite.Sets.SelectMany(s => s.Samples), s => Assert.Equal(1, metric.Score($"The {s.Answers[0]}.", new Reference(s.Answers, s.Classes, s.Input)) + (s.Input.Contains(s.Answers[0], StringComparison.Ordinal) ? 1 : 0)));
-        var needles = SuiteCatalogue.Open("needle", new SuiteOptions { CountTokens = text => text.Length / 4, DataDirectory = Path.Combine(Shared, "haystack"), Lengths = [2000], PerTask = 4 });
+        var needles = SuiteCatalogue.Open("needle", new SuiteOptions { CountTokens = text => text.Length / 4, DataDirectory = SharedData.At("haystack"), Lengths = [2000], PerTask = 4 });
         Assert.Equal([12, 8], needles.Sets.Select(s => s.Samples.Count));
         Assert.All(needles.Sets.SelectMany(s => s.Samples), s => Assert.Contains(s.Answers[0], s.Context, StringComparison.OrdinalIgnoreCase));
     }

@@ -30,7 +30,7 @@ public class SegmenterTests
     {
         Segmenter plain = Segmenter.Load(Path.Combine(Folder, "dict.txt")), jieba = Segmenter.Load(Folder);
         Assert.Equal(["qa_f1_zh_characters", "qa_f1_zh_dictionary", "qa_f1_zh_jieba"], new[] { null, plain, jieba }.Select(d => TextMetric.Named("qa_f1_zh", d).Name));
-        Assert.Equal("rouge_l_zh_jieba", TextMetric.Named("rouge_l_zh", jieba).Name);
+        Assert.Equal("rouge_l_any_length_zh_jieba", TextMetric.Named("rouge_l_zh", jieba).Name);
         Assert.Contains("installed package jieba", Assert.Throws<LabException>(() => TextMetric.Named("rouge_l_zh_jieba", plain)).Message, StringComparison.Ordinal);
         Assert.Throws<LabException>(() => TextMetric.Named("qa_f1_zh_dictionary", jieba));
         var reference = new Reference(["北京大学"], []);

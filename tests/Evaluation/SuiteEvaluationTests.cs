@@ -43,6 +43,17 @@ public sealed class SuiteEvaluationTests
         Assert.All(rows.Chunk(7), question => Assert.Single(question.Select(r => r.Question).Distinct()));
     }
 
+    /// <summary>Half of the prompt in every query head is as many times the KV heads' entries as query heads share one.</summary>
+    [Fact]
+    public void The_protocol_says_which_heads_own_entries()
+    {
+        var suite = WorldSuite.Make(WorldSplit.Validation, 384, 1).Take(1, 1).ToSamples();
+        EvalRow Half(Granularity owners) => SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan([Catalogue.Find("Knorm").Create()], [0.5]) { Protocol = Protocol.Repaired with { Granularity = owners } }).Last();
+        var (byKv, byQuery) = (Half(Granularity.KvHead), Half(Granularity.QueryHead));
+        Assert.Equal(("kv-head", "query-head"), (byKv.Variant.Granularity, byQuery.Variant.Granularity));
+        Assert.Equal(Repository.Model.Config.Group * byKv.Entries, byQuery.Entries);
+    }
+
     [Fact]
     public void What_is_drawn_is_drawn_anew_for_each_context()
     {

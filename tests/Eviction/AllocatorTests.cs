@@ -45,7 +45,21 @@ public class AllocatorTests
             Assert.InRange(dealings.Select(dealt => string.Join(' ', dealt)).Distinct().Count(), 15, 20);
             Assert.InRange(dealings.Average(dealt => dealt.Zip(straight).Count(pair => pair.First == pair.Second)), 0, 2.5); // one head stays in place on average
         }
-        Assert.Throws<InvalidOperationException>(() => Allot(new Redealt(new Ada(0.2, true), 0), Equal(40), 200));
+        Assert.Contains("allots layer by layer", Assert.Throws<LabException>(() => Allot(new Redealt(new Ada(0.2, true), 0), Equal(40), 200)).Message);
+    }
+
+    /// <summary>A prompt so short that heads are full: what they leave goes to the claims, which are dealt with the budgets. Claims that stayed behind would deal other budgets.</summary>
+    [Theory]
+    [InlineData(4, 4), InlineData(2, 4)]
+    public void The_control_deals_what_full_heads_leave_as_well(int kvHeads, int queryHeads)
+    {
+        var table = new HeadTable(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
+        var measured = new HeadKv(table, 1.01);
+        int[] Deal(IAllocator allocator) => Allot(allocator, Equal(40), 90, 3, kvHeads, queryHeads);
+        var straight = Deal(measured);
+        Assert.Contains(82, straight);                                                  // n - window: a full head
+        foreach (var seed in Enumerable.Range(0, 20))
+            Assert.All(straight.Order().Zip(Deal(new Redealt(measured, seed)).Order()), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, 1));
     }
 
     [Fact]

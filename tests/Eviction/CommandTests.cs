@@ -95,7 +95,9 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("unknown", Lab("select", "--tensors", Tensors(), "--method", "SnapVK", "--kv-size", "12").Error);
         Assert.Contains("head scores", Lab("select", "--tensors", Tensors(), "--method", "HeadKV-R2", "--kv-size", "12").Error);
         Assert.Contains("--layer", Lab("select", "--tensors", Tensors(), "--method", "HeadKV-R2", "--kv-size", "12", "--scores", Scores(), "--layer", "2").Error);
-        Assert.Equal(2, Lab("select", "--tensors", Path.Combine(_folder, "none"), "--method", "SnapKV", "--kv-size", "12").Code);
+        var (code, _, error) = Lab("select", "--tensors", Path.Combine(_folder, "none"), "--method", "SnapKV", "--kv-size", "12");
+        Assert.Equal(2, code);
+        Assert.Contains("none: cannot be opened", error);
     }
 
     [Fact]

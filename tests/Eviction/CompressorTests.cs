@@ -205,29 +205,61 @@ public sealed class CompressorTests : IDisposable
         Assert.Equal(a[1].Positions(0).ToArray(), b[1].Positions(0).ToArray());
         Assert.NotEqual(a[1].Positions(0).ToArray(), c[1].Positions(0).ToArray());
         Assert.NotEqual(a[1].Positions(0).ToArray(), a[1].Positions(1).ToArray());
+        Assert.NotEqual(a[0].Positions(0).ToArray(), a[1].Positions(0).ToArray());
     }
 
-    [Fact]
-    public void One_query_head_per_kv_head_gives_both_granularities_the_same_cache()
+    /// <summary>
+    /// Two KV heads of two query heads each, at query-head granularity, keep and store what a model of four KV heads keeps that holds each of the two twice:
+    /// the one reads head h / 2 where the other reads head h.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_query_head_keeps_what_a_kv_head_of_its_own_would(string name)
     {
-        var importance = HeadImportances.Same(new HeadTable(1, 2, [1, 3]));
-        foreach (var method in Catalogue.Methods)
+        var importance = HeadImportances.Same(new HeadTable(1, QueryHeads, [1, 3, 0.5, 2]));
+        var layer = Layer(0);
+        var twice = layer with { Keys = layer.Keys.repeat_interleave(2, 0), Values = layer.Values.repeat_interleave(2, 0) };
+        using var shared = Store(layer, Granularity.QueryHead, KvHeads);
+        using var own = Store(twice, Granularity.KvHead, QueryHeads);
+        Assert.Equal(name == "FullKV" ? KvHeads : QueryHeads, shared.Shape.KvHeads);      // which keeps all, once
+        for (var h = 0; h < QueryHeads; h++) Assert.Equal(own[0].Positions(h).ToArray(), shared[0].Positions(h * shared.Shape.KvHeads / QueryHeads).ToArray());
+        var (queries, one, other) = (Numbers(Random(QueryHeads, 1, 7)), new float[QueryHeads * Dim], new float[QueryHeads * Dim]);
+        own[0].Attend(queries, one, 0.25f);
+        shared[0].Attend(queries, other, 0.25f);
+        Assert.Equal(one, other);
+
+        RaggedCache Store(LayerPrompt prompt, Granularity granularity, int kvHeads)
         {
-            var caches = Enum.GetValues<Granularity>().Select(granularity =>
-            {
-                var compressor = new Compressor(method.Create(null, importance), new Budget(20, Window, BudgetDiscipline.AsPublished, granularity), new CacheShape(1, 2, Dim), 2);
-                compressor.Accept(Layer(0) with { Queries = Random(2, N, 3) });
-                return compressor.TakeCache();
-            }).ToArray();
-            for (var h = 0; h < 2; h++) Assert.Equal(caches[0][0].Positions(h).ToArray(), caches[1][0].Positions(h).ToArray());
-            foreach (var cache in caches) cache.Dispose();
+            var compressor = new Compressor(Catalogue.Find(name).Create(null, importance), new Budget(20, Window, BudgetDiscipline.AsPublished, granularity), new CacheShape(1, kvHeads, Dim), QueryHeads);
+            compressor.Accept(prompt);
+            return compressor.TakeCache();
         }
+    }
+
+    /// <summary>Two KV heads, two query heads to each, four different kept sets: means in plain loops over what each dropped of its own KV head.</summary>
+    [Fact]
+    public void A_compensation_token_is_the_mean_of_what_its_query_head_dropped()
+    {
+        var layer = Layer(0, 10);
+        int[][] kept = [[0, 9], [3, 4, 5, 9], [9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]];
+        var summaries = new CompensationToken().Summarise(layer, kept);
+        Assert.Equal([8, 6, 9, 0], summaries.Select(s => s.Dropped));
+        for (var h = 0; h < 3; h++)
+            foreach (var (tensor, mean) in new[] { (layer.Keys, summaries[h].Key), (layer.Values, summaries[h].Value) })
+            {
+                var rows = Numbers(tensor[h / 2]);
+                for (var i = 0; i < Dim; i++)
+                {
+                    var dropped = Enumerable.Range(0, 10).Except(kept[h]).Select(j => (double)rows[j * Dim + i]).ToArray();
+                    Assert.Equal(dropped.Sum() / dropped.Length, mean[i], 1e-6);
+                }
+            }
     }
 
     [Fact]
     public void Many_compressors_fed_at_once_get_what_each_gets_alone()
     {
-        var budgets = new[] { new Budget(12), new Budget(40), new Budget(N) };
+        var budgets = new[] { new Budget(12), new Budget(40), new Budget(40, 4), new Budget(40, 16), new Budget(40, 4, Granularity: Granularity.QueryHead), new Budget(N) }; // windows of their own
         var compressors = Catalogue.Methods.SelectMany(m => budgets.Select(b =>
             new Compressor(m.Create(null, Importances), b, new CacheShape(Layers, KvHeads, Dim), QueryHeads))).ToArray();
         var sink = PromptSinks.Combine(compressors);
@@ -238,7 +270,7 @@ public sealed class CompressorTests : IDisposable
             using var together = compressor.TakeCache();
             using var alone = Compress(compressor.Method.Name, compressor.Budget);
             for (var layer = 0; layer < Layers; layer++)
-                for (var h = 0; h < KvHeads; h++)
+                for (var h = 0; h < alone.Shape.KvHeads; h++)
                     Assert.Equal(alone[layer].Positions(h).ToArray(), together[layer].Positions(h).ToArray());
         }
     }
@@ -276,7 +308,7 @@ public sealed class CompressorTests : IDisposable
         Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(1, 3, Dim), 4));
         var few = Layer(0) with { Queries = Random(QueryHeads, 3, 1) };
         var early = new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
-        Assert.Contains("queries", Assert.Throws<InvalidOperationException>(() => early.Accept(few)).Message);
+        Assert.Contains("method SnapKV: its scorer failed: layer 0: 8 queries vote", Assert.Throws<LabException>(() => early.Accept(few)).Message);
     }
 
     [Fact]

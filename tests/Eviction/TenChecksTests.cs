@@ -13,16 +13,15 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Tests.Eviction;
 
 /// <summary>
-/// The checks an implementation should pass, by number. The first, all published allocations, is <see cref="HeadKvGoldenTests"/>; the tenth is about a method
+/// The checks an implementation should pass, by number. The first, all published allocations, is <see cref="HeadKvGoldenTests"/>; the fifth, granularities, is
+/// <see cref="CompressorTests.A_query_head_keeps_what_a_kv_head_of_its_own_would"/>; the tenth is about a method
 /// that frees blocks, which is not in the catalogue.
 /// </summary>
-public sealed class TenChecksTests(ITestOutputHelper output) : IDisposable
+public sealed class TenChecksTests : IDisposable
 {
     private const int Dim = 16, N = 90, Window = 8;
     private static readonly HeadTable Heads = new(2, 4, [9, 0, 1, 2, 0.1, 0.1, 5, 0]);
     private readonly DisposeScope _scope = NewDisposeScope();
-
-    public static TheoryData<string> Names() => new(Catalogue.Methods.Select(m => m.Name));
 
     public void Dispose() => _scope.Dispose();
 
@@ -82,29 +81,14 @@ public sealed class TenChecksTests(ITestOutputHelper output) : IDisposable
         Assert.All(straight.Zip(shuffled), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Check_5_one_query_head_to_a_KV_head_makes_granularities_equal(string name)
-    {
-        var method = Catalogue.Find(name).Create(null, HeadImportances.Same(Heads));
-        foreach (var discipline in Enum.GetValues<BudgetDiscipline>())
-            for (var layer = 0; layer < 2; layer++)
-                Assert.Equal(Select(method, new Budget(40, Window, discipline, Granularity.KvHead), 4, layer), Select(method, new Budget(40, Window, discipline, Granularity.QueryHead), 4, layer));
-    }
-
     [Fact]
     public void Check_6_a_budget_of_the_prompt_generates_what_the_full_cache_does()
     {
-        if (TestFiles.Shared("golden", "greedy-tiny-models.json") is not { } golden)
-        {
-            output.WriteLine("skipped: ../shared/data is not there");
-            return;
-        }
-        using var json = JsonDocument.Parse(File.ReadAllBytes(golden));
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Repository.Path("tests", "fixtures", "golden", "greedy-tiny-models.json")));
         foreach (var model in json.RootElement.EnumerateArray())
         {
             using var files = new TestFiles();
-            Llama2cImport.Run(TestFiles.Shared(model.GetProperty("weights").GetString()!)!, TestFiles.Shared(model.GetProperty("tokenizer").GetString()!)!, files.Folder);
+            Llama2cImport.Run(SharedData.At(model.GetProperty("weights").GetString()!), SharedData.FixtureOr(model.GetProperty("tokenizer").GetString()!), files.Folder);
             using var folder = ModelFolder.Open(files.Folder);
             using var decoder = folder.LoadDecoder();
             var (config, step) = (decoder.Config, new DecodeStep(decoder));

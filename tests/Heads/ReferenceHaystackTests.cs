@@ -1,13 +1,12 @@
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Heads;
 using HeadKvLab.Models;
-using HeadKvLab.Tests.Eviction;
 using HeadKvLab.Text;
 
 namespace HeadKvLab.Tests.Heads;
 
 /// <summary>The published haystack protocol, on the shipped model and on the published needles with a real tokenizer.</summary>
-public class ReferenceHaystackTests(ITestOutputHelper output)
+public class ReferenceHaystackTests
 {
     private static readonly Needle Hidden = new(" Mary likes walks. John likes games.", "What does Mary like?", "Mary likes walks.");
 
@@ -24,8 +23,7 @@ public class ReferenceHaystackTests(ITestOutputHelper output)
     [Fact]
     public void A_prompt_has_the_published_marks_length_and_boundaries()
     {
-        if (Shared.Path(output, "haystack") is not { } folder || Shared.Path(output, "tokenizers/mistral-v0.3-tokenizer.json") is not { } file) return;
-        var (set, tokenizer) = (NeedleSet.Load(folder), TextTokenizer.Load(file));
+        var (set, tokenizer) = (NeedleSet.Load(SharedData.At("haystack")), TextTokenizer.Load(SharedData.At("tokenizers/mistral-v0.3-tokenizer.json")));
         Assert.Equal((3, 2), (set.Retrieval.Count, set.Reasoning.Count));
         var (needle, bos) = (set.Reasoning[0], tokenizer.Encode("")[0]);
         var haystack = new ReferenceHaystack(tokenizer, 2000);

@@ -9,7 +9,7 @@ public sealed class LabScriptTests : IDisposable
 
     public LabScriptTests()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         foreach (string file in (string[])["lab", "global.json", "packages.lock.json", "Directory.Build.props", "HeadKvLab.csproj", "lib/LabException.cs", "lib/Notebook/Program.cs"])
         {
             Directory.CreateDirectory(Path.GetDirectoryName(At(file))!);
@@ -52,7 +52,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void A_registry_without_the_packages_is_told_in_words()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Build("/x/a.csproj : error NU1603: Warning As Error: a depends on Markdig (>= 1.5.5) but Markdig 1.5.5 was not found. Markdig 1.6.0 was resolved instead.",
             "/x/a.csproj : error NU1101: Unable to find package TorchSharp. No packages exist with this id in source(s): s",
             "/x/a.csproj : error NU1102: Unable to find package Spectre.Console with version (>= 99.0.0)",
@@ -74,7 +74,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void The_real_message_of_an_empty_registry_is_understood()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Directory.CreateDirectory(At("registry"));
         File.Copy(Repository.Path("Directory.Packages.props"), At("Directory.Packages.props"));
         File.WriteAllText(At("nuget.config"), $"<configuration><packageSources><clear/><add key='empty' value='{At("registry")}'/></packageSources></configuration>");
@@ -91,7 +91,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void Without_the_CUDA_package_the_build_falls_back_to_the_CPU_and_remembers_it()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         File.WriteAllText(At("lab"), File.ReadAllText(At("lab")).Replace("/proc/driver/nvidia/version", At("LICENSE"), StringComparison.Ordinal));
         File.WriteAllText(At("LICENSE"), "a driver");
         Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) echo build $Torch >>{At("builds")}; [ -n \"$Torch\" ] || {{ echo 'error NU1101: Unable to find package TorchSharp-cuda-linux. No packages exist'; exit 1; }};; esac");
@@ -106,7 +106,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void Certificates_are_installed_where_they_are_missing()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         var (code, error) = Lab("build", ("SSL_CERT_FILE", "/nowhere"));
         Assert.Equal(2, code);
         Assert.Contains("missing: ca-certificates (packages are fetched over HTTPS). Run:  sudo apt-get update && sudo apt-get install -y ca-certificates", error, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class LabScriptTests : IDisposable
     [InlineData("a.cs(1,1): error CS0103: no such name", "error CS0103: no such name")]
     public void A_failed_build_says_why(string log, string message)
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Build(log);
         var (code, error) = Lab("methods");
         Assert.Equal(2, code);
@@ -134,7 +134,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void A_build_is_skipped_only_while_sources_and_choices_are_the_same()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Play("dotnet", "case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) echo build >>\"$(dirname \"$0\")/../builds\";; *) exit 0;; esac");
         int Builds() => File.ReadAllLines(At("builds")).Length;
         Lab("methods");
@@ -154,7 +154,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void The_program_runs_in_the_callers_folder()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Directory.CreateDirectory(At("elsewhere"));
         Play("dotnet", $"case $1 in --list-sdks) echo '10.0.1 [/sdk]';; build) ;; *) echo \"$PWD $*\" >{At("called")};; esac");
         Lab("methods");
@@ -164,7 +164,7 @@ public sealed class LabScriptTests : IDisposable
     [Fact]
     public void A_missing_or_old_SDK_is_named()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Play("dotnet", "case $1 in --list-sdks) echo '8.0.1 [/sdk]';; --version) echo 8.0.1;; esac");
         Assert.Contains("the .NET SDK 10 is missing (found: 8.0.1)", Lab("build").Error, StringComparison.Ordinal);
         File.Delete(At("path/dotnet"));

@@ -22,6 +22,20 @@ public sealed unsafe class FusedRowsTests
         Close(expected, FusedRows.Normalise(x, gains, 1e-5), 2e-6);
     }
 
+    /// <summary>Rows so small that epsilon decides, through the module: the kernel of a prompt, and the tensors that training follows. A row of zeros stays zero.</summary>
+    [Fact]
+    public void EpsilonHoldsInBothPaths()
+    {
+        using var norm = new RootMeanSquare((_, shape) => nn.Parameter(full(shape, 2f)), "norm", 4, 1e-5);
+        var x = tensor([1e-4f, -1e-4f, 1e-4f, -1e-4f, 0, 0, 0, 0], 1, 2, 4);
+        var one = 2 * 1e-4f / MathF.Sqrt(1e-8f + 1e-5f);   // 0.0632; without epsilon it would be 2
+        float[] expected = [one, -one, one, -one, 0, 0, 0, 0];
+        Close(tensor(expected, 1, 2, 4), norm.forward(x).detach(), 1e-6);
+        using var none = no_grad();
+        Assert.True(FusedRows.Suit(x));
+        Close(tensor(expected, 1, 2, 4), norm.forward(x), 1e-6);
+    }
+
     [Theory]
     [InlineData(3, 2, 8)]
     [InlineData(600, 3, 32)]

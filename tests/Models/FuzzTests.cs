@@ -110,7 +110,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     public void TokenizersAreReadOrRefused()
     {
         var bytes = TinyTokenizer.ByteLevel(["h e", "l l", "he ll"], "<|bos|>");
-        bytes["pre_tokenizer"] = TinyTokenizer.Parse("""{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""");
+        bytes["pre_tokenizer"] = TinyTokenizer.Parse("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""");
         bytes["post_processor"] = TinyTokenizer.Template("<|bos|>", 259);
         var pieces = TinyTokenizer.Parse("""
             {"version":"1.0","added_tokens":[{"id":0,"content":"<unk>","special":true,"normalized":false,"lstrip":false,"rstrip":false,"single_word":false}],
@@ -138,7 +138,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
         file["normalizer"] = TinyTokenizer.Parse("""{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"[ \\t]+"},"content":" "}]}""");
         file["pre_tokenizer"] = TinyTokenizer.Parse("""
             {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?i:'s|'t)|\\p{L}+| ?[^\\s\\p{L}]++|\\s+(?!\\S)|\\s"},"behavior":"Isolated","invert":false},
-              {"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}
+              {"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}
             """);
         var good = file.ToJsonString();
         var at = good.IndexOf("(?i:", StringComparison.Ordinal);

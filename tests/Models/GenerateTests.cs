@@ -117,6 +117,14 @@ public sealed class GenerateTests : IDisposable
         using var configured = new TextGenerator(files.Folder);
         Assert.Equal([271, third], configured.Settings.StopIds);
         Assert.Equal(9, configured.Settings.MaxNewTokens);
+
+        files.Write("generation_config.json", """{"max_length":12,"eos_token_id":[],"no_repeat_ngram_size":1}""");   // prompt and text together
+        using var limited = new TextGenerator(files.Folder);
+        var rest = limited.Write([1, 2, 3], limited.Settings).Ids;
+        Assert.Equal(9, rest.Length);
+        Assert.Equal(12, rest.Concat([1, 2, 3]).Distinct().Count());
+        Assert.Contains("leave no room below the max_length of 12", Lab("--prompt", new string('x', 12)).Error);
+        Assert.Contains(" 2 new in ", Lab("--prompt", new string('x', 12), "-n", "2").Error);   // the option takes the place of max_length
     }
 
     /// <summary>Streamed pieces joined are the text, and no piece ends within a character (random bytes make many broken ones: each comes out whole or as U+FFFD).</summary>

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Tests.Models;
 
 /// <summary>Real trained weights, imported from llama2.c form, must generate the ids and the text published with them.</summary>
-public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
+public sealed class GoldenModelTests : IDisposable
 {
     private readonly TestFiles files = new();
     private readonly DisposeScope scope = torch.NewDisposeScope();
@@ -23,15 +23,10 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
     [InlineData(1)] // aidreams260K: multi-head
     public void TinyModelsGenerateTheirPublishedText(int index)
     {
-        if (TestFiles.Shared("golden", "greedy-tiny-models.json") is not { } golden)
-        {
-            output.WriteLine("skipped: ../shared/data is not there");
-            return;
-        }
-        using var json = JsonDocument.Parse(File.ReadAllBytes(golden));
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Repository.Path("tests", "fixtures", "golden", "greedy-tiny-models.json")));
         var model = json.RootElement[index];
         var ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
-        Llama2cImport.Run(TestFiles.Shared(model.GetProperty("weights").GetString()!)!, TestFiles.Shared(model.GetProperty("tokenizer").GetString()!)!, files.Folder);
+        Llama2cImport.Run(SharedData.At(model.GetProperty("weights").GetString()!), SharedData.FixtureOr(model.GetProperty("tokenizer").GetString()!), files.Folder);
 
         using var writer = new TextGenerator(files.Folder);
         var streamed = "";
@@ -41,7 +36,6 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(found.Text, streamed);
     }
 
-    /// <summary>The same through 1,000 decode steps: the live-tensor count does not move.</summary>
     /// <summary>A thousand whole prompts: half by the kernel, half as tensor operators with their gradients.</summary>
     [Fact]
     public void AThousandForwardStepsLeaveNoTensorBehind()
@@ -66,6 +60,7 @@ public sealed class GoldenModelTests(ITestOutputHelper output) : IDisposable
         }
     }
 
+    /// <summary>The same through 1,000 decode steps: the live-tensor count does not move.</summary>
     [Fact]
     public void DecodingLeavesNoTensorBehind()
     {

@@ -25,16 +25,23 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
-    public void UnusableInputEndsWithTwo()
+    public void UnusableInputEndsWithTwoAndSaysWhy()
     {
         var model = TestFiles.Fixture("models", "llama");
-        Assert.Equal(2, Program.Main(["model", "show", files.Path("absent")]));
-        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "1,x", "--out", files.Path("l")]));
-        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "64", "--out", files.Path("l")]));
-        Assert.Equal(2, Program.Main(["logits", "--model", model, "--ids", "", "--out", files.Path("l")]));
-        Assert.Equal(2, Program.Main(["generate", "--model", model]));
-        Assert.Equal(2, Program.Main(["generate", "--model", model, "--prompt", "a"])); // no tokenizer in the folder
-        Assert.Equal(2, Program.Main(["model", "import", files.Write("a.bin", new byte[8]), "--format", "llama2c", "--tokenizer", files.Path("t"), "--out", files.Path("o")]));
+        Refuses("absent/config.json: no such file", "model", "show", files.Path("absent"));
+        Refuses("--ids: 'x' is no token id", "logits", "--model", model, "--ids", "1,x", "--out", files.Path("l"));
+        Refuses("id 64 at token 0 is outside the vocabulary of 64", "logits", "--model", model, "--ids", "64", "--out", files.Path("l"));
+        Refuses("it holds 0 tokens", "logits", "--model", model, "--ids", "", "--out", files.Path("l"));
+        Refuses("--prompt, --prompt-file: give exactly one of them", "generate", "--model", model);
+        Refuses("llama: no tokenizer.json", "generate", "--model", model, "--prompt", "a");
+        Refuses("a.bin: shorter than the 28 bytes of a llama2.c header", "model", "import", files.Write("a.bin", new byte[8]), "--format", "llama2c", "--tokenizer", files.Path("t"), "--out", files.Path("o"));
         Assert.False(File.Exists(files.Path("l")));
+
+        static void Refuses(string why, params string[] arguments)
+        {
+            using var error = new StringWriter();
+            Assert.Equal(2, Program.Run(arguments, error));
+            Assert.Contains(why, error.ToString(), StringComparison.Ordinal);
+        }
     }
 }

@@ -10,7 +10,7 @@ namespace HeadKvLab.Tests.Models;
 public class TensorDecodeStepTests
 {
     [Theory]
-    [InlineData("FullKV", Granularity.KvHead), InlineData("SnapKV", Granularity.KvHead), InlineData("HeadKV-R2", Granularity.KvHead), InlineData("RazorAttention", Granularity.KvHead), InlineData("HeadKV-R2", Granularity.QueryHead)]
+    [InlineData("FullKV", Granularity.KvHead), InlineData("SnapKV", Granularity.KvHead), InlineData("HeadKV-R2", Granularity.KvHead), InlineData("RazorAttention", Granularity.KvHead), InlineData("RazorAttention", Granularity.QueryHead), InlineData("HeadKV-R2", Granularity.QueryHead)]
     public void EqualsTheFusedStep(string name, Granularity granularity)
     {
         var model = Repository.Model;

@@ -35,13 +35,6 @@ public sealed class TestFiles : IDisposable
 
     public static string Fixture(params string[] parts) => System.IO.Path.Combine([Repository, "tests", "fixtures", .. parts]);
 
-    /// <summary>A file of the validation data beside the repository; null where it is absent.</summary>
-    public static string? Shared(params string[] parts)
-    {
-        var path = System.IO.Path.Combine([Repository, "..", "shared", "data", .. parts]);
-        return File.Exists(path) ? path : null;
-    }
-
     private static string FindRepository()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

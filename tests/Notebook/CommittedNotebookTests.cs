@@ -46,12 +46,7 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
             File.WriteAllText(old, NotebookOf(4, "display(1).Update(2); Console.WriteLine(\"out\"); Console.Error.WriteLine(\"err\"); HTML(\"<b>x</b>\")", "throw new Exception(\"no\");"));
             var executed = Path.Combine(folder, "executed.ipynb");
             Assert.Equal(1, Run("run", old, "-o", executed).Code);
-            var python = new[] { "python3", "/usr/bin/python3" }.FirstOrDefault(one => Starts(one, "-c", "import nbformat").Code == 0);
-            if (python is null)
-            {
-                log.WriteLine("skipped: no python3 with nbformat here (Debian: python3-nbformat)");
-                return;
-            }
+            var python = Requires.Python("nbformat", "python3-nbformat");
             var validate = "import nbformat, sys\nfor f in sys.argv[1:]:\n    n = nbformat.read(f, as_version=nbformat.NO_CONVERT)\n    assert (n.nbformat, n.nbformat_minor) == (4, 5), f\n    nbformat.validate(n)";
             var (code, said) = Starts(python, ["-c", validate, executed, .. Files]);
             Assert.True(code == 0, said);

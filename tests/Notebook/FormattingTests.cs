@@ -1,5 +1,6 @@
 using HeadKvLab.Charts;
 using HeadKvLab.Notebook.Engine;
+using HeadKvLab.Notebook.Files;
 using Microsoft.AspNetCore.Html;
 using Microsoft.DotNet.Interactive.Formatting;
 
@@ -47,6 +48,26 @@ public sealed class FormattingTests : IDisposable
         var figure = HeadImportance.Draw(new double[,] { { 0.1, 0.9 }, { 0.4, 0.2 } });
         Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], MimeTypes(figure));
         Assert.Contains("<img src=\"data:image/svg+xml;base64,", Bundle.Of(figure)[0].Value);
+    }
+
+    [Theory]
+    [InlineData("{\"data\":[{\"y\":[1,2.50]}],\"layout\":{}}", "{\"data\":[{\"y\":[1,2.50]}],\"layout\":{},\"config\":{\"responsive\":true,\"showSendToCloud\":false,\"plotlyServerURL\":\"\"}}")]
+    [InlineData("{\"data\":[],\"config\":{\"showSendToCloud\":true,\"scrollZoom\":true}}", "{\"data\":[],\"config\":{\"showSendToCloud\":false,\"scrollZoom\":true,\"plotlyServerURL\":\"\"}}")]
+    [InlineData("no JSON", "no JSON")]
+    public void A_chart_of_a_cells_own_is_not_offered_to_a_cloud_either(string figure, string shown)
+    {
+        Assert.Equal(shown, PlotlyDiv.KeepHere(figure));
+        Assert.Contains($"var figure = {shown},", PlotlyDiv.Write(figure));
+    }
+
+    [Fact]
+    public void A_chart_of_the_package_is_not_offered_to_a_cloud_either()
+    {
+        var chart = Plotly.NET.GenericChart.ofTraceObject(false, new Plotly.NET.Trace("scatter"));
+        ChartFormatter.OnLoad(chart.GetType().Assembly);
+        var json = Bundle.Of(chart).Single(one => one.MimeType == "application/vnd.plotly.v1+json").Value;
+        Assert.Contains("\"showSendToCloud\":false", json);
+        Assert.Contains("\"plotlyServerURL\":\"\"", json);
     }
 
     static IEnumerable<string> MimeTypes(object value) => Bundle.Of(value).Select(one => one.MimeType);

@@ -5,7 +5,7 @@ namespace HeadKvLab.Tests.Notebook;
 
 /// <summary>
 /// The kernel under the real Jupyter: its own client over the wire, nbconvert, and the classic notebook in a browser. Where Jupyter
-/// or a browser is not installed these tests say so and prove nothing.
+/// or a browser is not installed these tests are skipped.
 /// </summary>
 [Collection("console")]
 public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
@@ -18,10 +18,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task The_kernel_speaks_jupyters_protocol()
     {
-        if (await Wire("cells.py") is not { } said)
-        {
-            return;
-        }
+        var said = await Wire("cells.py");
         // Bounds several times the usual figures (0.5 s, 1 s, 15 ms, 20 ms), for machines under load.
         Assert.InRange(Milliseconds(said, "ready"), 0, 15_000);
         Assert.InRange(Milliseconds(said, "interrupt of while (true) { }"), 0, 5_000);
@@ -37,11 +34,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task Nbconvert_executes_a_notebook_with_the_installed_kernel()
     {
-        if (!await Installed("jupyter", "nbconvert", "--version"))
-        {
-            log.WriteLine("skipped: no jupyter nbconvert here (Debian: jupyter-nbconvert)");
-            return;
-        }
+        Requires.Program(["jupyter"], ["nbconvert", "--version"], "jupyter nbconvert (Debian: jupyter-nbconvert)");
         await Install();
         File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf("var x = 20;", "Console.WriteLine(\"printed\"); x + 1"));
         var (code, said) = await Run("jupyter", "nbconvert", "--to", "notebook", "--execute", Path.Combine(folder, "n.ipynb"), "--output", "done.ipynb");
@@ -71,23 +64,16 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task In_the_classic_notebook_a_reader_runs_all_draws_interrupts_completes_restarts_and_outlives_a_kernel()
     {
-        if (!await Installed("jupyter", "notebook", "--version") || Browser.Executable is null)
-        {
-            log.WriteLine("skipped: no jupyter notebook or no chromium here (Debian: jupyter-notebook, chromium)");
-            return;
-        }
+        Requires.Program(["jupyter"], ["notebook", "--version"], "jupyter notebook (Debian: jupyter-notebook)");
+        Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
         await Install();
         File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf(
             "int answer = 41;",
             "#r \"nuget: Plotly.NET.Interactive, 6.0.0\"\nusing Plotly.NET; var map = new Trace(\"heatmap\"); map.SetProperty(\"z\", new[] { new[] { 1, 2 }, new[] { 3, 4 } }); GenericChart.ofTraceObject(false, map)",
             "answer + 1"));
         using var server = await ClassicServer.Start(folder, Environment());
-        if (server is null)
-        {
-            log.WriteLine("skipped: this Jupyter has no classic notebook server that starts with these options");
-            return;
-        }
-        await using var page = await Browser.Open(server.Address + "notebooks/n.ipynb");
+        Assert.SkipWhen(server is null, "this Jupyter has no classic notebook server that starts with these options");
+        await using var page = await Browser.Open(server!.Address + "notebooks/n.ipynb");
         await page.Until("window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel && Jupyter.notebook.kernel.is_connected()");
         await page.Run("Jupyter.notebook.execute_all_cells()");
         await page.Until("document.querySelectorAll('.js-plotly-plot .heatmaplayer image, .js-plotly-plot .heatmaplayer').length > 0");
@@ -123,11 +109,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task A_page_of_the_runner_opens_from_disk_with_a_live_chart_and_without_a_network()
     {
-        if (Browser.Executable is null)
-        {
-            log.WriteLine("skipped: no chromium here (Debian: chromium)");
-            return;
-        }
+        Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
         var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
         File.WriteAllText(notebook, NotebookOf($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
         var (code, said) = await Run("dotnet", Program, "run", notebook, "-o", notebook, "--html", html);
@@ -166,14 +148,10 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     }
 
     /// <summary>Runs checks with Jupyter's own client; each must hold.</summary>
-    /// <returns>A line for each, or null when the client is not installed.</returns>
-    async Task<string?> Wire(string checks)
+    /// <returns>A line for each.</returns>
+    async Task<string> Wire(string checks)
     {
-        if (await Python() is not { } python)
-        {
-            log.WriteLine("skipped: no python3 with jupyter_client here (Debian: python3-jupyter-client)");
-            return null;
-        }
+        var python = Requires.Python("jupyter_client", "python3-jupyter-client");
         var (code, said) = await Run(python, Path.Combine(Repository.Root, "tests", "Notebook", "wire", checks), "dotnet", Program);
         log.WriteLine(said);
         Assert.EndsWith("all passed", said.TrimEnd());
@@ -199,32 +177,6 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
 
     static int Milliseconds(string said, string check) =>
         int.Parse(said.Split('\n').First(line => line.StartsWith($"ok   {check}: ", StringComparison.Ordinal)).Split(": ")[^1]);
-
-    static async Task<string?> Python()
-    {
-        foreach (var python in new[] { "python3", "/usr/bin/python3", "python" })
-        {
-            if (await Installed(python, "-c", "import jupyter_client"))
-            {
-                return python;
-            }
-        }
-        return null;
-    }
-
-    static async Task<bool> Installed(string program, params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            await process.WaitForExitAsync();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
-    }
 
     async Task<(int Code, string Said)> Run(string program, params string[] arguments)
     {

@@ -12,7 +12,7 @@ namespace HeadKvLab.Tests.Profiling;
 
 /// <summary>Profiles of a GPU, here with the CPU as the device and a driver's library made for the purpose.</summary>
 [Collection("torch threads")]
-public class DeviceProfileTests(ITestOutputHelper output)
+public class DeviceProfileTests
 {
     private const long Megabyte = 1 << 20;
 
@@ -33,21 +33,13 @@ public class DeviceProfileTests(ITestOutputHelper output)
     private static ProfilePlan Plan(params string[] methods) =>
         new([.. methods.Select(name => Catalogue.Find(name).Create())], [96, 200]) { KvSizes = [24], Generate = [3, 6], Repetitions = 1 };
 
-    private string? Library(TemporaryFolder folder)
+    private static string Library(TemporaryFolder folder)
     {
+        var compiler = Requires.Program(["g++", "gcc", "cc"], ["--version"], "C compiler to make a driver's library (Debian: g++)");
         var (source, library) = (Path.Combine(folder.Path, "driver.c"), Path.Combine(folder.Path, "driver.so"));
         File.WriteAllText(source, Driver);
-        try
-        {
-            using var compiler = Process.Start("g++", ["-x", "c", "-shared", "-fPIC", "-o", library, source]);
-            compiler.WaitForExit();
-            return compiler.ExitCode == 0 ? library : null;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            output.WriteLine("skipped: no g++ here to make a driver's library");
-            return null;
-        }
+        Assert.Equal((0, ""), Child.Start(compiler, ["-x", "c", "-shared", "-fPIC", "-o", library, source]).End());
+        return library;
     }
 
     [Theory]
@@ -80,7 +72,7 @@ public class DeviceProfileTests(ITestOutputHelper output)
         Assert.Null(GpuDriver.Open(0, "no-such-driver.so.1"));
         if (OperatingSystem.IsLinux()) Assert.Null(GpuDriver.Open(0, "libc.so.6")); // a library, but no driver's
         using var folder = new TemporaryFolder();
-        if (Library(folder) is not { } library) return;
+        var library = Library(folder);
         Assert.Null(GpuDriver.Open(1, library));
         var gpu = GpuDriver.Open(0, library)!;
         Assert.Equal("Test GPU 1000", gpu.Name);
@@ -92,7 +84,7 @@ public class DeviceProfileTests(ITestOutputHelper output)
     public void What_the_driver_says_reaches_the_table_and_the_files()
     {
         using var folder = new TemporaryFolder();
-        if (Library(folder) is not { } library) return;
+        var library = Library(folder);
         var gpu = GpuDriver.Open(0, library)!;
         var decoder = Repository.Model.Decoder;
         var profiler = new Profiler(decoder, Plan("SnapKV"), gpu, new Inference(decoder, byTensors: true));
@@ -115,7 +107,7 @@ public class DeviceProfileTests(ITestOutputHelper output)
     public void A_cache_that_the_gpu_cannot_hold_is_refused_with_the_bytes_it_wants()
     {
         using var folder = new TemporaryFolder();
-        if (Library(folder) is not { } library) return;
+        var library = Library(folder);
         using var timed = HeadKvLab.Profiling.Decode.TimedModel.Open(Repository.Path("data", "models", "world-4m"), 200_000);
         var plan = Plan("FullKV") with { Contexts = [160_000] }; // 6 layers x 4 heads x 2 x 32 numbers x 4 bytes = 6,144 bytes a token
         var message = Assert.Throws<LabException>(() => new Profiler(timed.Decoder, plan, GpuDriver.Open(0, library), new Inference(timed.Decoder, byTensors: true))).Message;
@@ -126,10 +118,11 @@ public class DeviceProfileTests(ITestOutputHelper output)
     [Fact]
     public void Without_a_gpu_the_command_says_so_and_ends_with_code_two()
     {
-        if (cuda.is_available()) return;
+        Requires.NoGpu();
         using var error = new StringWriter();
         Assert.Equal(2, Program.Run(["profile", "--contexts", "64", "--generate", "3", "--repetitions", "1", "--device", "cuda"], error));
         Assert.Contains("--device cuda: no usable NVIDIA GPU", error.ToString());
-        Assert.NotEqual(0, Program.Run(["profile", "--device", "tpu"], error));
+        Assert.Equal(2, Program.Run(["profile", "--device", "tpu"], error));
+        Assert.Contains("Argument 'tpu' not recognized", error.ToString());
     }
 }

@@ -91,19 +91,21 @@ public class ForecastTests
     }
 
     [Theory]
-    [InlineData("--bandwidth", "0")]
-    [InlineData("--bandwidth", "NaN")]
-    [InlineData("--kv-size", "0")]
-    [InlineData("--context", "-5")]
-    [InlineData("--context", ",")]
-    [InlineData("--batch", "0")]
-    [InlineData("--weights", "int4")]
-    [InlineData("--cache", "int8")]
-    [InlineData("--config", "nowhere.json")]
-    public void ThePlanRefusesWhatItCannotUse(string option, string value)
+    [InlineData("--bandwidth", "0", "--bandwidth 0: give the memory's GB/s, above 0")]
+    [InlineData("--bandwidth", "NaN", "--bandwidth NaN: give the memory's GB/s, above 0")]
+    [InlineData("--kv-size", "0", "--kv-size '0': give whole numbers of 1 and more")]
+    [InlineData("--context", "-5", "--context '-5': give whole numbers of 1 and more")]
+    [InlineData("--context", ",", "--context ',': give at least one number")]
+    [InlineData("--batch", "0", "--batch 0: give at least 1 sequence")]
+    [InlineData("--weights", "int4", "--weights 'int4' is unknown")]
+    [InlineData("--cache", "int8", "--cache 'int8' is unknown")]
+    [InlineData("--config", "nowhere.json", "nowhere.json: no such file or folder")]
+    public void ThePlanRefusesWhatItCannotUse(string option, string value, string why)
     {
         string[] good = ["plan", "--config", Path.Combine(Repository.Root, "data", "configs", "llama-3-8b.json"), "--bandwidth", "1000"];
         string[] given = good.Contains(option) ? [.. good.Select((word, i) => i > 0 && good[i - 1] == option ? value : word)] : [.. good, option, value];
-        Assert.Equal(2, HeadKvLab.Cli.Program.Main(given));
+        using var error = new StringWriter();
+        Assert.Equal(2, HeadKvLab.Cli.Program.Run(given, error));
+        Assert.Contains(why, error.ToString(), StringComparison.Ordinal);
     }
 }

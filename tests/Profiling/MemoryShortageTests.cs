@@ -19,7 +19,7 @@ public class MemoryShortageTests
     [Fact]
     public void AProgramThatRunsOutOfMemorySaysHowMuchItWanted()
     {
-        if (!OperatingSystem.IsLinux() || !File.Exists("/usr/bin/prlimit")) return; // nothing sets the limit here
+        Assert.SkipUnless(File.Exists("/usr/bin/prlimit"), "no prlimit here to set the limit");
         var start = new ProcessStartInfo("/usr/bin/prlimit", ["--as=5000000000", "dotnet", Repository.Path("bin", "HeadKvLab.dll"), "profile",
             "--model", Repository.Path("data", "models", "world-4m"), "--contexts", "2000000", "--methods", "FullKV", "--generate", "2", "--repetitions", "1"])
         { RedirectStandardError = true, RedirectStandardOutput = true };

@@ -50,6 +50,24 @@ public class ProfilerTests
         Assert.Equal(["FullKV", "SnapKV 24", "FullKV", "SnapKV 24"], ProfileTable.Points(summary).Select(p => p.Method));
     }
 
+    [Theory]
+    [InlineData(1.4, 1.4, "", "")]
+    [InlineData(1.6, 1.2, "factor of 1.6", "")]
+    [InlineData(1.2, 3, "factor of 3.0", "factor of 3.0")]
+    public void A_table_whose_rounds_differ_says_that_the_machine_was_busy(double prefill, double decode, string times, string memory)
+    {
+        ProfileSummary[] one = [new()
+        {
+            Method = "SnapKV", KvSize = 8, Context = 96, Generated = 3, Rounds = 2, Prefill = new(10, 10, 10 * prefill), PrefillOverFull = 1, FirstToken = new(10, 10, 10),
+            Decode = new(1, 1, decode), CacheBytes = 1, AllocatedBytes = 1, BytesMoved = 1, StreamingGigabytes = 1, IdleBytes = 0, PeakBytes = 0,
+        }];
+        foreach (var (table, told) in new[] { (ProfileTable.Times(one), times), (ProfileTable.Of(one), times), (ProfileTable.Memory(one), memory) })
+        {
+            Assert.Equal(told.Length > 0, table.ToString().Contains("The machine was busy", StringComparison.Ordinal));
+            Assert.Contains(told, table.ToString());
+        }
+    }
+
     [Fact]
     public void AStoppedProfileKeepsWhatItMeasured()
     {
@@ -102,13 +120,21 @@ public class ProfilerTests
     }
 
     [Fact]
-    public void BadInputEndsWithCodeTwo()
+    public void BadInputEndsWithCodeTwoAndSaysWhy()
     {
         using var folder = new TemporaryFolder();
         string[] good = ["profile", "--contexts", "64", "--generate", "3", "--repetitions", "1", "--methods", "FullKV"];
-        foreach (string[] bad in (string[][])[["--threads", "0"], ["--threads", $"{Environment.ProcessorCount + 1}"], ["--contexts", "0"], ["--contexts", "x"], ["--generate", "1"],
-            ["--repetitions", "0"], ["--methods", "Nonsense"], ["--kv-sizes", "4,", "--methods", "SnapKV", "--window", "0"], ["--model", Path.Combine(folder.Path, "absent")], ["--scores", Path.Combine(folder.Path, "absent.json")]])
-            Assert.Equal(2, Program.Main([.. good.Where((_, i) => i == 0 || !bad.Contains(good[i - (i % 2 == 0 ? 1 : 0)])), .. bad]));
+        foreach (var (why, bad) in ((string, string[])[])[
+            ("--threads 0: this machine has", ["--threads", "0"]), ($"--threads {Environment.ProcessorCount + 1}: this machine has", ["--threads", $"{Environment.ProcessorCount + 1}"]),
+            ("--contexts '0': give whole numbers", ["--contexts", "0"]), ("--contexts 'x': give whole numbers", ["--contexts", "x"]), ("--generate: give at least 2 tokens", ["--generate", "1"]),
+            ("--repetitions 0: give at least 1", ["--repetitions", "0"]), ("method 'Nonsense' is unknown", ["--methods", "Nonsense"]), ("--kv-sizes 'x': give whole numbers", ["--kv-sizes", "4,x", "--methods", "SnapKV"]),
+            ("window 0: the last prompt token is always kept", ["--kv-sizes", "4", "--methods", "SnapKV", "--window", "0"]), ("absent: no such model folder", ["--model", Path.Combine(folder.Path, "absent")]),
+            ("absent.json: cannot be read", ["--scores", Path.Combine(folder.Path, "absent.json")])])
+        {
+            using var error = new StringWriter();
+            Assert.Equal(2, Program.Run([.. good.Where((_, i) => i == 0 || !bad.Contains(good[i - (i % 2 == 0 ? 1 : 0)])), .. bad], error));
+            Assert.Contains(why, error.ToString(), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -50,8 +50,8 @@ public sealed class BadTokenizerTests
     [Theory]
     [InlineData("normalizer", """{"type":"Precompiled","precompiled_charsmap":""}""", "Precompiled")]
     [InlineData("normalizer", """{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}""", "Lowercase")]
-    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""", "Whitespace")]
-    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"ByteLevel"},{"type":"Digits"}]}""", "Digits")]
+    [InlineData("pre_tokenizer", """{"type":"UnicodeScripts"}""", "UnicodeScripts")]
+    [InlineData("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true},{"type":"Digits"}]}""", "Digits")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"\\p{Han}+"},"behavior":"Isolated","invert":false}""", "Han")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"[a&&[b]]"},"behavior":"Isolated","invert":false}""", "&&")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"[[:alpha:]]"},"behavior":"Isolated","invert":false}""", "class")]
@@ -59,7 +59,7 @@ public sealed class BadTokenizerTests
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"Regex":"(unclosed"},"behavior":"Isolated","invert":false}""", "group")]
     [InlineData("pre_tokenizer", """{"type":"Split","pattern":{"String":" "},"behavior":"Sideways","invert":false}""", "Sideways")]
     [InlineData("post_processor", """{"type":"BertProcessing","sep":["a",1],"cls":["b",2]}""", "BertProcessing")]
-    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<x>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{}}""", "<x>")]
+    [InlineData("post_processor", """{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<x>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{}}""", "<x>")]
     [InlineData("decoder", """{"type":"WordPiece","prefix":"##"}""", "WordPiece")]
     [InlineData("decoder", "null", "decoder")]
     [InlineData("model", """{"type":"Unigram","vocab":[]}""", "Unigram")]
@@ -72,7 +72,6 @@ public sealed class BadTokenizerTests
     [Theory]
     [InlineData("dropout", "0.1")]
     [InlineData("continuing_subword_prefix", "\"##\"")]
-    [InlineData("end_of_word_suffix", "\"</w>\"")]
     public void ModelSettingsThatChangeIdsAreRefused(string setting, string json) =>
         Assert.Contains(setting, Refusal(f => f["model"]![setting] = JsonNode.Parse(json)));
 
@@ -132,7 +131,7 @@ public sealed class BadTokenizerTests
         JsonObject file = TinyTokenizer.ByteLevel([]);
         file["pre_tokenizer"] = JsonNode.Parse("""
             {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"(?:\\p{L}|\\p{L}\\p{L})+\\p{N}"},"behavior":"Isolated","invert":false},
-              {"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}
+              {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}
             """);
         TextTokenizer tokenizer = TinyTokenizer.Load(file);
         Assert.Equal([.. "aa1".Select(c => (int)c)], tokenizer.Encode("aa1"));

@@ -48,7 +48,7 @@ public sealed class ByteLevelTests
         file["post_processor"] = new JsonObject
         {
             ["type"] = "Sequence",
-            ["processors"] = new JsonArray(TinyTokenizer.Parse("""{"type":"ByteLevel"}"""), TinyTokenizer.Template("<|bos|>", 263)),
+            ["processors"] = new JsonArray(TinyTokenizer.Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}"""), TinyTokenizer.Template("<|bos|>", 263)),
         };
         TextTokenizer tokenizer = TinyTokenizer.Load(file);
         Assert.Equal(263, tokenizer.BosId);

@@ -7,7 +7,7 @@ namespace HeadKvLab.Tests.Text;
 public sealed class ChatTemplateTests
 {
     private static readonly JsonElement Expected =
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(SharedData.Root, "tests", "reference", "chat-expected.json"))).RootElement;
+        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Repository.Root, "tests", "reference", "chat-expected.json"))).RootElement;
 
     private static readonly Dictionary<string, object?> Tokens = new() { ["bos_token"] = "<s>", ["eos_token"] = "</s>" };
     private static readonly ChatMessage[] Hello = [new("user", "u"), new("assistant", "a")];
@@ -47,7 +47,7 @@ public sealed class ChatTemplateTests
     [InlineData("thinking.jinja")]
     public void FamiliesRenderAsJinja2Does(string name)
     {
-        ChatTemplate template = Timed(File.ReadAllText(Path.Combine(SharedData.Root, "tests", "reference", "chat", name)));
+        ChatTemplate template = Timed(File.ReadAllText(Path.Combine(Repository.Root, "tests", "reference", "chat", name)));
         int seen = 0;
         foreach (JsonElement one in Expected.GetProperty("chats").EnumerateArray().Where(c => c.GetProperty("template").GetString() == name))
         {

@@ -5,9 +5,9 @@ using HeadKvLab.Text;
 namespace HeadKvLab.Tests.Text;
 
 /// <summary>Ids and texts of Hugging Face's own JavaScript library for tokenizers of every supported shape (tests/reference/make_tokenizers.py).</summary>
-public sealed class HuggingFaceIdsTests(ITestOutputHelper output)
+public sealed class HuggingFaceIdsTests
 {
-    private static readonly string Folder = Path.Combine(SharedData.Root, "tests", "fixtures", "tokenizers");
+    private static readonly string Folder = Path.Combine(Repository.Root, "tests", "fixtures", "tokenizers");
     private static readonly JsonElement Expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "expected.json"))).RootElement;
 
     /// <summary>The texts; half characters stand in the file as escapes, which a JSON reader refuses to give as a string.</summary>
@@ -23,8 +23,7 @@ public sealed class HuggingFaceIdsTests(ITestOutputHelper output)
     [MemberData(nameof(Names))]
     public void GivesTheSameIdsAndTexts(string name)
     {
-        var file = name.EndsWith(".json", StringComparison.Ordinal) ? SharedData.File($"tokenizers/{name}", output) : Path.Combine(Folder, $"{name}.json");
-        if (file is null) return;
+        var file = name.EndsWith(".json", StringComparison.Ordinal) ? SharedData.At($"tokenizers/{name}") : Path.Combine(Folder, $"{name}.json");
         TextTokenizer tokenizer = TextTokenizer.Load(file);
         JsonElement[] rows = [.. Expected.GetProperty(name).EnumerateArray()];
         Assert.Equal(Texts.Length, rows.Length);

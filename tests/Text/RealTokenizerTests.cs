@@ -14,7 +14,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
 {
     private static JsonElement SentencePieceIds(string model)
     {
-        string file = Path.Combine(SharedData.Root, "tests", "reference", "sentencepiece-ids.json");
+        string file = Path.Combine(Repository.Root, "tests", "reference", "sentencepiece-ids.json");
         return JsonDocument.Parse(File.ReadAllBytes(file)).RootElement.GetProperty(model);
     }
 
@@ -25,7 +25,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [InlineData("mistral-v0.3-sentencepiece.model")]
     public void SentencePieceModelsGiveTheOriginalLibrarysIds(string name)
     {
-        if (SharedData.File($"tokenizers/{name}", output) is not string file) return;
+        string file = SharedData.At($"tokenizers/{name}");
         TextTokenizer tokenizer = TextTokenizer.Load(file);
         JsonElement expected = SentencePieceIds(name);
         foreach (JsonElement sample in expected.GetProperty("texts").EnumerateArray())
@@ -38,7 +38,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
         }
         foreach (JsonElement sample in expected.GetProperty("files").EnumerateArray())
         {
-            string text = File.ReadAllText(SharedData.File(sample.GetProperty("file").GetString()!, output)!, Encoding.UTF8);
+            string text = File.ReadAllText(SharedData.At(sample.GetProperty("file").GetString()!), Encoding.UTF8);
             int[] ids = Timed(tokenizer, sample.GetProperty("file").GetString()!, text)[1..];
             Assert.Equal(sample.GetProperty("count").GetInt32(), ids.Length);
             Assert.Equal(sample.GetProperty("sha256").GetString(), Sha256(ids));
@@ -48,9 +48,9 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [Fact]
     public void MistralsJsonAndProtobufAgree()
     {
-        if (SharedData.File("tokenizers/mistral-v0.3-tokenizer.json", output) is not string json) return;
+        string json = SharedData.At("tokenizers/mistral-v0.3-tokenizer.json");
         TextTokenizer fromJson = TextTokenizer.Load(json);
-        TextTokenizer fromModel = TextTokenizer.Load(SharedData.File("tokenizers/mistral-v0.3-sentencepiece.model", output)!);
+        TextTokenizer fromModel = TextTokenizer.Load(SharedData.At("tokenizers/mistral-v0.3-sentencepiece.model"));
         Assert.Equal(32768, fromJson.VocabSize);
         Assert.Equal(fromModel.VocabSize, fromJson.VocabSize);
         Assert.Equal(1, fromJson.BosId);
@@ -63,7 +63,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
         }
         foreach (string name in (string[])["haystack/r2-part0.txt", "longbench/passage_retrieval_zh.jsonl"])
         {
-            string text = File.ReadAllText(SharedData.File(name, output)!);
+            string text = File.ReadAllText(SharedData.At(name));
             Assert.Equal(fromModel.Encode(text), fromJson.Encode(text));
         }
         Assert.Equal([1, 3, fromJson.IdOf("▁Hi"), 4], fromJson.Encode("[INST] Hi[/INST]"));
@@ -72,7 +72,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [Fact]
     public void Llama2FromTheLlama2cFileEqualsTheProtobuf()
     {
-        if (SharedData.File("tokenizers/llama2-llama2c.bin", output) is not string bin) return;
+        string bin = SharedData.At("tokenizers/llama2-llama2c.bin");
         using var folder = new TempFolder();
         Llama2cTokenizer.Read(bin, 32000).Save(folder.Path);
         TextTokenizer converted = TextTokenizer.Load(folder.Path);
@@ -82,24 +82,22 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
                 converted.Encode(sample.GetProperty("text").GetString()!, addSpecial: false));
         JsonElement file = SentencePieceIds("llama2-sentencepiece.model").GetProperty("files")[0];
         Assert.Equal(file.GetProperty("sha256").GetString(),
-            Sha256(converted.Encode(File.ReadAllText(SharedData.File("haystack/r2-part0.txt", output)!), addSpecial: false)));
+            Sha256(converted.Encode(File.ReadAllText(SharedData.At("haystack/r2-part0.txt")), addSpecial: false)));
     }
 
-    [Fact]
-    public void TinyStoriesTokenizerDecodesItsGoldenText()
+    [Theory]
+    [InlineData(0)] // stories260K
+    [InlineData(1)] // aidreams260K
+    public void TinyModelsTokenizersDecodeTheirGoldenTexts(int index)
     {
-        if (SharedData.File("golden/greedy-tiny-models.json", output) is not string golden) return;
-        foreach (JsonElement model in JsonDocument.Parse(File.ReadAllBytes(golden)).RootElement.EnumerateArray())
-        {
-            using var folder = new TempFolder();
-            Llama2cTokenizer.Read(SharedData.File(model.GetProperty("tokenizer").GetString()!, output)!, 512).Save(folder.Path);
-            TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
-            int[] ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
-            string text = model.GetProperty("text").GetString()!;
-            output.WriteLine($"{tokenizer.TokenText(ids[0])} -> {tokenizer.Decode(ids)}");
-            Assert.Equal(text.TrimStart(' '), tokenizer.Decode(ids));
-            Assert.Equal(ids, tokenizer.Encode(text.TrimStart(' '), addSpecial: false));
-        }
+        JsonElement model = JsonDocument.Parse(File.ReadAllBytes(Repository.Path("tests", "fixtures", "golden", "greedy-tiny-models.json"))).RootElement[index];
+        using var folder = new TempFolder();
+        Llama2cTokenizer.Read(SharedData.FixtureOr(model.GetProperty("tokenizer").GetString()!), 512).Save(folder.Path);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
+        int[] ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
+        string text = model.GetProperty("text").GetString()!;
+        Assert.Equal(text.TrimStart(' '), tokenizer.Decode(ids));
+        Assert.Equal(ids, tokenizer.Encode(text.TrimStart(' '), addSpecial: false));
     }
 
     [Theory]
@@ -107,13 +105,13 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [InlineData("qwen.tiktoken", 151851, 1)]
     public void RankFilesGiveTheIdsOfANaiveMerger(string name, int size, int digits)
     {
-        if (SharedData.File($"tokenizers/{name}", output) is not string file) return;
+        string file = SharedData.At($"tokenizers/{name}");
         TextTokenizer tokenizer = TextTokenizer.Load(file);
         Assert.Equal(size, tokenizer.VocabSize);
         var naive = new NaiveRanks(File.ReadAllLines(file), digits);
         IEnumerable<string> texts = TextCorpus.All.Where(t => !t.Contains("<|", StringComparison.Ordinal));
-        string chinese = File.ReadAllText(SharedData.File("longbench/multifieldqa_zh.jsonl", output)!);
-        string english = File.ReadAllText(SharedData.File("haystack/r2-part0.txt", output)!);
+        string chinese = File.ReadAllText(SharedData.At("longbench/multifieldqa_zh.jsonl"));
+        string english = File.ReadAllText(SharedData.At("haystack/r2-part0.txt"));
         foreach (string text in texts.Append(chinese[..100_000]).Append(english))
         {
             string plain = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
@@ -127,7 +125,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [Fact]
     public void Llama3AsTokenizerJsonGivesTheRankFilesIds()
     {
-        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string file) return;
+        string file = SharedData.At("tokenizers/llama3-tiktoken.model");
         TextTokenizer ranks = TextTokenizer.Load(file);
         JsonObject json = TinyTokenizer.ByteLevel([], []);
         var vocab = new JsonObject();
@@ -151,7 +149,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
         foreach (string sample in TextCorpus.All.Where(t => !t.Contains("<|", StringComparison.Ordinal))) Assert.Equal(ranks.Encode(sample), tokenizer.Encode(sample));
         foreach (string name in (string[])["haystack/r2-part0.txt", "longbench/multifieldqa_zh.jsonl"])
         {
-            string sample = File.ReadAllText(SharedData.File(name, output)!);
+            string sample = File.ReadAllText(SharedData.At(name));
             sample = sample[..Math.Min(sample.Length, 400_000)];
             int[] ids = Timed(tokenizer, name, sample);
             Assert.Equal(Timed(ranks, name, sample), ids);
@@ -171,7 +169,7 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [Fact]
     public void Llama3SpecialTokensStandWhereMetaPutThem()
     {
-        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string file) return;
+        string file = SharedData.At("tokenizers/llama3-tiktoken.model");
         TextTokenizer tokenizer = TextTokenizer.Load(file);
         Assert.Equal((128000, 128001, 128009), (tokenizer.BosId, tokenizer.EosId, tokenizer.IdOf("<|eot_id|>")));
         Assert.Equal([128000, 128006, 9125, 128007, 271, 6151, 128009],
@@ -182,9 +180,9 @@ public sealed class RealTokenizerTests(ITestOutputHelper output)
     [Fact]
     public void AMegabyteWordIsNotQuadraticInAnyForm()
     {
-        if (SharedData.File("tokenizers/llama3-tiktoken.model", output) is not string ranks) return;
+        string ranks = SharedData.At("tokenizers/llama3-tiktoken.model");
         string word = string.Concat(Enumerable.Range(0, 1 << 18).Select(i => $"{(char)('a' + i * 7 % 26)}{(char)('a' + i * i % 26)}{(char)('a' + i % 5)}x"));
-        foreach (string file in (string[])[ranks, SharedData.File("tokenizers/mistral-v0.3-tokenizer.json", output)!])
+        foreach (string file in (string[])[ranks, SharedData.At("tokenizers/mistral-v0.3-tokenizer.json")])
         {
             TextTokenizer tokenizer = TextTokenizer.Load(file);
             var watch = System.Diagnostics.Stopwatch.StartNew();

@@ -28,7 +28,7 @@ internal static class TinyTokenizer
                   {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]}
                 """),
             ["post_processor"] = null,
-            ["decoder"] = Parse("""{"type":"ByteLevel"}"""),
+            ["decoder"] = Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}"""),
             ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = new JsonArray(merges.Select(m => (JsonNode)m).ToArray()) },
         };
     }
@@ -65,26 +65,4 @@ internal sealed class TempFolder : IDisposable
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
-}
-
-/// <summary>The validation data beside the repository, when it is there.</summary>
-internal static class SharedData
-{
-    /// <summary>The repository's root.</summary>
-    public static string Root { get; } = FindRoot();
-
-    public static string? File(string name, Xunit.ITestOutputHelper output)
-    {
-        string file = System.IO.Path.Combine(Root, "..", "shared", "data", name);
-        if (System.IO.File.Exists(file)) return file;
-        output.WriteLine($"skipped: no ../shared/data/{name} beside the repository");
-        return null;
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
-            if (System.IO.File.Exists(System.IO.Path.Combine(at.FullName, "HeadKvLab.csproj"))) return at.FullName;
-        throw new DirectoryNotFoundException("HeadKvLab.csproj is in no folder above the tests");
-    }
 }

@@ -8,7 +8,7 @@ public sealed class TokensCommandTests
     private static (int Exit, string Output, string Error) Lab(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])[Path.Combine(SharedData.Root, "bin", "HeadKvLab.dll"), "tokens", .. arguments]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])[Path.Combine(Repository.Root, "bin", "HeadKvLab.dll"), "tokens", .. arguments]) start.ArgumentList.Add(argument);
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

@@ -31,6 +31,17 @@ public sealed class TrainerTests
         Assert.Equal(File.ReadAllLines(Path.Combine(whole.Path, "log.csv")).Length, File.ReadAllLines(Path.Combine(parts.Path, "log.csv")).Length);
     }
 
+    /// <summary>A step by a gradient that is no number would lose every weight, and the next checkpoint would replace the good ones.</summary>
+    [Fact]
+    public void A_gradient_that_overflowed_ends_the_run_before_it_is_used()
+    {
+        using var folder = new TemporaryFolder();
+        var text = Recipe.Replace("\"rateStart\": 3e-3, \"rateEnd\": 3e-3", "\"rateStart\": 1e25, \"rateEnd\": 1e25");
+        using var trainer = new Trainer(TrainingRecipe.Parse(text, "r"), text, new BatchSource(), folder.Path);
+        Assert.Contains("the gradient's norm is NaN", Assert.Throws<LabException>(() => trainer.Run(_ => { }, 1, TimeSpan.FromHours(1), null, default)).Message);
+        Assert.InRange(trainer.Step, 1, 5);
+    }
+
     [Fact]
     public void A_half_written_checkpoint_is_not_loaded()
     {

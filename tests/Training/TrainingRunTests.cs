@@ -43,7 +43,7 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
     [Fact]
     public void Ctrl_C_leaves_a_checkpoint_of_the_step_it_stopped_at()
     {
-        if (OperatingSystem.IsWindows()) { output.WriteLine("skipped: no signals to send here"); return; }
+        Requires.Unix();
         var recipe = WriteRecipe();
         using var child = Start(recipe, "stopped", "--save-every", "60");
         WaitForLine(child, "/200");
@@ -68,6 +68,7 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
         Assert.Matches($@"shared: in use by process {child.Id} on .*; wait for it, stop it, or give another folder by --checkpoints", second.Text);
         var restarted = Run(recipe, "shared", "--restart", "--out", Folder("second"));
         Assert.Equal(2, restarted.Code);
+        Assert.Contains("shared: in use by process", restarted.Text);
         Assert.NotEmpty(Checkpoints("shared"));
 
         var export = Run(recipe, "shared", "--export", "--out", Folder("export"));
@@ -99,7 +100,7 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
         using var shell = Process.Start(new ProcessStartInfo("unshare", ["-rm", "sh", "-c", script]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         var text = shell.StandardError.ReadToEnd();
         shell.WaitForExit();
-        if (shell.ExitCode == 99 || text.Contains("unshare failed", StringComparison.Ordinal)) { output.WriteLine($"skipped: no private mounts here ({text.Trim()})"); return; }
+        Assert.SkipWhen(shell.ExitCode == 99 || text.Contains("unshare failed", StringComparison.Ordinal), $"no private mounts here ({text.Trim()})");
 
         output.WriteLine(text);
         Assert.Equal(2, shell.ExitCode);
@@ -143,7 +144,7 @@ public sealed partial class TrainingRunTests(ITestOutputHelper output) : IDispos
     [Fact]
     public void A_GPU_that_is_not_there_is_refused_before_anything_is_written()
     {
-        if (TorchSharp.torch.cuda.is_available()) { output.WriteLine("skipped: there is a GPU"); return; }
+        Requires.NoGpu();
         var run = Run(WriteRecipe(), "gpu", "--device", "cuda");
         Assert.Equal(2, run.Code);
         Assert.Contains("no usable NVIDIA GPU", run.Text);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using HeadKvLab.Tests.Charts;
 
 namespace HeadKvLab.Tests.Workbook;
 
@@ -55,13 +56,41 @@ public sealed partial class NotebookFormTests
             var text = output.GetRawText();
             Assert.True(text.Length < 2_000_000, $"an output of {text.Length} letters");
             Assert.DoesNotMatch(Place(), text);
-            if (!output.TryGetProperty("data", out var data) || !data.TryGetProperty("application/vnd.plotly.v1+json", out _)) continue;
+            if (!output.TryGetProperty("data", out var data) || !data.TryGetProperty("application/vnd.plotly.v1+json", out var chart)) continue;
             figures++;
+            Assert.Empty(ChartTools.Faults(chart));
             if (data.TryGetProperty("image/svg+xml", out var drawing)) Assert.Contains("http://www.w3.org/2000/svg", drawing.GetRawText());
             else Assert.Contains("data:image/svg+xml;base64,", data.GetProperty("text/html").GetRawText());
         }
         if (outputs.Length > 0) Assert.NotEqual(0, figures);
     }
+
+    [Theory]
+    [MemberData(nameof(Notebooks))]
+    public void Its_prose_states_no_figure_of_a_run(string file)
+    {
+        using var notebook = Read(file);
+        var cells = notebook.RootElement.GetProperty("cells").EnumerateArray().ToArray();
+        string Of(string kind) => string.Join('\n', cells.Where(c => c.GetProperty("cell_type").GetString() == kind).Select(Source));
+        Assert.Empty(FiguresOf(Of("markdown"), Of("code"))); // print them in a cell: another model, another machine or another run gives others
+    }
+
+    [Theory]
+    [InlineData("smallest in `r2attr` (0.26 against 0.16)", "0.26 0.16")]
+    [InlineData("correlate above 0.99. It gains 16.7 points", "0.99 16.7")]
+    [InlineData("at 4 % it is the same deal, 13 points more", "4 13")]
+    [InlineData("a p below 0.05. With β = 1.01, in 95 % intervals, 97 % at 1.5 % of the cache", "")]
+    public void The_check_itself_sees_figures(string prose, string figures) => Assert.Equal(figures, string.Join(' ', FiguresOf(prose, "beta = 1.01")));
+
+    /// <summary>Decimal numbers, percentages and points that are neither in the code nor constants of the papers and of statistics.</summary>
+    private static IEnumerable<string> FiguresOf(string prose, string code) => Figure().Matches(prose).Where(m => !Constants.Contains(m.Value)).Select(m => m.Groups[1].Value)
+        .Where(number => !Regex.IsMatch(code, $@"(?<![\w.]){Regex.Escape(number)}(?!\w|\.\d)"));
+
+    /// <summary>The paper's number, its claim, its smallest beta; levels of intervals and tests; the whole.</summary>
+    private static readonly string[] Constants = ["2410.19258", "97 %", "1.5 %", "1.005", "95 %", "0.05", "100 %"];
+
+    [GeneratedRegex(@"(?<![\w.])(\d+\.\d+(?!\w|\.\d)|\d+(?= %| points))( %)?")]
+    private static partial Regex Figure();
 
     private static JsonDocument Read(string file) => JsonDocument.Parse(File.ReadAllText(Repository.Path("notebooks", file)));
 

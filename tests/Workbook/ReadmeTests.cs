@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using HeadKvLab.Eviction;
 
 namespace HeadKvLab.Tests.Workbook;
@@ -12,6 +14,45 @@ public sealed class ReadmeTests
             Assert.Contains($"| {method.Name} | {method.Keeps} | {method.Defaults} | {Catalogue.NameOf(method.Needs)} | {method.Paper} |", readme);
         var rows = readme.Split('\n').Count(line => line.StartsWith("| ", StringComparison.Ordinal) && line.Contains("arXiv") || line.Contains("| none | - |"));
         Assert.Equal(Catalogue.Methods.Count, rows);
+    }
+
+    /// <summary>One protocol, one set of questions: the first table is what the quickstart shows, the large one says the same in per cent.</summary>
+    [Fact]
+    public void Its_tables_of_results_agree_with_the_quickstart_and_with_each_other()
+    {
+        var readme = File.ReadAllText(Repository.Path("README.md"));
+        var quickstart = File.ReadAllText(Repository.Path("notebooks", "00-quickstart.ipynb"));
+        string[] budgets = ["3", "6", "12"];
+        foreach (var method in new[] { "StreamingLLM", "SnapKV", "HeadKV-R2", "HeadKV-R2-shuffled" })
+        {
+            var (first, all) = (Cells(method, 3), Cells(method, 4));
+            for (var b = 0; b < budgets.Length; b++)
+            {
+                Assert.Matches($@"""{Regex.Escape(method)} +{budgets[b]} % +{Shown(first[b])} ", quickstart);
+                Assert.Equal(Math.Round(100 * Value(first[b])), Value(all[b + 1]), 1e-9);
+            }
+        }
+        var full = Regex.Match(readme, @"The full cache \([\d,]+ KiB\): (\S+ \[\S+ \S+\])\.").Groups[1].Value;
+        Assert.Matches($@"""FullKV +100 % +{Shown(full)} ", quickstart);
+        // of whole answers, 125 of 140: rounded means would say 90
+        var kept = Math.Round(100 * Math.Round(144 * Value(Cells("HeadKV-R2", 3)[2])) / Math.Round(144 * Value(full)));
+        Assert.Matches($@"HeadKV-R2 keeps {kept} % of the full\s+exact match at 12 %", readme);
+        Assert.Contains($", {kept} % at 12 %", readme);
+
+        string[] Cells(string method, int columns) => [.. Regex.Matches(readme, $@"^\| {Regex.Escape(method)} ((?:\| [\d.]+ \[[^|]+\] ){{{columns}}})\|$", RegexOptions.Multiline).Single()
+            .Groups[1].Value.Split('|')[1..].Select(cell => cell.Trim())];
+        static string Shown(string cell) => Regex.Escape(cell).Replace(@"\ ", @"\*?\ ");
+        static double Value(string cell) => double.Parse(cell.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
+    public void The_quickstarts_figure_is_the_notebooks()
+    {
+        using var notebook = JsonDocument.Parse(File.ReadAllText(Repository.Path("notebooks", "00-quickstart.ipynb")));
+        var drawings = notebook.RootElement.GetProperty("cells").EnumerateArray().Where(c => c.TryGetProperty("outputs", out _)).SelectMany(c => c.GetProperty("outputs").EnumerateArray())
+            .Where(o => o.TryGetProperty("data", out var data) && data.TryGetProperty("image/svg+xml", out _)).Select(o => o.GetProperty("data").GetProperty("image/svg+xml"))
+            .Select(d => d.ValueKind == JsonValueKind.Array ? string.Concat(d.EnumerateArray().Select(l => l.GetString())) : d.GetString()!);
+        Assert.Contains(File.ReadAllText(Repository.Path("notebooks", "images", "quickstart-scores.svg")).Trim(), drawings.Select(d => d.Trim()));
     }
 
     [Fact]

@@ -49,11 +49,16 @@ public static partial class ListMetrics
     {
         var text = PythonText.Lower(prediction);
         foreach (var end in (string[])[".", "<context>", "<example>"]) text = text.Split(end)[0];
-        target = PythonText.Lower(target);
         question = PythonText.Lower(question);
         var named = labels.Select(PythonText.Lower).Where(l => text.Contains(l, StringComparison.Ordinal) && !question.Contains(l, StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
-        if (target.Contains(',') && target.Length > 3) return named.SetEquals(target.Split(',')) ? 1 : 0;
-        return named.SetEquals([target]) ? 1 : 0;
+        return named.SetEquals(Targets(target)) ? 1 : 0;
+    }
+
+    /// <summary>What a target of BABILong names, in small letters.</summary>
+    internal static string[] Targets(string target)
+    {
+        target = PythonText.Lower(target);
+        return target.Contains(',') && target.Length > 3 ? target.Split(',') : [target];
     }
 
     /// <summary>LooGLE's cloze: share of the masks that the prediction fills as the truth does, whatever the case; both are dictionaries of <c>&lt;mask-n&gt;</c>, in JSON or Python's quotes.</summary>

@@ -24,10 +24,12 @@ public static class PredictionFile
     {
         var info = KnownDatasets.Find(dataset);
         var scorer = TextMetric.Named(metric ?? info.Metric, dictionary);
-        var lines = JsonLines.Read(path).Select(line => (Prediction: line.Text("pred"), Answers: line.Texts("answers"), Classes: line.TextsOrNull("all_classes"),
+        var lines = JsonLines.Read(path).Select(line => (line.Number, Prediction: line.Text("pred"), Answers: line.Texts("answers"), Classes: line.TextsOrNull("all_classes"),
             Question: line.TextOrEmpty("question"), Length: byLength ? line.Whole("length") : 0)).ToArray();
         if (lines.Length == 0) throw new LabException($"{path}: the file holds no prediction; each line needs pred and answers");
         var classes = lines[^1].Classes ?? [];                       // the official script uses the last record's for all
+        if (lines.FirstOrDefault(l => !scorer.CanScore(new Reference(l.Answers, classes))) is { Answers: { } } impossible)
+            throw new LabException($"{path}, line {impossible.Number}: the answer '{string.Join("', '", impossible.Answers)}' is none of the {classes.Length} classes that the last line lists in all_classes, so that no prediction could score; correct answers or all_classes");
         double[] samples = [.. lines.Select(l => scorer.Score(info.FirstLine ? FirstLine(l.Prediction) : l.Prediction, new Reference(l.Answers, classes, l.Question)))];
         var buckets = new Dictionary<string, double>();
         foreach (var (name, _) in byLength ? LongBench.Buckets : [])

@@ -9,7 +9,7 @@ namespace HeadKvLab.Evaluation.Reports;
 /// <summary>Results as data frame, CSV and Markdown. Equal rows give equal bytes, in whatever order they were measured; times are in a table of their own.</summary>
 public static class ResultReport
 {
-    private const string Head = "suite,protocol,dataset,method,kv_size,share,discipline,granularity,window,beta,kernel,seed,metric,score,low,high,samples,contexts,prompt_tokens,entries_per_head,entries_share,bytes,truncated";
+    private const string Head = "suite,protocol,dataset,method,kv_size,share,discipline,granularity,window,beta,kernel,seed,metric,score,low,high,samples,contexts,prompt_tokens,entries_per_head,entries_share,bytes,truncated,failed";
 
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
     public static string Csv(IReadOnlyList<ScoreCell> cells)
@@ -17,7 +17,7 @@ public static class ResultReport
         var text = new StringBuilder(Head).Append('\n');
         foreach (var c in cells)
             Line(text, c.Suite, c.Protocol, c.Dataset, c.Variant.Method, c.Variant.KvSize, c.Variant.Share, c.Variant.Discipline, c.Variant.Granularity, c.Variant.Window, c.Variant.Beta, c.Variant.Kernel,
-                c.Seed, c.Metric, Fixed(c.Score.Mean, 4), Fixed(c.Score.Low, 4), Fixed(c.Score.High, 4), c.Score.Samples, c.Contexts, Fixed(c.PromptTokens, 1), Fixed(c.Entries, 2), Fixed(c.EntriesShare, 6), Fixed(c.Bytes, 0), c.Truncated);
+                c.Seed, c.Metric, Fixed(c.Score.Mean, 4), Fixed(c.Score.Low, 4), Fixed(c.Score.High, 4), c.Score.Samples, c.Contexts, Fixed(c.PromptTokens, 1), Fixed(c.Entries, 2), Fixed(c.EntriesShare, 6), Fixed(c.Bytes, 0), c.Truncated, c.Failed);
         return text.ToString();
     }
 
@@ -73,6 +73,9 @@ public static class ResultReport
                     .AppendJoin(" | ", datasets.Select(d => found.TryGetValue((d, variant), out var cell) ? Percent(cell) : "–"))
                     .Append(CultureInfo.InvariantCulture, $" | {100 * Mean(c => c.EntriesShare):0.0} % | {Mean(c => c.Bytes) / 1024:#,0} |\n");
             }
+            if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)
+                text.Append("\nFailed, because the model's numbers overflowed, and counted as 0: ")
+                    .AppendJoin("; ", failed.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Failed} of {f.Key.Method} at {f.Key.BudgetName}"))).Append(".\n");
             text.Append('\n');
         }
         return text.ToString();

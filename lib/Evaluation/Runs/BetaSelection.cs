@@ -37,8 +37,9 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
     /// <param name="split">The division.</param>
     /// <param name="candidates">Variants that differ in beta, window or kernel.</param>
     /// <param name="validation">Rows of the validation questions.</param>
+    /// <exception cref="LabException">Some of them have no answer, so that nothing can be chosen by them.</exception>
     public static BetaChoice Of(ValidationSplit split, IReadOnlyList<Variant> candidates, IReadOnlyList<EvalRow> validation) =>
-        new(split, candidates, [.. candidates.GroupBy(v => v.BudgetName).Select(group => Best(group, validation))]);
+        Reports.FailedSamples.InWords(validation) is { } failed ? throw new LabException($"no setting can be chosen on validation: {failed}") : new(split, candidates, [.. candidates.GroupBy(v => v.BudgetName).Select(group => Best(group, validation))]);
 
     /// <summary>The variant of the highest score; of equals the one whose beta is nearest to the paper's default.</summary>
     public static Variant Best(IEnumerable<Variant> variants, IReadOnlyList<EvalRow> rows) => variants.OrderByDescending(v => Math.Round(Score(rows, v).Mean, 9))
@@ -49,8 +50,8 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
     {
         var sets = rows.Where(r => r.Variant == variant).GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => ResultFolder.Ordered(g).Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
-        var interval = Bootstrap.MeanOfMeans(sets);
-        return sets.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? interval : interval with { Low = double.NaN, High = double.NaN };
+        return sets.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? Bootstrap.MeanOfMeans(sets)
+            : new(sets.Average(s => s.Average(v => v.Item2)), double.NaN, double.NaN, sets.Sum(s => s.Length));
     }
 
     /// <summary>Writes the choice, or checks it against the one that is there: the test questions are touched for one choice only.</summary>

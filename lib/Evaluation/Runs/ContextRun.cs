@@ -7,7 +7,11 @@ using HeadKvLab.Models;
 namespace HeadKvLab.Evaluation.Runs;
 
 /// <summary>What one variant generated.</summary>
-internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds);
+internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds)
+{
+    /// <summary>Why there is no answer; null where there is one.</summary>
+    internal string? Failed { get; init; }
+}
 
 /// <summary>
 /// The questions on one context. The tokens that all their prompts begin with are prefilled once; a question continues a copy of that cache, and this
@@ -52,7 +56,7 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Scorer.QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
         {
             stop.ThrowIfCancellationRequested();
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
@@ -65,8 +69,8 @@ internal sealed class ContextRun : IDisposable
                     var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
                     if (recompute) cache.DropLast();
                     using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
-                    var ids = Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop);
-                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds);
+                    var (ids, failed) = Try(logits, () => Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop));
+                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed };
                     cache.Dispose();
                 }
             }
@@ -89,13 +93,17 @@ internal sealed class ContextRun : IDisposable
         foreach (var variant in variants)
         {
             stop.ThrowIfCancellationRequested();
-            var (_, kept, _, seconds) = _before[variant];
+            var (_, kept, before, seconds) = _before[variant];
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
             using var continuation = _model.Inference.Continue(cache, prompt.Ids.Length - prompt.CompressAt + prompt.MaxNewTokens);
-            ReadOnlySpan<float> logits = default;
-            foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = continuation.Run(id);
-            yield return new(variant, Generate(prompt, continuation, logits, stop), kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds);
+            var (ids, failed) = Try(before, () =>
+            {
+                ReadOnlySpan<float> logits = default;
+                foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = continuation.Run(id);
+                return Generate(prompt, continuation, logits, stop);
+            });
+            yield return new(variant, ids, kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed };
         }
     }
 
@@ -139,7 +147,7 @@ internal sealed class ContextRun : IDisposable
         var most = Math.Min(prompt.MaxNewTokens, _model.Config.MaxPositions - prompt.Ids.Length + 1);
         var ids = Generation.Run(continuation.Run, logits, most, stops, scores =>
         {
-            var id = first ? GreedyWithout(scores, stops) : Generation.Greedy(scores);
+            var id = Generation.Greedy(scores, first ? stops : []);
             first = false;
             return id;
         }, stop: stop);
@@ -147,12 +155,18 @@ internal sealed class ContextRun : IDisposable
         return ids;
     }
 
-    private static int GreedyWithout(ReadOnlySpan<float> logits, int[] excluded)
+    /// <summary>The answer, or why there is none, so that the other samples go on. Entries that overflowed may be evicted: the prompt's own logits tell of them too.</summary>
+    private static (int[] Ids, string? Failed) Try(float[] promptLogits, Func<int[]> answer)
     {
-        var best = -1;
-        for (var i = 0; i < logits.Length; i++)
-            if ((best < 0 || logits[i] > logits[best]) && Array.IndexOf(excluded, i) < 0) best = i;
-        return best;
+        try
+        {
+            Generation.Greedy(promptLogits);
+            return (answer(), null);
+        }
+        catch (ModelOverflow e)
+        {
+            return ([], e.Message);
+        }
     }
 
     private void Forget()

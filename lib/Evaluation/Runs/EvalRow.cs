@@ -95,6 +95,10 @@ public sealed record EvalRow
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? TokenAccuracy { get; init; }
 
+    /// <summary>Why there is no answer, which counts as 0: the model's numbers overflowed. Null where there is one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Failed { get; init; }
+
     /// <summary>Tokens generated.</summary>
     public required int NewTokens { get; init; }
 

@@ -84,7 +84,7 @@ public sealed class EvalRunner(Func<EvalSet, LanguageModel> modelFor, Func<Varia
             Seed = seed, Model = model.Hash, Data = task.DataHash, Type = NameOf(model.Type), FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
             PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
-            Metric = prompt.Metric, Score = prompt.Score(text), TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
+            Metric = prompt.Metric, Score = answer.Failed is null ? prompt.Score(text) : 0, Failed = answer.Failed, TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
             PrefillSeconds = Math.Round(answer.PrefillSeconds, 6), DecodeSeconds = Math.Round(answer.DecodeSeconds, 6),
         };
     }

@@ -24,7 +24,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
     {
         if (budget.Granularity != Granularity.KvHead) throw new LabException("a prompt trial shows KV heads: give a budget of KV-head granularity");
         Compressor[] compressors = [.. methods.Select(method => new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))];
-        model.Inference.Prefill(prompt, null, PromptSinks.Combine(compressors));
+        Generation.Greedy(model.Inference.Prefill(prompt, null, PromptSinks.Combine(compressors)));   // entries that overflowed may be evicted, and not be noticed later
         int[] stops = [model.Tokenizer.IdOf(stopToken), .. model.Config.EosIds];
         var trials = new List<PromptTrial>();
         foreach (var compressor in compressors)
@@ -34,7 +34,15 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
             var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.RealisedBytes);
             cache.DropLast();
             using var continuation = model.Inference.Continue(cache, most + 1);
-            var answer = Generation.Run(continuation.Run, continuation.Run(prompt[^1]), Math.Min(most, model.Config.MaxPositions - prompt.Length + 1), stops, Generation.Greedy);
+            int[] answer;
+            try
+            {
+                answer = Generation.Run(continuation.Run, continuation.Run(prompt[^1]), Math.Min(most, model.Config.MaxPositions - prompt.Length + 1), stops, Generation.Greedy);
+            }
+            catch (ModelOverflow e)
+            {
+                throw e.At(compressor.Method.Name);
+            }
             trials.Add(new(compressor.Method.Name, kept, model.Tokenizer.Decode(answer).Trim(), entries, bytes));
         }
         return trials;

@@ -157,20 +157,12 @@ public sealed class ResultFolder : IRowStore, IDisposable
     internal static void Replace(string folder, string name, string text)
     {
         var path = System.IO.Path.Combine(folder, name);
-        var draft = path + ".new";
         try
         {
-            using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write))
-            {
-                file.Write(System.Text.Encoding.UTF8.GetBytes(text));
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(draft, path, overwrite: true);
+            OutputFile.Write(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(text)));
         }
         catch (Exception e) when (DiskRefuses(e))
         {
-            try { File.Delete(draft); }
-            catch (Exception again) when (again is IOException or UnauthorizedAccessException) { }
             throw new LabException($"{path}: cannot be written: {e.Message}; the samples are whole: give the same command again when the folder can be written and the disk has room", e);
         }
     }

@@ -19,7 +19,7 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     /// <summary>Makes the method of a context from the planned one and a seed, so that what is drawn is drawn anew for each context; null: the same for all.</summary>
     public Func<Method, int, Method>? Draw { get; init; }
 
-    /// <summary>How a question becomes a prompt, and where first tokens come from.</summary>
+    /// <summary>How a question becomes a prompt, which heads own entries, and where first tokens come from.</summary>
     public Protocol Protocol { get; init; } = Protocol.Repaired;
 }
 
@@ -44,7 +44,7 @@ public static class SuiteEvaluation
             throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
         var methods = plan.Methods.ToDictionary(m => m.Name);
         Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
-                                               select new Variant { Method = method.Name, Share = share, Discipline = Budget.NameOf(plan.Discipline), Window = plan.Window }];
+                                               select new Variant { Method = method.Name, Share = share, Discipline = Budget.NameOf(plan.Discipline), Granularity = Budget.NameOf(plan.Protocol.Granularity), Window = plan.Window }];
         var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants);
         var rows = new RowList();
         new EvalRunner(_ => model, (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], rows, seed: 0).Run([set], progress, stop);

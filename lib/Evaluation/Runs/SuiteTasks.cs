@@ -24,6 +24,12 @@ public static class SuiteTasks
         };
         var protocols = plan.Protocols.Select(Protocol.Find).ToArray();
         var suites = plan.Suites.Select(name => SuiteCatalogue.Open(name, options)).ToArray();
+        if (plan.Data is { } data && suites.All(s => s.Name == "ruler" || s.Sets.All(set => set.Dataset.Group == "world")))
+            throw new LabException($"data {data}: nothing of it is used, the suites {string.Join(", ", plan.Suites)} are whole without; leave it out");
+        if (plan.Dictionary is { } unused && suites.All(s => s.Sets.All(set => !set.Dataset.Metric.EndsWith("_zh", StringComparison.Ordinal))))
+            throw new LabException($"dictionary {unused}: nothing of it is used, none of the data sets is Chinese; leave it out");
+        if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.AfterContext))
+            throw new LabException($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
         var dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null;
         return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, dictionary) with { Type = plan.TypeOf(protocol) }];
     }

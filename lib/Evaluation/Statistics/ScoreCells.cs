@@ -19,11 +19,14 @@ namespace HeadKvLab.Evaluation.Statistics;
 public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Variant Variant, int Seed, string Metric, Interval Score, int Contexts,
     double PromptTokens, double Entries, double EntriesShare, double Bytes, int Truncated)
 {
+    /// <summary>Samples without an answer, which count as 0.</summary>
+    public int Failed { get; init; }
+
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
     /// <summary>The score as papers print it: percent, two decimals.</summary>
-    public double Rounded => Metrics.PythonText.Round2(Score.Mean);
+    public double Rounded => PythonText.Round2(Score.Mean);
 }
 
 /// <summary>Rows summed up: a cell for each data set and variant, and averages over data sets as the papers take them.</summary>
@@ -68,15 +71,15 @@ public static class ScoreCells
     }
 
     /// <summary>
-    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples the contexts of each data set
-    /// apart from the others.
+    /// The mean over data sets as the papers take it, unweighted and of scores rounded to two decimals. Its interval resamples contexts, each with its questions
+    /// of all data sets.
     /// </summary>
     private static Interval AverageOf(IReadOnlyCollection<EvalRow> samples)
     {
         var strata = samples.GroupBy(r => r.Dataset).OrderBy(g => g.Key, StringComparer.Ordinal)
             .Select(g => g.Select(r => (r.Context, 100 * r.Score)).ToArray()).ToArray();
         var interval = strata.All(s => s.Select(v => v.Context).Distinct().Count() > 1) ? Bootstrap.MeanOfMeans(strata) : Unknown(strata.Sum(s => s.Length));
-        var rounded = strata.Average(s => Metrics.PythonText.Round2(s.Average(v => v.Item2)));
+        var rounded = strata.Average(s => PythonText.Round2(s.Average(v => v.Item2)));
         return interval with { Mean = rounded };
     }
 
@@ -88,6 +91,6 @@ public static class ScoreCells
         var score = Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score)));
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
-            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated));
+            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null) };
     }
 }

@@ -26,7 +26,7 @@ public static partial class BabiLong
             var (name, text) = (LengthAndTask().Match(file), TaskAlone().Match(file));
             if (!name.Success && !text.Success) continue;
             var (task, length) = name.Success ? (name.Groups["task"].Value, name.Groups["length"].Value) : (text.Groups["task"].Value, "0k");
-            var lines = file.EndsWith(".jsonl", StringComparison.Ordinal) ? JsonLines.Read(path).Select(l => (l.Number, Context: l.Text("input"), Question: l.Text("question"), Target: l.Text("target"))).ToArray() : [.. Stories(path)];
+            var lines = file.EndsWith(".jsonl", StringComparison.Ordinal) ? JsonLines.Read(path).Select(l => (l.Number, Context: l.Text("input"), Question: l.Text("question"), Target: string.Join(',', PrintedList.Read(l.Text("target"), $"{path}, line {l.Number}, field 'target'")))).ToArray() : [.. Stories(path)];
             if (lines.Length == 0) throw new LabException($"{path}: the file holds no question; {Source}");
             string[] labels = [.. (task == "qa5" ? PeopleAndThings : Rooms).Concat(lines.SelectMany(l => l.Target.Split(','))).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
             sets.Add((int.Parse(length[..^1], System.Globalization.CultureInfo.InvariantCulture), new SampleSet(KnownDatasets.Find(task) with { Name = $"{task}_{length}" }, BabiLongPrompts.For(task),

@@ -18,11 +18,11 @@ public readonly record struct JsonLine(string Path, int Number, JsonElement Fiel
     /// <summary>A string, or an empty one where the field is missing.</summary>
     public string TextOrEmpty(string field) => Has(field) ? Text(field) : "";
 
-    /// <summary>A list of strings, or a string for a list of one.</summary>
+    /// <summary>A list of strings, or a string: for a list of one, or for a list as Python prints it, which is how tables of text hold lists.</summary>
     public string[] Texts(string field)
     {
         var value = Get(field);
-        if (value.ValueKind == JsonValueKind.String) return [value.GetString()!];
+        if (value.ValueKind == JsonValueKind.String) return PrintedList.Read(value.GetString()!, $"{Path}, line {Number}, field '{field}'");
         if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(v => v.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))) throw Wrong(field, "a list of strings");
         return [.. value.EnumerateArray().Select(v => v.ValueKind == JsonValueKind.String ? v.GetString()! : v.GetRawText())];
     }

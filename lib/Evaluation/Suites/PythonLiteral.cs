@@ -12,19 +12,21 @@ public sealed class PythonLiteral
     private const int DeepestNesting = 64, LongestText = 1 << 26;
 
     private readonly string _text, _place;
+    private readonly bool _join;
     private int _at;
 
-    private PythonLiteral(string text, string place) => (_text, _place) = (text, place);
+    private PythonLiteral(string text, string place, bool join) => (_text, _place, _join) = (text, place, join);
 
     /// <summary>Reads a literal.</summary>
     /// <param name="text">The literal, nothing after it.</param>
     /// <param name="place">File and line, for errors.</param>
+    /// <param name="joinStrings">Whether neighbouring strings are one, as in Python; printed arrays leave the commas out, and there they are several.</param>
     /// <returns><see cref="string"/>, <see cref="double"/>, <see cref="bool"/>, null, <c>List&lt;object?&gt;</c> or <c>Dictionary&lt;string, object?&gt;</c>.</returns>
     /// <exception cref="LabException">The text is no such literal.</exception>
-    public static object? Parse(string text, string place)
+    public static object? Parse(string text, string place, bool joinStrings = true)
     {
         if (text.Length > LongestText) throw new LabException($"{place}: a literal of {text.Length:N0} characters; at most {LongestText:N0} are read");
-        var reader = new PythonLiteral(text, place);
+        var reader = new PythonLiteral(text, place, joinStrings);
         var value = reader.Value(0);
         reader.Blanks();
         return reader._at == text.Length ? value : throw reader.Wrong("something follows the literal");
@@ -86,8 +88,9 @@ public sealed class PythonLiteral
     private string Text()
     {
         var text = new StringBuilder();
-        while (_at < _text.Length && Peek() is '\'' or '"')
+        for (var first = true; _at < _text.Length && Peek() is '\'' or '"'; first = false)
         {
+            if (!first && !_join) throw Wrong("two strings stand side by side without a comma");
             var quote = _text[_at++];
             while (Peek() != quote)
                 if (_text[_at] == '\\') Escape(text);
@@ -143,7 +146,7 @@ public sealed class PythonLiteral
 
     private void Blanks()
     {
-        while (_at < _text.Length && char.IsWhiteSpace(_text[_at])) _at++;
+        while (_at < _text.Length && _text[_at] is ' ' or '\t' or '\n' or '\r' or '\f') _at++; // as Python's tokenizer
     }
 
     private char Peek() => _at < _text.Length ? _text[_at] : throw Wrong("it ends too early");

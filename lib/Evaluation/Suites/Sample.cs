@@ -76,8 +76,8 @@ public sealed record SampleSuite(string Name, IReadOnlyList<SampleSet> Sets)
     /// <summary>The same suite with only the first samples of each dataset.</summary>
     public SampleSuite Take(int perSet) => this with { Sets = [.. Sets.Select(set => set with { Samples = [.. set.Samples.Take(perSet)] })] };
 
-    /// <summary>Refuses samples that results could not tell apart, and samples without an answer.</summary>
-    /// <exception cref="LabException">A dataset is empty, an id stands twice, or answers are missing.</exception>
+    /// <summary>Refuses samples that results could not tell apart, samples without an answer, and answers that are none of the classes.</summary>
+    /// <exception cref="LabException">A dataset is empty, an id stands twice, or answers are missing or impossible.</exception>
     public SampleSuite Checked()
     {
         foreach (var set in Sets)
@@ -85,6 +85,10 @@ public sealed record SampleSuite(string Name, IReadOnlyList<SampleSet> Sets)
             if (set.Samples.Count == 0) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: it holds no sample");
             if (set.Samples.GroupBy(s => s.Id).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: id '{twice.Key}' stands {twice.Count()} times; ids must differ, correct the file");
             if (set.Samples.FirstOrDefault(s => s.Answers.Count == 0) is { } mute) throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: sample '{mute.Id}' has no answer to be scored against; leave it out");
+            if (set.Dataset.Metric is not ("classification" or "babilong")) continue;
+            var metric = Metrics.TextMetric.Named(set.Dataset.Metric);
+            if (set.Samples.FirstOrDefault(s => !metric.CanScore(new(s.Answers, s.Classes))) is { } impossible)
+                throw new LabException($"suite {Name}, dataset {set.Dataset.Name}: the answer '{string.Join("', '", impossible.Answers)}' of sample '{impossible.Id}' is none of its {impossible.Classes.Count} classes, so that no prediction could score; correct answers or all_classes");
         }
         return this;
     }

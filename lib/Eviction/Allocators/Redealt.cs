@@ -15,7 +15,7 @@ public sealed record Redealt(IAllocator Inner, int Seed) : IAllocator
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        if (Inner.Scope != Scope) throw new InvalidOperationException($"{Inner.GetType().Name} allots layer by layer: its budgets cannot be dealt to heads of other layers.");
+        if (Inner.Scope != Scope) throw new LabException($"{Inner.GetType().Name} allots layer by layer: its budgets cannot be dealt to heads of other layers.");
         Inner.Allocate(frame, scores, allotment);
         var random = new Random(Seed);
         for (var last = allotment.Wanted.Length - 1; last > 0; last--)

@@ -22,8 +22,7 @@ public sealed record Knorm : IScorer
         using var scope = NewDisposeScope();
         var norms = layer.Keys.mul(layer.Keys).sum(2).sqrt().mul(-1).contiguous(); // [kvHead, position]
         var source = MemoryMarshal.Cast<byte, float>(norms.bytes);
-        var group = scores.Heads / (int)layer.Keys.shape[0];
         for (var h = 0; h < scores.Heads; h++)
-            source.Slice(h / group * scores.Length, scores.Length).CopyTo(scores[h]);
+            source.Slice(scores.KvHead(h, layer) * scores.Length, scores.Length).CopyTo(scores[h]);
     }
 }

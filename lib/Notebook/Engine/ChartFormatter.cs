@@ -30,7 +30,7 @@ internal static class ChartFormatter
     static void Register(Type chart)
     {
         var toJson = chart.GetMethod("toJson", [chart]) ?? throw new RefusedException($"This version of Plotly.NET has no {ChartType}.toJson; version 6.0.0 has it.");
-        string Json(object value) => (string)toJson.Invoke(null, [value])!;
+        string Json(object value) => PlotlyDiv.KeepHere((string)toJson.Invoke(null, [value])!);
         Formatter.Register(chart, (value, writer) => writer.Write(PlotlyDiv.Write(Json(value))), "text/html");
         Formatter.Register(chart, (value, writer) => writer.Write(Json(value)), PlotlyDiv.MimeType);
         Formatter.Register(chart, (value, writer) => writer.Write("[Plotly chart]"), "text/plain");

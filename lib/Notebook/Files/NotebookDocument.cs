@@ -95,13 +95,19 @@ internal sealed class NotebookDocument
     internal string ToJson() => root.ToJsonString(Written) + "\n";
 
     /// <summary>Writes the file whole or not at all: a crash in between leaves the old one.</summary>
+    /// <exception cref="NotebookException">It cannot be written.</exception>
     internal void Save(string file)
     {
         var full = Path.GetFullPath(file);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        var temporary = $"{full}.{Environment.ProcessId}.tmp";
-        File.WriteAllText(temporary, ToJson());
-        File.Move(temporary, full, overwrite: true);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+            OutputFile.Write(full, stream => stream.Write(Encoding.UTF8.GetBytes(ToJson())), again: true);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new NotebookException($"{file}: cannot be written: {problem.Message} Name another file.");
+        }
     }
 
     void ReadCells() => Cells = [.. root["cells"]!.AsArray().Select(cell => new NotebookCell(cell!.AsObject()))];

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook.Engine;
 using HeadKvLab.Notebook.Files;
+using HeadKvLab.Notebook.Output;
 using Microsoft.DotNet.Interactive.Formatting;
 
 namespace HeadKvLab.Notebook.Headless;
@@ -88,13 +89,7 @@ internal sealed class HeadlessCell(Dictionary<string, JsonObject> displays) : Ce
     {
         if (openStream is not null)
         {
-            openStream["text"] = NotebookCell.Lines(Overwritten(streamText));
+            openStream["text"] = NotebookCell.Lines(TerminalLine.Show(streamText));
         }
     }
-
-    /// <summary>What a terminal would show: text before a carriage return within a line is overwritten by what follows.</summary>
-    internal static string Overwritten(string text) => !text.Contains('\r', StringComparison.Ordinal)
-        ? text
-        : string.Join('\n', text.Replace("\r\n", "\n", StringComparison.Ordinal).Split('\n')
-            .Select(line => line.TrimEnd('\r') is var kept ? kept[(kept.LastIndexOf('\r') + 1)..] : line));
 }

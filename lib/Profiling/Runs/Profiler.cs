@@ -105,6 +105,18 @@ public sealed class Profiler
 
     private (TimedRun, int[]) Once(ProfileCase wanted, int round, CancellationToken stop)
     {
+        try
+        {
+            return Measure(wanted, round, stop);
+        }
+        catch (ModelOverflow e)
+        {
+            throw e.At($"{wanted}");
+        }
+    }
+
+    private (TimedRun, int[]) Measure(ProfileCase wanted, int round, CancellationToken stop)
+    {
         var most = _plan.Generate.Max();
         var (prompt, load) = (Prompt(wanted.Context), LoadAverage());
         var stamps = new long[most];

@@ -73,9 +73,9 @@ internal sealed class JinjaEvaluator(JinjaRun run)
                 return Join(line, JinjaValues.Text(left), JinjaValues.Text(right));
             case "+" when left is string a && right is string b:
                 return Join(line, a, b);
-            case "+" when left is List<object?> a && right is List<object?> b:
+            case "+" when left is List<object?> a and not JinjaRange && right is List<object?> b && JinjaValues.SameKind(a, b):
                 run.Make(line, a.Count + b.Count);
-                return a.Concat(b).ToList();
+                return JinjaValues.Joined(a, b);
             case "*" when left is string text && right is long times:
                 return Repeat(line, text, times);
             case "*" when left is long times && right is string text:
@@ -100,11 +100,12 @@ internal sealed class JinjaEvaluator(JinjaRun run)
         "+" => left + right,
         "-" => left - right,
         "*" => left * right,
-        "**" => Math.Pow(left, right),
+        "**" when left == 0 && right < 0 => throw run.Bad(line, "division by zero"),
+        "**" => Math.Pow(left, right) is var power && double.IsFinite(power) == (double.IsFinite(left) && double.IsFinite(right)) ? power : throw run.Bad(line, "the result of '**' is no number a float can hold"),
         _ when right == 0 => throw run.Bad(line, "division by zero"),
         "/" => left / right,
-        "//" => Math.Floor(left / right),
-        _ => left - right * Math.Floor(left / right),
+        "//" => Math.Round((left - JinjaNumbers.Modulo(left, right)) / right, MidpointRounding.ToEven),
+        _ => JinjaNumbers.Modulo(left, right),
     };
 
     private object Integers(int line, string sign, long left, long right)
@@ -116,7 +117,7 @@ internal sealed class JinjaEvaluator(JinjaRun run)
                 case "+": return left + right;
                 case "-": return left - right;
                 case "*": return left * right;
-                case "**" when right < 0: return Math.Pow(left, right);
+                case "**" when right < 0: return left == 0 ? throw run.Bad(line, "division by zero") : Math.Pow(left, right);
                 case "**":
                     long power = 1;
                     for (long i = 0; i < right && power != 0 && (left is not (1 or -1) || i < right % 2); i++) power *= left;
@@ -162,16 +163,13 @@ internal sealed class JinjaEvaluator(JinjaRun run)
         return true;
     }
 
-    private bool Ordered(int line, string sign, object? left, object? right)
-    {
-        int order = JinjaValues.Compare(left, right) ?? throw run.Bad(line, $"'{sign}' cannot compare {JinjaValues.Kind(left)} and {JinjaValues.Kind(right)}");
-        return sign switch { "<" => order < 0, ">" => order > 0, "<=" => order <= 0, _ => order >= 0 };
-    }
+    private bool Ordered(int line, string sign, object? left, object? right) => JinjaValues.Ordered(sign, left, right)
+        ?? throw run.Bad(line, $"'{sign}' cannot compare {JinjaValues.Kind(left)} and {JinjaValues.Kind(right)}");
 
     private object Slice(JinjaSlice slice, JinjaScope scope)
     {
         object? owner = Evaluate(slice.Owner, scope);
-        if (owner is not (string or List<object?>)) throw run.Bad(slice.Line, $"{JinjaValues.Kind(owner)} cannot be sliced");
+        if (owner is not (string or List<object?>) or JinjaRange) throw run.Bad(slice.Line, $"{JinjaValues.Kind(owner)} cannot be sliced");
         List<object?> items = JinjaValues.Items(owner)!;
         long step = Bound(slice.Step) ?? 1, count = items.Count;
         if (step == 0) throw run.Bad(slice.Line, "the step of a slice is 0");
@@ -179,7 +177,7 @@ internal sealed class JinjaEvaluator(JinjaRun run)
         var taken = new List<object?>();
         for (long i = first; step > 0 ? i < last : i > last; i += step) taken.Add(items[(int)i]);
         run.Make(slice.Line, taken.Count);
-        return owner is string ? string.Concat(taken) : taken;
+        return owner is string ? string.Concat(taken) : owner is JinjaTuple ? new JinjaTuple(taken) : taken;
 
         long? Bound(JinjaExpression? bound) => bound is null ? null : Evaluate(bound, scope) switch
         {

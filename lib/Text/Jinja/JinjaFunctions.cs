@@ -29,7 +29,7 @@ internal static class JinjaFunctions
         call.Run.Make(call.Line, (long)count);
         var items = new List<object?>((int)count);
         for (long i = 0; i < count; i++) items.Add(start + i * step);
-        return items;
+        return new JinjaRange(start, stop, step, items);
     }
 
     private static Dictionary<string, object?> Members(JinjaCallArguments call)

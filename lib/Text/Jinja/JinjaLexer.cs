@@ -49,7 +49,7 @@ internal sealed class JinjaLexer
             }
             char kind = _text[tag + 1], mark = tag + 2 < _text.Length ? _text[tag + 2] : '\0';
             string before = _text[_at..tag];
-            if (mark == '-') before = before.TrimEnd();
+            if (mark == '-') before = PythonText.Strip(before, left: false);
             else if (kind != '{' && mark != '+') before = WithoutIndent(before);
             Data(before, _text[_at..tag]);
             _at = tag + (mark is '-' or '+' ? 3 : 2);
@@ -72,7 +72,7 @@ internal sealed class JinjaLexer
     {
         int lineStart = before.LastIndexOf('\n') + 1;
         bool atLineStart = lineStart > 0 || _lineStarts;
-        return atLineStart && before.AsSpan(lineStart).IsWhiteSpace() ? before[..lineStart] : before;
+        return atLineStart && PythonText.Strip(before[lineStart..]).Length == 0 ? before[..lineStart] : before;
     }
 
     private void Data(string kept, string? whole = null)
@@ -96,7 +96,8 @@ internal sealed class JinjaLexer
     // "{% raw %}": everything up to "{% endraw %}" is text.
     private bool Raw()
     {
-        ReadOnlySpan<char> inner = _text.AsSpan(_at).TrimStart();
+        ReadOnlySpan<char> inner = _text.AsSpan(_at);
+        while (inner.Length > 0 && PythonText.IsSpace(inner[0])) inner = inner[1..];
         if (!inner.StartsWith("raw") || inner.Length < 4 || char.IsLetterOrDigit(inner[3]) || inner[3] == '_') return false;
         throw Bad("'raw' is not supported");
     }
@@ -107,7 +108,7 @@ internal sealed class JinjaLexer
         int depth = 0;
         while (true)
         {
-            while (_at < _text.Length && char.IsWhiteSpace(_text[_at])) if (_text[_at++] == '\n') _line++;
+            while (_at < _text.Length && PythonText.IsSpace(_text[_at])) if (_text[_at++] == '\n') _line++;
             if (_at >= _text.Length) throw Bad($"a tag is not closed by '{closer}'");
             bool marked = _text[_at] is '-' or '+' && string.CompareOrdinal(_text, _at + 1, closer, 0, 2) == 0;
             if (marked || (depth == 0 && string.CompareOrdinal(_text, _at, closer, 0, 2) == 0))
@@ -126,7 +127,7 @@ internal sealed class JinjaLexer
     {
         _at += 2;
         int from = _at;
-        if (strips) while (_at < _text.Length && char.IsWhiteSpace(_text[_at])) _at++;
+        if (strips) while (_at < _text.Length && PythonText.IsSpace(_text[_at])) _at++;
         else if (dropsBreak && _at < _text.Length && _text[_at] == '\n') _at++;
         _line += _text.AsSpan(from, _at - from).Count('\n');
         _lineStarts = _at > from && _text[_at - 1] == '\n';

@@ -16,21 +16,21 @@ internal static class JinjaTests
         "float" => value is double,
         "number" => JinjaValues.IsNumber(value),
         "mapping" => value is Dictionary<string, object?>,
-        "sequence" => value is string or List<object?> or Dictionary<string, object?>,
-        "iterable" => JinjaValues.Items(value) is not null,
-        "callable" => value is JinjaFunction,
-        "odd" => Whole(value, call) % 2 != 0,
-        "even" => Whole(value, call) % 2 == 0,
-        "divisibleby" => Whole(value, call) % NotZero(Whole(call.Needed(0, "num"), call), call) == 0,
-        "lower" => JinjaValues.Text(value) is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
-        "upper" => JinjaValues.Text(value) is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
+        "sequence" => value is string or List<object?> or Dictionary<string, object?> or JinjaUndefined,
+        "iterable" => JinjaValues.IsIterable(value),
+        "callable" => value is JinjaFunction or JinjaUndefined,
+        "odd" => Rest(value, 2L, call) == 1,
+        "even" => Rest(value, 2L, call) == 0,
+        "divisibleby" => Rest(value, call.Needed(0, "num"), call) == 0,
+        "lower" => PythonCase.IsLower(JinjaValues.Text(value)),
+        "upper" => PythonCase.IsUpper(JinjaValues.Text(value)),
         "eq" or "equalto" => JinjaValues.Equals(value, call.Needed(0, "other")),
         "ne" => !JinjaValues.Equals(value, call.Needed(0, "other")),
         "sameas" => Same(value, call.Needed(0, "other")),
-        "lt" or "lessthan" => Order(value, call) < 0,
-        "le" => Order(value, call) <= 0,
-        "gt" or "greaterthan" => Order(value, call) > 0,
-        "ge" => Order(value, call) >= 0,
+        "lt" or "lessthan" => Order(value, "<", call),
+        "le" => Order(value, "<=", call),
+        "gt" or "greaterthan" => Order(value, ">", call),
+        "ge" => Order(value, ">=", call),
         "in" => Contains(call.Run, call.Line, call.Needed(0, "seq"), value),
         _ => throw call.Run.Bad(call.Line, $"the test '{name}' is not supported"),
     };
@@ -40,20 +40,31 @@ internal static class JinjaTests
         string text => value is string part ? text.Contains(part, StringComparison.Ordinal) : throw run.Bad(line, $"a string cannot contain {JinjaValues.Kind(value)}"),
         Dictionary<string, object?> map => value is string key && map.ContainsKey(key),
         List<object?> list => list.Exists(item => JinjaValues.Equals(item, value)),
+        JinjaView view => view.Items.Exists(item => JinjaValues.Equals(item, value)),
+        JinjaGenerator generator => Find(generator, value),
         JinjaUndefined => false,
         _ => throw run.Bad(line, $"'in' cannot look into {JinjaValues.Kind(container)}"),
     };
 
+    // Takes items until it is found, as Python does.
+    private static bool Find(JinjaGenerator generator, object? value)
+    {
+        while (generator.TryTake(out object? item))
+            if (JinjaValues.Equals(item, value)) return true;
+        return false;
+    }
+
     private static bool Same(object? left, object? right) =>
         left is null ? right is null : left.GetType() == right?.GetType() && JinjaValues.Equals(left, right);
 
-    private static long Whole(object? value, JinjaCallArguments call) => value is long number ? number : throw call.Bad($"needs a whole number, not {JinjaValues.Kind(value)}");
-
-    private static long NotZero(long number, JinjaCallArguments call) => number != 0 ? number : throw call.Bad("needs a number other than 0");
-
-    private static int Order(object? value, JinjaCallArguments call)
+    private static double Rest(object? value, object? divisor, JinjaCallArguments call)
     {
-        object? other = call.Needed(0, "other");
-        return JinjaValues.Compare(value, other) ?? throw call.Bad($"cannot compare {JinjaValues.Kind(value)} and {JinjaValues.Kind(other)}");
+        if (!JinjaValues.IsNumber(value) || !JinjaValues.IsNumber(divisor)) throw call.Bad($"needs a number, not {JinjaValues.Kind(JinjaValues.IsNumber(value) ? divisor : value)}");
+        if (JinjaValues.Double(divisor) == 0) throw call.Bad("needs a number other than 0");
+        return value is double || divisor is double ? JinjaNumbers.Modulo(JinjaValues.Double(value), JinjaValues.Double(divisor))
+            : (long)(((Int128)JinjaValues.Long(value) % JinjaValues.Long(divisor) + JinjaValues.Long(divisor)) % JinjaValues.Long(divisor));
     }
+
+    private static bool Order(object? value, string sign, JinjaCallArguments call) => JinjaValues.Ordered(sign, value, call.Needed(0, "other"))
+        ?? throw call.Bad($"cannot compare {JinjaValues.Kind(value)} and {JinjaValues.Kind(call.Needed(0, "other"))}");
 }

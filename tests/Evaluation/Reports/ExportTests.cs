@@ -8,7 +8,7 @@ using HeadKvLab.Tests.Evaluation.Runs;
 namespace HeadKvLab.Tests.Evaluation.Reports;
 
 /// <summary>Exports read back by tests/reference/read_exports.py, which knows the readers of LongBench and kvpress and none of this program's code.</summary>
-public sealed class ExportTests(ITestOutputHelper log) : IDisposable
+public sealed class ExportTests : IDisposable
 {
     private readonly TemporaryFolder _temporary = new();
 
@@ -39,12 +39,7 @@ public sealed class ExportTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public void OtherToolsReadersFindTheSameScores()
     {
-        var python = new[] { "python3", "/usr/bin/python3" }.FirstOrDefault(one => Starts(one));
-        if (python is null)
-        {
-            log.WriteLine("skipped: no python3 here");
-            return;
-        }
+        var python = Requires.Python("csv, json", "python3");
         string[] datasets = ["qasper", "hotpotqa", "triviaqa", "multifieldqa_zh", "multi_news", "samsum", "trec", "passage_count", "passage_retrieval_en", "lcc"];
         EvalRow[] rows =
         [
@@ -66,17 +61,5 @@ public sealed class ExportTests(ITestOutputHelper log) : IDisposable
         Assert.Equal(2 * 10 + 3 + 2 * 10 + 3 + 2, scores);
         Assert.Equal(["niah_single", "vt"], runs["ruler__4096__org--llama__snapkv__0.75__query_aware"].GetProperty("metrics")[0].EnumerateObject().Select(t => t.Name));
         Assert.Contains("dtype: float32", File.ReadAllText(Path.Combine(_temporary.Path, "longbench__trec__org--llama__no_press__0.00__query_aware", "config.yaml")));
-    }
-
-    private static bool Starts(string python)
-    {
-        try
-        {
-            return Child.Start(python, ["-c", "import csv, json"]).End().Code == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
-        }
     }
 }

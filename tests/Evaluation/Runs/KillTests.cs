@@ -71,7 +71,7 @@ public sealed class KillTests(ITestOutputHelper output) : FolderTests
     [Fact]
     public void Interrupted_it_ends_with_130_and_gives_the_folder_back()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         using var process = Sweep("stopped");
         while (!process.HasExited && Done("stopped") == 0) Thread.Sleep(2);
         Assert.Equal(0, kill(process.Id, 2));
@@ -84,7 +84,7 @@ public sealed class KillTests(ITestOutputHelper output) : FolderTests
     [Fact]
     public void A_full_disk_is_an_error_and_the_next_run_goes_on()
     {
-        if (OperatingSystem.IsWindows()) return;
+        Requires.Unix();
         Assert.Equal(0, Sweep("whole").End().Code);
         var command = $"ulimit -f 16; exec dotnet '{Repository.Path("bin", "HeadKvLab.dll")}' sweep '{Plan()}' --out '{Inside("full")}'";     // files of at most 20 KiB
         var (code, error) = Child.Start("bash", ["-c", "export DOTNET_EnableWriteXorExecute=0; " + command]).End();
@@ -99,11 +99,7 @@ public sealed class KillTests(ITestOutputHelper output) : FolderTests
     public void A_full_file_system_is_an_error_and_the_next_run_goes_on()
     {
         Directory.CreateDirectory(Inside("small"));
-        if (!OperatingSystem.IsLinux() || Child.Start("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", Inside("small")]).End().Code != 0)
-        {
-            output.WriteLine("skipped: a small file system can be mounted by Linux' root only");
-            return;
-        }
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Child.Start("mount", ["-t", "tmpfs", "-o", "size=32k", "tmpfs", Inside("small")]).End().Code == 0, "a small file system can be mounted by Linux' root only");
         try
         {
             var name = Path.Combine("small", "run");

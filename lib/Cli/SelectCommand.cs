@@ -41,17 +41,13 @@ internal static class SelectCommand
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
                 Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
-            var settings = new MethodSettings
-            {
-                Pooling = new Pooling(parse.GetValue(kernel), Pooling.ParseKind(parse.GetValue(pooling)!)),
-                Reduction = Reduction(parse.GetValue(reduction)!),
-                Beta = parse.GetValue(beta),
-            };
+            var chosen = Catalogue.Find(parse.GetValue(method)!);
+            (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
             var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
-            var chosen = Catalogue.Find(parse.GetValue(method)!).Create(settings, table is null ? null : HeadImportances.Same(table));
-            Print(Kept(chosen, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
+            var created = chosen.Create(new([.. settings.Where(one => chosen.IsTaken(one.Name))]), table is null ? null : HeadImportances.Same(table));
+            Print(Kept(created, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;
     }
@@ -83,14 +79,6 @@ internal static class SelectCommand
     }
 
     private static string Shape(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
-
-    private static GroupReduction Reduction(string name) => name switch
-    {
-        "mean" => GroupReduction.Mean,
-        "max" => GroupReduction.Max,
-        "sum" => GroupReduction.Sum,
-        _ => throw new LabException($"reduction '{name}' is unknown: use mean, max or sum"),
-    };
 
     private static void Print(int[][] kept, bool json)
     {

@@ -10,7 +10,7 @@ public sealed class TokenizerSettingsTests
     private static TempFolder Folder(params (string Name, string Text)[] files)
     {
         var folder = new TempFolder();
-        File.Copy(Path.Combine(SharedData.Root, "tests", "fixtures", "tokenizers", "llama2.json"), folder.File("tokenizer.json"));
+        File.Copy(Repository.Path("tests", "fixtures", "tokenizers", "llama2.json"), folder.File("tokenizer.json"));
         foreach ((string name, string text) in files) File.WriteAllText(folder.File(name), text);
         return folder;
     }

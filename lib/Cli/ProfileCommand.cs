@@ -82,7 +82,7 @@ internal static class ProfileCommand
         var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();
         var name = timed.Name + (precision == DecodePrecision.Int8 ? ", decoded with 8-bit weights" : "");
-        using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place);
+        using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place, plan);
         var runs = new List<TimedRun>();
         foreach (var run in profiler.Run((what, done, all) => Tell($"{done} of {all} runs done, now {what}"), stop))
         {

@@ -104,6 +104,9 @@ public sealed class SettingsTests
         foreach (var other in others) Assert.Equal(Catalogue.Find("HeadKV-R2").Resolve(), Catalogue.Find("HeadKV-R2").Resolve(new((setting, other))));
     }
 
+    [Fact]
+    public void Minus_zero_is_zero() => Assert.Equal("0", Catalogue.Find("Ada-SnapKV").Resolve(new(("floor", "-0.0")))["floor"]);
+
     [Theory]
     [InlineData("SnapKV", "beta", "2", "SnapKV takes no setting 'beta'; it takes kernel, pooling, reduction")]
     [InlineData("Knorm", "kernel", "7", "Knorm takes no setting 'kernel'; it takes none")]

@@ -74,6 +74,19 @@ public sealed class TokenizerSettingsTests
         Assert.Contains("id 700", Refusal(("added_tokens.json", """{ "<pad>": 700 }""")));
     }
 
+    /// <summary>A token of the file that the settings only name: it keeps its flags in an older folder, and loses them where the settings declare tokens.</summary>
+    [Fact]
+    public void NamedTokensKeepTheFilesFlagsInOlderFolders()
+    {
+        using TempFolder folder = Folder();
+        string file = File.ReadAllText(folder.File("tokenizer.json")).Replace("""{"id": 527, "content": "[INST]", "single_word": false, "lstrip": false""", """{"id": 527, "content": "[INST]", "single_word": false, "lstrip": true""");
+        File.WriteAllText(folder.File("tokenizer.json"), file);
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "mask_token": "[INST]" }""");
+        Assert.Equal([527], TextTokenizer.Load(folder.Path).Encode("  [INST]", addSpecial: false));
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "mask_token": "[INST]", "added_tokens_decoder": {} }""");
+        Assert.NotEqual([527], TextTokenizer.Load(folder.Path).Encode("  [INST]", addSpecial: false));
+    }
+
     [Fact]
     public void SpecialTokensWithoutAnIdAreAdded()
     {

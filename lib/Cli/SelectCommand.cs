@@ -52,10 +52,10 @@ internal static class SelectCommand
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
             var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
             var chosen = Catalogue.Find(parse.GetValue(method)!).Create(settings, table is null ? null : HeadImportances.Same(table));
-            parse.Refuse(Evaluation.Runs.Variant.HasBeta(chosen.Name), $"{chosen.Name} has no beta", beta);
-            parse.Refuse(Catalogue.Find(chosen.Name).Needs != HeadScoreKind.None, $"{chosen.Name} looks at no head scores", scores);
-            parse.Refuse(chosen.Scorer is SnapKv, $"{chosen.Name} pools nothing", kernel, pooling);
-            parse.Refuse(chosen.Scorer is SnapKv or H2O && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
+            parse.Note(Evaluation.Runs.Variant.HasBeta(chosen.Name), $"{chosen.Name} has no beta", beta);
+            parse.Note(Catalogue.Find(chosen.Name).Needs != HeadScoreKind.None || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
+            parse.Note(chosen.Scorer is SnapKv, $"{chosen.Name} pools nothing", kernel, pooling);
+            parse.Note(chosen.Scorer is SnapKv or H2O && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
             Print(Kept(chosen, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;

@@ -47,10 +47,10 @@ internal static class SelectCommand
             using var scope = NewDisposeScope();
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
             var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
-            parse.Refuse(chosen.IsTaken("beta"), $"{chosen.Name} has no beta", beta);
-            parse.Refuse(chosen.Needs != HeadScoreKind.None, $"{chosen.Name} looks at no head scores", scores);
-            parse.Refuse(chosen.IsTaken("kernel"), $"{chosen.Name} pools nothing", kernel, pooling);
-            parse.Refuse(chosen.IsTaken("reduction") && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
+            parse.Note(chosen.IsTaken("beta"), $"{chosen.Name} has no beta", beta);
+            parse.Note(chosen.Needs != HeadScoreKind.None || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
+            parse.Note(chosen.IsTaken("kernel"), $"{chosen.Name} pools nothing", kernel, pooling);
+            parse.Note(chosen.IsTaken("reduction") && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
             var created = chosen.Create(new([.. settings.Where(one => chosen.IsTaken(one.Name))]), table is null ? null : HeadImportances.Same(table));
             Print(Kept(created, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });

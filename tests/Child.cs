@@ -16,6 +16,10 @@ public static class Child
                 ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
                 ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
                 ["vectors"] => Kernels.NarrowMachineTests.Tell(),
+                ["last-use"] => Lifetime.CacheLifetimeTests.LastUse(),
+                ["teams"] => Lifetime.WorkerTeamTests.LeaveTeams(),
+                ["large", var what] => Lifetime.LargeTensorTests.Run(what),
+                ["memory", var work] => Lifetime.FlatMemoryTests.Measure(work),
                 _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult(),
             };
         }
@@ -54,6 +58,7 @@ public static class Child
     {
         var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
         (start.Environment["DOTNET_TieredPGO"], start.Environment["MALLOC_ARENA_MAX"]) = ("0", "1");   // the latter as ./lab does
+        start.Environment["DOTNET_GCgen0size"] = "1000000"; // hexadecimal, 16 MB: what the collector keeps by itself depends on the machine's caches
         return start;
     }
 

@@ -59,7 +59,7 @@ internal static class BetaCommand
 
     private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, device, out var model);
+        using var models = EvalModels.Of(plan, device, out var model);
         var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");

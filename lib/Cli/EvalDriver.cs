@@ -21,7 +21,7 @@ internal static class EvalDriver
 
     internal static int Run(SweepPlan plan, string output, Shard? shard, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, device, out var model);
+        using var models = EvalModels.Of(plan, device, out var model);
         var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;

@@ -79,7 +79,7 @@ internal static class ProfileCommand
             : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
         string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
-        var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
+        using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();
         var name = timed.Name + (precision == DecodePrecision.Int8 ? ", decoded with 8-bit weights" : "");
         using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place, plan);

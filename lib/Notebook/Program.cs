@@ -117,7 +117,6 @@ internal static class Program
         var connection = ConnectionFile.Load(connectionFile);
         var native = NativeStdout.Start();
         var log = Console.Error;
-        using var console = new ConsoleCapture();
         var kernel = new JupyterKernel(connection, kernelName, native is null ? null : native.Drain);
         LastWords.Arrange(kernel, log);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using HeadKvLab.Notebook.Engine;
-using HeadKvLab.Notebook.Output;
 
 namespace HeadKvLab.Tests.Notebook;
 
@@ -8,15 +7,10 @@ namespace HeadKvLab.Tests.Notebook;
 [Collection("console")]
 public sealed class EngineTests(ITestOutputHelper log) : IDisposable
 {
-    readonly CSharpEngine engine = new(AppContext.BaseDirectory);
-    readonly ConsoleCapture console = new();
+    readonly Session session = new(AppContext.BaseDirectory);
     int count;
 
-    public void Dispose()
-    {
-        console.Dispose();
-        engine.Dispose();
-    }
+    public void Dispose() => session.Dispose();
 
     [Fact]
     public async Task Cells_share_variables_methods_types_and_usings_and_may_redefine_them()
@@ -38,6 +32,7 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
         Assert.Contains("CS0103", (await Fails("File.Exists(\"x\")")).Message);
         Assert.Contains("CS0103", (await Fails("Thread.Sleep(1)")).Message);
         Assert.Contains("CS0103", (await Fails("Formatter.ResetToDefault()")).Message);
+        Assert.Equal("CompositeKernel", await Shows("Root.GetType().Name"));
         await Runs("using Microsoft.DotNet.Interactive.Formatting; Formatter.ListExpansionLimit = 20;");
     }
 
@@ -79,7 +74,7 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
     public async Task Directives_are_followed_or_refused_by_name_without_moving_lines()
     {
         Assert.Equal("7", await Shows("#!csharp\n7"));
-        Assert.Contains("line 2: #!fsharp: this kernel runs C#", (await Fails("// x\n#!fsharp\nlet x = 1")).Message);
+        Assert.Contains("line 2: #!fsharp: fsharp does not run in this kernel; it runs csharp, html", (await Fails("// x\n#!fsharp\nlet x = 1")).Message);
         Assert.Contains("write #r \"nuget: PackageId, version\"", (await Fails("#r \"nuget: , 1\"")).Message);
         Assert.Contains("no-such-file.dll", (await Fails("#r \"no-such-file.dll\"")).Message);
     }
@@ -122,7 +117,7 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
     {
         await Runs("int kept = 5;");
         var host = new RecordingCell();
-        var cell = engine.Execute(loop, "In[2]", host);
+        var cell = session.Execute(loop, "In[2]", host);
         await Task.Delay(1000);
         var watch = Stopwatch.StartNew();
         host.Interrupt();
@@ -186,7 +181,7 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
     async Task<CellResult> Execute(string code)
     {
         last = new RecordingCell();
-        return await engine.Execute(code, $"In[{++count}]", last);
+        return await session.Execute(code, $"In[{++count}]", last);
     }
 
     async Task Runs(string code)

@@ -1,6 +1,7 @@
-using System.Collections;
 using HeadKvLab.Charts;
-using Microsoft.Data.Analysis;
+using HeadKvLab.Notebook.Engine;
+using HeadKvLab.Notebook.Files;
+using Microsoft.AspNetCore.Html;
 using Microsoft.DotNet.Interactive.Formatting;
 
 namespace HeadKvLab.Tests.Notebook;
@@ -9,49 +10,36 @@ namespace HeadKvLab.Tests.Notebook;
 [Collection("console")]
 public sealed class FormattingTests : IDisposable
 {
-    public void Dispose() => Formatter.ResetToDefault();
+    public FormattingTests() => Bundle.PreferTextForScalars();
 
-    [Fact]
-    public void Scalars_are_text_in_the_invariant_culture()
+    public void Dispose()
     {
-        Assert.Equal(["text/plain"], MimeTypes(0.5));
-        Assert.Equal("0.5", Text(0.5));
-        Assert.Equal("<null>", Text(null));
-        Assert.Equal("[ 1, 2, 3 ]", Text(new[] { 1, 2, 3 }));
-        Assert.StartsWith("[ 0, 1, ", Text(Enumerable.Range(0, 50)));
-        Assert.EndsWith(", 19, ... (30 more) ]", Text(Enumerable.Range(0, 50)));
+        Formatter.ResetToDefault();
+        Bundle.PreferTextForScalars();
     }
 
     [Fact]
-    public void Sequences_of_objects_are_tables_with_numbers_to_the_right_and_text_escaped()
+    public void Scalars_are_text_and_everything_else_has_text_beside_its_html()
     {
-        var html = Html(new[] { new { Name = "<a>", Score = 1.23456789 }, new { Name = "b", Score = 2.0 } });
-        Assert.Contains("<th style=\"text-align:right\">Score</th>", html);
-        Assert.Contains("<td style=\"text-align:right\" data-v=\"1.23456789\">1.23457</td>", html);
-        Assert.Contains("<td style=\"text-align:left\">&lt;a&gt;</td>", html);
+        foreach (object value in (object[])[0.5, 2, true, 'c', "text", 1.5m, DateTime.UnixEpoch, DayOfWeek.Monday, typeof(int)])
+        {
+            Assert.Equal(["text/plain"], MimeTypes(value));
+        }
+        Assert.Equal("0.5", Bundle.Of(0.5).Single().Value);
+        Assert.Equal(["text/html", "text/plain"], MimeTypes(new[] { 1, 2, 3 }));
+        Assert.Equal("[ 1, 2, 3 ]", Bundle.Of(new[] { 1, 2, 3 })[1].Value);
+        Assert.Equal("[HTML]", Bundle.Of(new HtmlString("<b>x</b>"))[1].Value);
+        Assert.InRange(Bundle.Of(Enumerable.Repeat(new string('x', 1000), 10).ToList())[1].Value.Length, 4000, 4010);
     }
 
     [Fact]
-    public void A_cell_may_register_formatters_and_the_most_specific_and_newest_wins()
+    public void Formatters_of_a_cell_come_before_those_of_the_host()
     {
-        Formatter.Register<IEnumerable>(_ => "any sequence", "text/html");
-        Formatter.Register(typeof(List<>), (_, writer) => writer.Write("a list"), "text/html");
-        Assert.Equal("a list", Html(new List<int> { 1 }));
-        Assert.Equal("any sequence", Html(new[] { 1 }));
-        Formatter.Register<List<int>>(list => $"{list.Count} numbers", "text/html");
-        Assert.Equal("1 numbers", Html(new List<int> { 1 }));
-        Formatter.SetPreferredMimeTypesFor(typeof(Version), "text/markdown");
         Formatter.Register<Version>(version => $"**{version}**", "text/markdown");
+        Formatter.SetPreferredMimeTypesFor(typeof(Version), "text/markdown");
         Assert.Equal(["text/markdown", "text/plain"], MimeTypes(new Version(1, 2)));
-        Assert.Throws<ArgumentException>(() => new Version(1, 2).ToDisplayString("image/png"));
-    }
-
-    [Fact]
-    public void A_type_declares_its_formatters_by_a_namesake_of_the_attribute()
-    {
-        Assert.Equal(["text/html", "application/x-test+json", "text/plain"], MimeTypes(new Declared()));
-        Assert.Equal("<i>declared</i>", Html(new Declared()));
-        Assert.Equal("<i>declared</i>", Html(new DerivedFromDeclared()));
+        Formatter.SetPreferredMimeTypesFor(typeof(int), "text/html");
+        Assert.Equal(["text/html", "text/plain"], MimeTypes(7));
     }
 
     [Fact]
@@ -59,7 +47,7 @@ public sealed class FormattingTests : IDisposable
     {
         var figure = HeadImportance.Draw(new double[,] { { 0.1, 0.9 }, { 0.4, 0.2 } });
         Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], MimeTypes(figure));
-        Assert.Contains("<img src=\"data:image/svg+xml;base64,", Html(figure));
+        Assert.Contains("<img src=\"data:image/svg+xml;base64,", Bundle.Of(figure)[0].Value);
     }
 
     [Theory]
@@ -76,52 +64,11 @@ public sealed class FormattingTests : IDisposable
     public void A_chart_of_the_package_is_not_offered_to_a_cloud_either()
     {
         var chart = Plotly.NET.GenericChart.ofTraceObject(false, new Plotly.NET.Trace("scatter"));
-        var json = chart.ToDisplayString("application/vnd.plotly.v1+json");
+        ChartFormatter.OnLoad(chart.GetType().Assembly);
+        var json = Bundle.Of(chart).Single(one => one.MimeType == "application/vnd.plotly.v1+json").Value;
         Assert.Contains("\"showSendToCloud\":false", json);
         Assert.Contains("\"plotlyServerURL\":\"\"", json);
     }
 
-    [Fact]
-    public void A_data_frame_is_a_sortable_table()
-    {
-        var frame = new DataFrame(new StringDataFrameColumn("method", ["SnapKV", "HeadKV"]), new DoubleDataFrameColumn("score", [0.25, 0.5]));
-        var html = Html(frame);
-        Assert.Contains("<td style=\"text-align:left\">SnapKV</td><td style=\"text-align:right\">0.25</td>", html);
-        Assert.Contains("onclick=", html);
-    }
-
-    static string Text(object? value) => value.ToDisplayString("text/plain");
-
-    static string Html(object? value) => value.ToDisplayString("text/html");
-
-    static IEnumerable<string> MimeTypes(object? value) => FormattedValue.CreateManyFromObject(value).Select(one => one.MimeType);
-
-    [TypeFormatterSource(typeof(Source), PreferredMimeTypes = ["text/html", "application/x-test+json"])]
-    class Declared;
-
-    sealed class DerivedFromDeclared : Declared;
-
-    [AttributeUsage(AttributeTargets.Class)]
-    sealed class TypeFormatterSourceAttribute(Type formatterSourceType) : Attribute
-    {
-        public Type FormatterSourceType { get; } = formatterSourceType;
-
-        public string[]? PreferredMimeTypes { get; set; }
-    }
-
-    sealed class Source
-    {
-        public IEnumerable<object> CreateTypeFormatters() => [new Writes("text/html", "<i>declared</i>"), new Writes("application/x-test+json", "{}")];
-    }
-
-    sealed class Writes(string mimeType, string text)
-    {
-        public string MimeType { get; } = mimeType;
-
-        public bool Format(object instance, TextWriter writer)
-        {
-            writer.Write(text);
-            return true;
-        }
-    }
+    static IEnumerable<string> MimeTypes(object value) => Bundle.Of(value).Select(one => one.MimeType);
 }

@@ -69,7 +69,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         await Install();
         File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf(
             "int answer = 41;",
-            "\"\"\"{\"data\":[{\"z\":[[1,2],[3,4]],\"type\":\"heatmap\"}],\"layout\":{\"title\":{\"text\":\"heads\"}}}\"\"\".DisplayAs(\"application/vnd.plotly.v1+json\");",
+            "#r \"nuget: Plotly.NET.Interactive, 6.0.0\"\nusing Plotly.NET; var map = new Trace(\"heatmap\"); map.SetProperty(\"z\", new[] { new[] { 1, 2 }, new[] { 3, 4 } }); GenericChart.ofTraceObject(false, map)",
             "answer + 1"));
         using var server = await ClassicServer.Start(folder, Environment());
         Assert.SkipWhen(server is null, "this Jupyter has no classic notebook server that starts with these options");
@@ -117,6 +117,33 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         await using var page = await Browser.Open("file://" + html);
         await page.Until("document.querySelectorAll('.js-plotly-plot .heatmaplayer').length > 0");
         await page.Screenshot(Picture("page.png"));
+        Assert.Equal(0, (int)(await page.Run("performance.getEntriesByType('resource').filter(r => r.name.startsWith('http')).length"))!);
+    }
+
+    /// <summary>In an empty notebook, from packages alone: their extensions load, and what they show needs neither a network nor, as an image, a script.</summary>
+    [Fact]
+    public async Task Packages_show_charts_and_frames_live_and_as_static_images_without_a_network()
+    {
+        var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
+        File.WriteAllText(notebook, NotebookOf(
+            "#r \"nuget: Plotly.NET.Interactive, 6.0.0\"\n#r \"nuget: Microsoft.Data.Analysis, 0.23.1\"\nusing Plotly.NET; using Microsoft.Data.Analysis;",
+            "var bars = new Trace(\"bar\"); bars.SetProperty(\"y\", new[] { 4, 1, 3 }); GenericChart.ofTraceObject(false, bars)",
+            "new DataFrame(new StringDataFrameColumn(\"method\", new[] { \"SnapKV\", \"HeadKV\" }), new DoubleDataFrameColumn(\"score\", new[] { 0.25, 0.5 }))",
+            "typeof(TabularDataResource).Name"));   // imported by the extension of Microsoft.Data.Analysis
+        var (code, said) = await Run("dotnet", Program, "run", notebook, "-o", notebook, "--html", html);
+        Assert.True(code == 0, said);
+        var data = JsonNode.Parse(File.ReadAllText(notebook))!["cells"]!.AsArray().Skip(1).Select(cell => cell!["outputs"]![0]!["data"]!.AsObject()).ToArray();
+        Assert.Equal("[4,1,3]", data[0]["application/vnd.plotly.v1+json"]!["data"]![0]!["y"]!.ToJsonString());
+        Assert.Contains("SnapKV", data[1]["text/html"]!.ToJsonString());
+        Assert.Contains("0.25", data[1]["text/plain"]!.ToJsonString());
+        Assert.Equal("[\"TabularDataResource\"]", data[2]["text/plain"]!.ToJsonString());
+        Assert.DoesNotContain("cdn", data[0].ToJsonString(), StringComparison.OrdinalIgnoreCase);
+        Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
+        Assert.StartsWith("[\"<svg", data[0]["image/svg+xml"]!.ToJsonString().Replace("\\u003C", "<"));
+        await using var page = await Browser.Open("file://" + html);
+        await page.Until("document.querySelectorAll('.js-plotly-plot .barlayer .point').length == 3");
+        await page.Until("[...document.querySelectorAll('td')].some(cell => cell.innerText.trim() == 'SnapKV')");
+        await page.Screenshot(Picture("packages.png"));
         Assert.Equal(0, (int)(await page.Run("performance.getEntriesByType('resource').filter(r => r.name.startsWith('http')).length"))!);
     }
 

@@ -46,6 +46,12 @@ internal sealed class AssemblyProbe : IDisposable
         }
     }
 
+    /// <summary>What the packages of these dlls bring for notebooks.</summary>
+    internal IEnumerable<string> Extensions => folders.Values.SelectMany(folder => folder.Extensions);
+
+    /// <summary>The path of an assembly, or null.</summary>
+    internal string? Managed(string name) => folders.Values.Select(folder => folder.Managed(name)).FirstOrDefault(found => found is not null) ?? packages.Managed(name);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -67,6 +73,7 @@ internal sealed class AssemblyProbe : IDisposable
 
     void OnLoad(object? sender, AssemblyLoadEventArgs loaded)
     {
+        ChartFormatter.OnLoad(loaded.LoadedAssembly);
         var context = AssemblyLoadContext.GetLoadContext(loaded.LoadedAssembly);
         if (context is null || context == AssemblyLoadContext.Default || loaded.LoadedAssembly.IsDynamic)
         {
@@ -85,9 +92,7 @@ internal sealed class AssemblyProbe : IDisposable
 
     Assembly? FindManaged(AssemblyLoadContext context, AssemblyName name)
     {
-        var file = folders.Values.Select(folder => folder.Managed(name.Name!)).FirstOrDefault(found => found is not null)
-            ?? packages.Managed(name.Name!);
-        return file is null ? null : context.LoadFromAssemblyPath(file);
+        return Managed(name.Name!) is { } file ? context.LoadFromAssemblyPath(file) : null;
     }
 
     nint FindNative(Assembly assembly, string name)

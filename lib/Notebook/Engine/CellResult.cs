@@ -15,3 +15,16 @@ internal sealed record CellError(string Name, string Message, IReadOnlyList<stri
 {
     internal static CellError Plain(string name, string message) => new(name, message, [$"{name}: {message}"]);
 }
+
+/// <summary>A cell's code failed; .NET Interactive carries this to the end of the command.</summary>
+internal sealed class CellFailedException(CellError error) : Exception(error.Message)
+{
+    internal CellError Error { get; } = error;
+}
+
+/// <summary>What a cell wants cannot be had: a directive, a package, an answer. The message is all that the reader needs.</summary>
+internal sealed class RefusedException(string message) : Exception(message)
+{
+    /// <summary>The message alone: .NET Interactive passes an exception on as its text.</summary>
+    public override string ToString() => Message;
+}

@@ -10,7 +10,7 @@ namespace HeadKvLab.Notebook.Engine;
 /// compilation the cell would have as the next submission; nothing runs.
 /// </summary>
 /// <param name="engine">The session.</param>
-internal sealed class CodeInsight(CSharpEngine engine)
+internal sealed class CodeInsight(CSharpKernel engine)
 {
     const int MostNames = 400;
 
@@ -87,7 +87,7 @@ internal sealed class CodeInsight(CSharpEngine engine)
         {
             blanked = Directives.Parse(code).Code;
         }
-        catch (DirectiveException)
+        catch (RefusedException)
         {
             blanked = code;
         }

@@ -12,7 +12,7 @@ internal sealed class DependencyFiles
     DependencyFiles(string folder)
     {
         this.folder = folder;
-        fromPackages = new(ReadDepsFiles);
+        fromPackages = new(() => [.. Packages().SelectMany(one => Assets(one.Library).Select(asset => Path.GetFullPath(Path.Combine(one.Root, asset))).Where(File.Exists))]);
     }
 
     internal static DependencyFiles Of(string folder) => new(folder);
@@ -55,21 +55,25 @@ internal sealed class DependencyFiles
         : OperatingSystem.IsMacOS() ? [name, $"lib{name}.dylib", name + ".dylib"]
         : [name, $"lib{name}.so", name + ".so"];
 
-    List<string> ReadDepsFiles()
+    /// <summary>What these packages bring for notebooks.</summary>
+    internal IEnumerable<string> Extensions => Packages().SelectMany(one => ExtensionsOf(one.Root));
+
+    /// <summary>What a package brings for notebooks.</summary>
+    internal static IEnumerable<string> ExtensionsOf(string package) =>
+        Path.Combine(package, "interactive-extensions", "dotnet") is var folder && Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.dll") : [];
+
+    IEnumerable<(string Root, JsonElement Library)> Packages()
     {
         var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        var files = new List<string>();
         foreach (var deps in Directory.EnumerateFiles(folder, "*.deps.json"))
         {
             using var json = JsonDocument.Parse(File.ReadAllText(deps));
             foreach (var library in json.RootElement.GetProperty("targets").EnumerateObject().SelectMany(target => target.Value.EnumerateObject()))
             {
-                var root = Path.Combine(cache, library.Name.ToLowerInvariant());
-                files.AddRange(Assets(library.Value).Select(asset => Path.GetFullPath(Path.Combine(root, asset))).Where(File.Exists));
+                yield return (Path.Combine(cache, library.Name.ToLowerInvariant()), library.Value);
             }
         }
-        return files;
     }
 
     static IEnumerable<string> Assets(JsonElement library)

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace HeadKvLab.Notebook.Engine;
 
 /// <summary>
-/// The lines of a cell that are meant for the kernel rather than the compiler. They are blanked, never removed, so that line numbers
-/// stay true. <c>#r "file.dll"</c> and <c>#load</c> are left to the compiler, which knows them.
+/// The lines of a cell that are meant for the kernel rather than the compiler. Lines that name packages are blanked, never removed, so that line
+/// numbers stay true. <c>#!</c> lines are .NET Interactive's, apart from languages that cannot be had here.
 /// </summary>
 /// <param name="Code">The cell with those lines blanked.</param>
 /// <param name="Packages">From <c>#r "nuget: Id, version"</c>; a version of "*" when none is given.</param>
@@ -12,7 +12,10 @@ namespace HeadKvLab.Notebook.Engine;
 /// <param name="Files">The dlls from <c>#r "file.dll"</c>, as written.</param>
 internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> Packages, IReadOnlyList<string> Sources, IReadOnlyList<string> Files)
 {
-    /// <exception cref="DirectiveException">A directive this kernel does not know, or one written wrongly.</exception>
+    /// <summary>Whether a line starts or ends a block of another language, or is a command of .NET Interactive's.</summary>
+    internal static bool IsMagic(string line) => line.StartsWith("#!", StringComparison.Ordinal);
+
+    /// <exception cref="RefusedException">A directive written wrongly, or a language that is not here.</exception>
     internal static Directives Parse(string cell)
     {
         var packages = new List<PackageId>();
@@ -22,11 +25,12 @@ internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> 
         for (var i = 0; i < lines.Length; i++)
         {
             var line = lines[i].Trim();
-            if (line.StartsWith("#!", StringComparison.Ordinal))
+            if (IsMagic(lines[i]))
             {
-                CheckMagic(line, i + 1);
+                if (Languages.WhyNot(line.Split(' ', '\t')[0][2..]) is { } why) throw new RefusedException($"line {i + 1}: {why}");
+                continue;
             }
-            else if (NuGetReference().Match(line) is { Success: true } package)
+            if (NuGetReference().Match(line) is { Success: true } package)
             {
                 packages.Add(new PackageId(package.Groups["id"].Value, package.Groups["version"] is { Success: true } version ? version.Value : "*"));
             }
@@ -36,7 +40,7 @@ internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> 
             }
             else if (line.StartsWith("#r", StringComparison.Ordinal) && line.Contains("nuget:", StringComparison.OrdinalIgnoreCase))
             {
-                throw new DirectiveException(i + 1, $"{line}: write #r \"nuget: PackageId, version\"");
+                throw new RefusedException($"line {i + 1}: {line}: write #r \"nuget: PackageId, version\"");
             }
             else
             {
@@ -51,14 +55,11 @@ internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> 
         return new Directives(string.Join('\n', lines), packages, sources, files);
     }
 
-    static void CheckMagic(string line, int number)
-    {
-        var name = line.Split(' ', '\t')[0];
-        if (name is not ("#!csharp" or "#!C#" or "#!c#"))
-        {
-            throw new DirectiveException(number, $"{name}: this kernel runs C# and knows no such magic command; it knows #r, #i, #load and #!csharp.");
-        }
-    }
+    /// <summary>The code as .NET Interactive is to see it: with a blank before <c>#r</c> it leaves the line to the compiler.</summary>
+    internal string Hidden => CompilerLine().Replace(Code, " $&");
+
+    /// <summary>Undoes <see cref="Hidden"/> in a block of it.</summary>
+    internal static string Shown(string block) => HiddenLine().Replace(block, "");
 
     [GeneratedRegex("""^#r\s+"\s*nuget:\s*(?<id>[A-Za-z0-9._-]+)\s*(,\s*(?<version>[^"\s]+)\s*)?"$""", RegexOptions.IgnoreCase)]
     private static partial Regex NuGetReference();
@@ -68,10 +69,13 @@ internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> 
 
     [GeneratedRegex("""^#r\s+"(?<file>[^"]+)"$""")]
     private static partial Regex FileReference();
+
+    [GeneratedRegex(@"^#r\b", RegexOptions.Multiline)]
+    private static partial Regex CompilerLine();
+
+    [GeneratedRegex(@"^ (?=#r\b)", RegexOptions.Multiline)]
+    private static partial Regex HiddenLine();
 }
 
 /// <summary>A package by name and version, "*" for the newest.</summary>
 internal sealed record PackageId(string Id, string Version);
-
-/// <summary>A directive that cannot be followed.</summary>
-internal sealed class DirectiveException(int line, string message) : Exception($"line {line}: {message}");

@@ -20,7 +20,7 @@ internal sealed class PackageRestore(string notebookFolder)
 
     /// <summary>Adds packages to the session.</summary>
     /// <returns>The full paths of all assemblies of the session's packages.</returns>
-    /// <exception cref="PackageException">The restore failed; the session's earlier packages stay.</exception>
+    /// <exception cref="RefusedException">The restore failed; the session's earlier packages stay.</exception>
     internal async Task<IReadOnlyList<string>> Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
     {
         sources.AddRange(moreSources.Where(source => !sources.Contains(source)));
@@ -55,6 +55,9 @@ internal sealed class PackageRestore(string notebookFolder)
         }
     }
 
+    /// <summary>What the session's packages bring for notebooks.</summary>
+    internal IReadOnlyList<string> Extensions { get; private set; } = [];
+
     /// <summary>The path of an assembly of the session's packages, or null.</summary>
     internal string? Managed(string name) =>
         managed.FirstOrDefault(file => Path.GetFileNameWithoutExtension(file).Equals(name, StringComparison.OrdinalIgnoreCase));
@@ -80,7 +83,7 @@ internal sealed class PackageRestore(string notebookFolder)
             RedirectStandardError = true,
             Environment = { ["DOTNET_CLI_UI_LANGUAGE"] = "en" },
         };
-        using var process = Process.Start(start) ?? throw new PackageException("dotnet restore did not start; is the .NET SDK on the PATH?");
+        using var process = Process.Start(start) ?? throw new RefusedException("dotnet restore did not start; is the .NET SDK on the PATH?");
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
@@ -95,7 +98,7 @@ internal sealed class PackageRestore(string notebookFolder)
         var said = await output.ConfigureAwait(false) + await error.ConfigureAwait(false);
         if (process.ExitCode != 0)
         {
-            throw new PackageException("the packages could not be restored:\n" + Failures(said));
+            throw new RefusedException("the packages could not be restored:\n" + Failures(said));
         }
         File.WriteAllText(Path.Combine(folder, Stamp), "");
     }
@@ -135,9 +138,11 @@ internal sealed class PackageRestore(string notebookFolder)
         var libraries = json.RootElement.GetProperty("libraries");
         var target = json.RootElement.GetProperty("targets").EnumerateObject().First(one => one.Name.EndsWith("/" + RuntimeId, StringComparison.Ordinal));
         var files = new Dictionary<string, List<string>> { ["runtime"] = [], ["native"] = [] };
+        var extensions = new List<string>();
         foreach (var library in target.Value.EnumerateObject())
         {
             var path = libraries.GetProperty(library.Name).TryGetProperty("path", out var relative) ? relative.GetString()! : "";
+            extensions.AddRange(roots.SelectMany(root => DependencyFiles.ExtensionsOf(Path.Combine(root, path))));
             foreach (var (group, found) in files)
             {
                 if (library.Value.TryGetProperty(group, out var assets))
@@ -148,6 +153,7 @@ internal sealed class PackageRestore(string notebookFolder)
         }
         managed = [.. files["runtime"].Where(path => path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)).Distinct()];
         native = [.. files["native"].Distinct()];
+        Extensions = extensions;
     }
 
     string? ConfigFile()
@@ -167,6 +173,3 @@ internal sealed class PackageRestore(string notebookFolder)
     static string CacheFolder() => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "headkvlab-notebook", "packages");
 }
-
-/// <summary>Packages that cannot be restored.</summary>
-internal sealed class PackageException(string message) : Exception(message);

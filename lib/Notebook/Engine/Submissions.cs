@@ -1,10 +1,15 @@
+using System.Reflection;
 using System.Text;
+using Microsoft.AspNetCore.Html;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Scripting;
 using Microsoft.CodeAnalysis.Scripting;
 using Microsoft.CodeAnalysis.Scripting.Hosting;
+using Microsoft.DotNet.Interactive;
 using Microsoft.DotNet.Interactive.Formatting;
+
+using Diagnostic = Microsoft.CodeAnalysis.Diagnostic;
 
 namespace HeadKvLab.Notebook.Engine;
 
@@ -17,23 +22,34 @@ internal sealed class Submissions : IDisposable
     static readonly string[] Imports =
     [
         "System", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq",
-        "Microsoft.DotNet.Interactive.Kernel",
+        typeof(Kernel).FullName!,
     ];
+
+    /// <summary>Assemblies of this program that cells use; they must be the same ones.</summary>
+    static readonly Assembly[] Shared = [typeof(Kernel).Assembly, typeof(Formatter).Assembly, typeof(IHtmlContent).Assembly, typeof(System.Reactive.Unit).Assembly];
 
     readonly string directory;
     readonly InteractiveAssemblyLoader loader = new();
     readonly PackageRestore packages;
     readonly AssemblyProbe probe;
+    readonly PackageExtensions extensions;
 
     /// <param name="directory">Where relative paths of <c>#r</c> and <c>#load</c> start.</param>
     internal Submissions(string directory)
     {
         this.directory = Path.GetFullPath(directory);
-        loader.RegisterDependency(typeof(Microsoft.DotNet.Interactive.Kernel).Assembly);
+        foreach (var assembly in Shared)
+        {
+            loader.RegisterDependency(assembly);
+        }
         packages = new PackageRestore(this.directory);
         probe = new AssemblyProbe(packages);
+        extensions = new PackageExtensions(loader, probe.Managed, found.Add);
         Ready = Task.Run(WarmUp);
     }
+
+    /// <summary>Assemblies of packages that no submission has referenced yet.</summary>
+    readonly List<string> found = [];
 
     /// <summary>Completes when the first cell will run at full speed.</summary>
     internal Task Ready { get; }
@@ -54,31 +70,37 @@ internal sealed class Submissions : IDisposable
         .WithMetadataResolver(ScriptMetadataResolver.Default.WithBaseDirectory(directory).WithSearchPaths(SearchPaths()))
         .WithSourceResolver(new SourceFileResolver(SearchPaths(), directory));
 
-    /// <summary>Compiles a cell as the next submission, once its packages are there.</summary>
-    /// <returns>The script, with everything the compiler has to say.</returns>
-    /// <exception cref="DirectiveException">A directive this kernel does not know, or one written wrongly.</exception>
-    /// <exception cref="PackageException">A package cannot be restored.</exception>
-    internal async Task<(Script<object> Script, IReadOnlyList<Diagnostic> Found)> Compile(string code, string cell, CancellationToken interrupt)
+    /// <summary>Makes what a cell asks for known: packages are restored, their extensions loaded, and what a dll needs is found beside it.</summary>
+    /// <exception cref="RefusedException">A package cannot be restored, or its extension fails.</exception>
+    internal async Task Add(Directives wanted, KernelInvocationContext context, CancellationToken interrupt)
     {
-        await Ready.ConfigureAwait(false);
-        var directives = Directives.Parse(code);
-        var options = OptionsFor(cell);
-        if (directives.Packages.Count > 0 || directives.Sources.Count > 0)
+        if (wanted.Packages.Count > 0 || wanted.Sources.Count > 0)
         {
-            var files = await packages.Add(directives.Packages, directives.Sources, interrupt).ConfigureAwait(false);
-            options = options.WithReferences(files.Select(file => MetadataReference.CreateFromFile(file)));
+            found.AddRange((await packages.Add(wanted.Packages, wanted.Sources, interrupt).ConfigureAwait(false)).Except(found));
         }
-        foreach (var file in directives.Files)
+        var resolver = OptionsFor("cell").MetadataResolver;
+        foreach (var file in wanted.Files)
         {
-            probe.AddFolderOf(options.MetadataResolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly));
+            probe.AddFolderOf(resolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly));
         }
-        var script = (Script<object>)Latest!.Script.ContinueWith<object>(directives.Code, options);
-        return (script, script.Compile(interrupt));
+        await extensions.Load(packages.Extensions.Concat(probe.Extensions), context).ConfigureAwait(false);
+    }
+
+    /// <summary>Compiles code as the next submission.</summary>
+    /// <returns>The script, with everything the compiler has to say.</returns>
+    internal (Script<object> Script, IReadOnlyList<Diagnostic> Found) Compile(string code, string cell, CancellationToken interrupt)
+    {
+        var options = OptionsFor(cell).WithReferences(found.Select(file => MetadataReference.CreateFromFile(file)));
+        var script = (Script<object>)Latest!.Script.ContinueWith<object>(code, options);
+        var diagnostics = script.Compile(interrupt);
+        if (diagnostics.All(one => one.Severity != DiagnosticSeverity.Error)) found.Clear();   // later submissions inherit them
+        return (script, diagnostics);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        extensions.Dispose();
         probe.Dispose();
         loader.Dispose();
     }
@@ -91,7 +113,7 @@ internal sealed class Submissions : IDisposable
         var started = await first.RunAsync().ConfigureAwait(false);
         var second = started.Script.ContinueWith<object>("(await System.Threading.Tasks.Task.FromResult(new[] { 1 })).Select(x => $\"{x}\").ToList()", OptionsFor("In[0]"));
         var warmed = await second.RunFromAsync(started).ConfigureAwait(false);
-        FormattedValue.CreateManyFromObject(warmed.ReturnValue, "text/html");
+        Bundle.Of(warmed.ReturnValue);
         Latest = started;
     }
 
@@ -103,7 +125,7 @@ internal sealed class Submissions : IDisposable
         var framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
         var trusted = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
         return trusted.Where(file => Path.GetDirectoryName(file) == framework)
-            .Append(typeof(Microsoft.DotNet.Interactive.Kernel).Assembly.Location)
+            .Concat(Shared.Select(assembly => assembly.Location))
             .Select(file => MetadataReference.CreateFromFile(file));
     }
 }

@@ -51,10 +51,14 @@ internal sealed class NotebookCell(JsonObject json)
     internal bool HasTag(string tag) => json["metadata"]?["tags"] is JsonArray tags && tags.Any(one => (string?)one == tag);
 
     /// <summary>The language a polyglot notebook gives the cell, or null for the notebook's own.</summary>
-    internal string? Language =>
-        (string?)json["metadata"]?["polyglot_notebook"]?["kernelName"]
-        ?? (string?)json["metadata"]?["dotnet_interactive"]?["language"]
-        ?? (string?)json["metadata"]?["vscode"]?["languageId"];
+    internal string? Language => LanguageIn(json["metadata"]);
+
+    /// <summary>The same of a cell's metadata, which front ends send along when they run it.</summary>
+    internal static string? LanguageIn(JsonNode? metadata) =>
+        Named(metadata, "polyglot_notebook", "kernelName") ?? Named(metadata, "dotnet_interactive", "language") ?? Named(metadata, "vscode", "languageId");
+
+    static string? Named(JsonNode? metadata, string program, string field) =>
+        ((metadata as JsonObject)?[program] as JsonObject)?[field] is JsonValue value && value.TryGetValue(out string? name) ? name : null;
 
     DateTime? Time(string name) =>
         DateTime.TryParse(Text(json["metadata"]?["execution"]?[name]), CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var time) ? time : null;

@@ -30,7 +30,7 @@ internal static class OutputJson
         ["traceback"] = new JsonArray([.. error.Traceback.Select(line => JsonValue.Create(line))]),
     };
 
-    const string Html = "text/html", Svg = "image/svg+xml", Plotly = "application/vnd.plotly.v1+json";
+    const string Html = "text/html", Svg = "image/svg+xml";
 
     /// <summary>
     /// A bundle as an object of MIME types. JSON types hold objects, not text: a front end does not parse text. Of a chart that has a
@@ -42,7 +42,7 @@ internal static class OutputJson
     internal static JsonObject Data(IReadOnlyList<FormattedValue> bundle, bool lines)
     {
         var data = new JsonObject();
-        var drawn = lines && bundle.Any(one => one.MimeType == Svg) && bundle.Any(one => one.MimeType == Plotly);
+        var drawn = lines && bundle.Any(one => one.MimeType == Svg) && bundle.Any(one => one.MimeType == PlotlyDiv.MimeType);
         foreach (var one in bundle.Where(one => !drawn || one.MimeType != Html))
         {
             data[one.MimeType] = one.MimeType.EndsWith("json", StringComparison.Ordinal) && Parsed(one.Value) is { } json

@@ -48,7 +48,7 @@ internal sealed class HeadlessCell(Dictionary<string, JsonObject> displays) : Ce
     }
 
     internal override Task<string> Ask(string prompt, bool password) =>
-        throw new InvalidOperationException($"The cell asks \"{prompt}\", but a notebook run without a front end has nobody to answer; give the value with -p instead.");
+        throw new RefusedException($"The cell asks \"{prompt}\", but a notebook run without a front end has nobody to answer; give the value with -p instead.");
 
     protected override void Stream(string stream, string text)
     {

@@ -12,8 +12,6 @@ namespace HeadKvLab.Notebook.Headless;
 /// </summary>
 internal static class HtmlPage
 {
-    internal const string PlotlyMime = "application/vnd.plotly.v1+json";
-
     static readonly MarkdownPipeline Markdown = new MarkdownPipelineBuilder()
         .UsePipeTables().UseGridTables().UseAutoIdentifiers().UseFootnotes().UseTaskLists().UseEmphasisExtras().UseAutoLinks().UseMathematics().Build();
 
@@ -94,9 +92,9 @@ internal static class HtmlPage
         {
             return html;
         }
-        if (data[PlotlyMime] is JsonObject figure)
+        if (data[PlotlyDiv.MimeType] is JsonObject figure)
         {
-            return Microsoft.DotNet.Interactive.Formatting.PlotlyDiv.Write(figure.ToJsonString(), Text("image/svg+xml") is { } still ? Drawing(still) : null);
+            return PlotlyDiv.Write(figure.ToJsonString(), Text("image/svg+xml") is { } still ? Drawing(still) : null);
         }
         if (Text("image/svg+xml") is { } svg)
         {
@@ -134,7 +132,7 @@ internal static class HtmlPage
     }
 
     static bool NeedsPlotly(JsonObject output) => output["data"] is JsonObject data
-        && (data.ContainsKey(PlotlyMime) || NotebookCell.Text(data["text/html"]).Contains("Plotly", StringComparison.Ordinal));
+        && (data.ContainsKey(PlotlyDiv.MimeType) || NotebookCell.Text(data["text/html"]).Contains("Plotly", StringComparison.Ordinal));
 
     static string Escape(string text) => System.Net.WebUtility.HtmlEncode(text);
 

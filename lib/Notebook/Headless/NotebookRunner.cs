@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook.Engine;
 using HeadKvLab.Notebook.Files;
-using HeadKvLab.Notebook.Output;
 
 namespace HeadKvLab.Notebook.Headless;
 
@@ -35,12 +34,12 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
     internal async Task<int> Run()
     {
         var notebook = Prepare(options);
-        using var console = new ConsoleCapture();
-        using var engine = new CSharpEngine(Path.GetDirectoryName(Path.GetFullPath(options.Notebook))!, drain);
+        using var session = new Session(Path.GetDirectoryName(Path.GetFullPath(options.Notebook))!, drain);
         var total = Stopwatch.StartNew();
-        await engine.Ready.ConfigureAwait(false);
+        await session.Ready.ConfigureAwait(false);
         progress.WriteLine($"{Path.GetFileName(options.Notebook)}: compiler ready after {Seconds(total).Trim()}");
-        var failed = await RunCells(notebook, engine).ConfigureAwait(false);
+        var failed = await RunCells(notebook, session).ConfigureAwait(false);
+        StaticImages.Add(notebook, progress);
         Save(notebook);
         WriteHtml(notebook, options);
         progress.WriteLine($"{Path.GetFileName(options.Notebook)}: {(failed == 0 ? "all cells ran" : stopped ? "stopped" : $"{failed} failed")} in {Seconds(total).Trim()}{Where(options)}");
@@ -55,9 +54,13 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         Parameters.Apply(notebook, options.Parameters, options.Notebook);
         foreach (var (index, cell) in notebook.Cells.Index().Where(pair => pair.Item.Kind == "code"))
         {
-            if (cell.Language is not (null or "csharp" or "C#" or "dotnet-interactive.csharp" or "polyglot-notebook"))
+            try
             {
-                throw new NotebookException($"{options.Notebook}: cell {index + 1} is written in {cell.Language}; this program runs C# cells.");
+                Languages.KernelOf(cell.Language);
+            }
+            catch (RefusedException refused)
+            {
+                throw new NotebookException($"{options.Notebook}: cell {index + 1}: {refused.Message}");
             }
             cell.SetOutputs([]);
             cell.ExecutionCount = null;
@@ -79,7 +82,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
     internal static string Where(RunOptions options) =>
         string.Join(" and ", new[] { options.Output, options.Html }.Where(file => file is not null)) is { Length: > 0 } files ? $"; written: {files}" : "";
 
-    async Task<int> RunCells(NotebookDocument notebook, CSharpEngine engine)
+    async Task<int> RunCells(NotebookDocument notebook, Session session)
     {
         var code = notebook.Cells.Index().Where(pair => pair.Item.Kind == "code" && pair.Item.Source.Trim().Length > 0 && !pair.Item.HasTag("skip-execution")).ToArray();
         var failed = 0;
@@ -90,7 +93,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
             progress.Write($"  cell {n,2}/{code.Length}  {Label(cell.Source),-52} ");
             progress.Flush();
             var watch = Stopwatch.StartNew();
-            var error = await RunCell(notebook, cell, n, engine).ConfigureAwait(false);
+            var error = await RunCell(notebook, cell, n, session).ConfigureAwait(false);
             progress.WriteLine(error is null ? Seconds(watch) : $"{Seconds(watch)}  FAILED");
             if (error is null || cell.HasTag("raises-exception"))
             {
@@ -106,7 +109,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         return failed;
     }
 
-    async Task<CellError?> RunCell(NotebookDocument notebook, NotebookCell cell, int number, CSharpEngine engine)
+    async Task<CellError?> RunCell(NotebookDocument notebook, NotebookCell cell, int number, Session session)
     {
         var host = new HeadlessCell(displays);
         running = host;
@@ -115,7 +118,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         var saver = SaveNowAndThen(notebook, cell, host, saving.Token);
         using var timer = options.Timeout is { } limit ? new Timer(_ => host.Interrupt(), null, limit, System.Threading.Timeout.InfiniteTimeSpan) : null;
         var (began, watch) = (DateTime.UtcNow, Stopwatch.StartNew());
-        var result = await engine.Execute(cell.Source, $"In[{number}]", host).ConfigureAwait(false);
+        var result = await session.Execute(cell.Source, $"In[{number}]", host, cell.Language).ConfigureAwait(false);
         if (!InPlace)
         {
             cell.Times = (began, began + watch.Elapsed);

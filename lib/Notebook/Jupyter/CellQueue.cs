@@ -8,10 +8,10 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// The cells that front ends want to run, one after the other. After a failed cell the requests that wait are aborted, those and no
 /// later ones.
 /// </summary>
-/// <param name="engine">Runs them.</param>
+/// <param name="session">Runs them.</param>
 /// <param name="channels">Where their outputs and answers go.</param>
 /// <param name="plotly">Brings plotly.js into the page where a figure is shown.</param>
-internal sealed class CellQueue(CSharpEngine engine, Channels channels, PlotlyInPage plotly)
+internal sealed class CellQueue(Session session, Channels channels, PlotlyInPage plotly)
 {
     readonly Channel<Message> waiting = Channel.CreateUnbounded<Message>();
     volatile JupyterCell? running;
@@ -77,7 +77,7 @@ internal sealed class CellQueue(CSharpEngine engine, Channels channels, PlotlyIn
             count++;
             channels.Publish("execute_input", new JsonObject { ["code"] = code, ["execution_count"] = count }, request.HeaderBytes);
         }
-        var result = await engine.Execute(code, $"In[{count}]", cell).ConfigureAwait(false);
+        var result = await session.Execute(code, $"In[{count}]", cell, request.Language).ConfigureAwait(false);
         running = null;
         if (result.Error is { } error)
         {

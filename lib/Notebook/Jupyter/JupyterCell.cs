@@ -20,13 +20,13 @@ internal sealed class JupyterCell(Channels channels, Message request, PlotlyInPa
     {
         if (request.Content["allow_stdin"]?.GetValue<bool>() == false)
         {
-            throw new InvalidOperationException("This front end does not permit cells to ask for input.");
+            throw new RefusedException("This front end does not permit cells to ask for input.");
         }
         Flush();
         asked = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (!channels.AskInput(request, prompt, password))
         {
-            throw new InvalidOperationException("This front end has no channel for input.");
+            throw new RefusedException("This front end has no channel for input.");
         }
         return await asked.Task.WaitAsync(Interrupted).ConfigureAwait(false);
     }

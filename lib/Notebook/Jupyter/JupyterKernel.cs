@@ -20,10 +20,10 @@ internal sealed class JupyterKernel
     /// <exception cref="NotebookException">An address is taken.</exception>
     internal JupyterKernel(ConnectionFile connection, string kernelName, Action? drain)
     {
-        var engine = new CSharpEngine(Environment.CurrentDirectory, drain);
-        insight = new CodeInsight(engine);
+        var session = new Session(Environment.CurrentDirectory, drain);
+        insight = new CodeInsight(session.CSharp);
         channels = new Channels(connection);
-        cells = new CellQueue(engine, channels, new PlotlyInPage(kernelName));
+        cells = new CellQueue(session, channels, new PlotlyInPage(kernelName));
         channels.Listen(OnRequest, answer => cells.Running?.Answer(answer.Content["value"]?.ToString() ?? ""));
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using HeadKvLab.Notebook.Files;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
@@ -12,7 +13,8 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// <param name="HeaderBytes">Its header as it came: answers name it as their parent byte for byte.</param>
 /// <param name="Type">For example <c>execute_request</c>.</param>
 /// <param name="Content">Its fields.</param>
-internal sealed record Message(ZmtpPeer Peer, IReadOnlyList<byte[]> Identities, byte[] HeaderBytes, string Type, JsonObject Content);
+/// <param name="Language">The language of the cell to run, where the front end says one.</param>
+internal sealed record Message(ZmtpPeer Peer, IReadOnlyList<byte[]> Identities, byte[] HeaderBytes, string Type, JsonObject Content, string? Language);
 
 /// <summary>Reads and writes signed messages (https://jupyter-client.readthedocs.io/en/stable/messaging.html, version 5.3).</summary>
 /// <param name="key">The signing key; empty: no signatures.</param>
@@ -39,7 +41,7 @@ internal sealed class Wire(byte[] key)
         try
         {
             return JsonNode.Parse(signed[0]) is JsonObject header && (string?)header["msg_type"] is { } type && JsonNode.Parse(signed[3]) is JsonObject content
-                ? new Message(peer, frames.GetRange(0, at), signed[0], type, content)
+                ? new Message(peer, frames.GetRange(0, at), signed[0], type, content, NotebookCell.LanguageIn(JsonNode.Parse(signed[2])))
                 : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

@@ -1,4 +1,4 @@
-using HeadKvLab.Notebook.Headless;
+using HeadKvLab.Notebook.Files;
 using Microsoft.DotNet.Interactive.Formatting;
 
 namespace HeadKvLab.Notebook.Jupyter;
@@ -13,14 +13,14 @@ internal sealed class PlotlyInPage(string kernelName)
     /// <summary>The bundle, with the script beside its HTML when that shows a figure.</summary>
     internal IReadOnlyList<FormattedValue> Prepare(IReadOnlyList<FormattedValue> bundle)
     {
-        var isFigure = bundle.Any(one => one.MimeType == HtmlPage.PlotlyMime || (one.MimeType == "text/html" && one.Value.Contains("window.Plotly", StringComparison.Ordinal)));
+        var isFigure = bundle.Any(one => one.MimeType == PlotlyDiv.MimeType || (one.MimeType == "text/html" && one.Value.Contains("window.Plotly", StringComparison.Ordinal)));
         if (!isFigure)
         {
             return bundle;
         }
         if (bundle.FirstOrDefault(one => one.MimeType == "text/html") is not { } html)
         {
-            var figure = bundle.First(one => one.MimeType == HtmlPage.PlotlyMime);
+            var figure = bundle.First(one => one.MimeType == PlotlyDiv.MimeType);
             return [new FormattedValue("text/html", PlotlyDiv.Write(figure.Value) + Loader()), .. bundle];
         }
         return [.. bundle.Select(one => one == html ? new FormattedValue("text/html", html.Value + Loader()) : one)];

@@ -48,7 +48,7 @@ internal static class Replies
             ("metadata", new JsonObject()));
     }
 
-    internal static JsonObject IsComplete(JsonObject content) => CSharpEngine.IsComplete((string?)content["code"] ?? "")
+    internal static JsonObject IsComplete(JsonObject content) => CSharpKernel.IsComplete((string?)content["code"] ?? "")
         ? new JsonObject { ["status"] = "complete" }
         : new JsonObject { ["status"] = "incomplete", ["indent"] = "    " };
 

@@ -1,14 +1,18 @@
 using System.Text;
 using HeadKvLab.Notebook.Engine;
-using Microsoft.DotNet.Interactive;
+using Microsoft.DotNet.Interactive.Utility;
 
 namespace HeadKvLab.Notebook.Output;
 
-/// <summary>Sends what cells print on Console to the cell that printed it, and everything else where it went before.</summary>
+/// <summary>
+/// Sends what cells print on Console to the cell that printed it, and everything else where it went before. The package would catch it too, as an
+/// event for each write, all of which it keeps: it is told that Console is caught already.
+/// </summary>
 internal sealed class ConsoleCapture : IDisposable
 {
     readonly TextWriter outBefore = Console.Out;
     readonly TextWriter errorBefore = Console.Error;
+    readonly IDisposable caught = ConsoleOutput.Subscribe(static _ => System.Reactive.Disposables.Disposable.Empty);
 
     internal ConsoleCapture()
     {
@@ -19,6 +23,7 @@ internal sealed class ConsoleCapture : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        caught.Dispose();
         Console.SetOut(outBefore);
         Console.SetError(errorBefore);
     }
@@ -39,7 +44,7 @@ internal sealed class ConsoleCapture : IDisposable
             {
                 return;
             }
-            if (CellOutput.Current is CellHost cell)
+            if (CellHost.Current is { } cell)
             {
                 cell.Write(stream, value);
             }
@@ -51,7 +56,7 @@ internal sealed class ConsoleCapture : IDisposable
 
         public override void Flush()
         {
-            if (CellOutput.Current is not CellHost)
+            if (CellHost.Current is null)
             {
                 elsewhere.Flush();
             }

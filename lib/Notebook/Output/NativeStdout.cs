@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using HeadKvLab.Notebook.Engine;
-using Microsoft.DotNet.Interactive;
 
 namespace HeadKvLab.Notebook.Output;
 
@@ -79,7 +78,7 @@ internal sealed partial class NativeStdout
         {
             return;
         }
-        if (CellOutput.Current is CellHost cell)
+        if (CellHost.Current is { } cell)
         {
             var text = new char[bytes.Length];
             cell.Write("stdout", new string(text, 0, decoder.GetChars(bytes, text, flush: false)));

@@ -159,6 +159,10 @@ content, seen = ask("execute_request", {"code": "int x = 20;\nx + 1", "silent": 
                     metadata={"deletedCells": [], "recordTiming": True, "cellId": "a"})
 check("execute", content["status"] == "ok" and content["execution_count"] == 1 and content["payload"] == [] and content["user_expressions"] == {}
       and [m["type"] for m in seen] == ["status", "execute_input", "execute_result", "status"], [m["type"] for m in seen])
+content, seen = ask("execute_request", {"code": "<b>x</b>"}, metadata={"cellId": "b", "polyglot_notebook": {"kernelName": "html"}})
+check("a cell's metadata choose its language", [m["content"]["data"].get("text/html") for m in seen if m["type"] == "display_data"] == ["<b>x</b>"], content)
+content, seen = ask("execute_request", {"code": "1"}, metadata={"polyglot_notebook": {"kernelName": "fsharp"}})
+check("a language that is not here is refused by name", "a cell in fsharp cannot run here" in content.get("evalue", ""), content)
 content, seen = ask("execute_request", {"code": "", "silent": True, "store_history": False})
 check("execute nothing, silently", content["status"] == "ok" and [m["type"] for m in seen] == ["status", "status"])
 content, _ = ask("complete_request", {"code": "Console.Wri", "cursor_pos": 11})

@@ -1,0 +1,145 @@
+using System.Text.RegularExpressions;
+using HeadKvLab.Notebook.Output;
+using Microsoft.DotNet.Interactive;
+using Microsoft.DotNet.Interactive.Commands;
+using Microsoft.DotNet.Interactive.Events;
+using Microsoft.DotNet.Interactive.Formatting;
+
+namespace HeadKvLab.Notebook.Engine;
+
+/// <summary>
+/// The languages of one session under one root kernel of .NET Interactive's. Runs a cell and makes a result of everything that can happen to
+/// it. One cell runs at a time: the caller sees to that.
+/// </summary>
+internal sealed partial class Session : IDisposable
+{
+    readonly ConsoleCapture console = new();
+    readonly CompositeKernel root = new();
+    readonly Action drain;
+    readonly IDisposable events;
+    CellHost? running;
+    IReadOnlyList<FormattedValue>? value;
+    string? complaint;
+
+    static Session()
+    {
+        DisplayUpdates.Mend();
+        Bundle.PreferTextForScalars();
+    }
+
+    /// <summary>Starts a session and begins to warm the compiler up.</summary>
+    /// <param name="directory">Where relative paths of <c>#r</c> and <c>#load</c> start, the notebook's folder.</param>
+    /// <param name="drain">Called at the end of each cell: waits for output that is still on its way; null: nothing to wait for.</param>
+    internal Session(string directory, Action? drain = null)
+    {
+        this.drain = drain ?? (static () => { });
+        CSharp = new CSharpKernel(directory, this.drain);
+        root.Add(CSharp.UseWho().UseValueSharing(), ["C#", "c#"]);
+        root.Add(new HtmlKernel());
+        root.Add(new MarkdownKernel());
+        root.Add(new JavaScriptKernel().UseValueSharing(), ["js"]);
+        root.Add(new KeyValueStoreKernel().UseWho().UseValueSharing());
+        root.DefaultKernelName = CSharp.Name;
+        MagicCommands.AddTo(root);
+        root.RegisterCommandHandler<RequestInput>(Ask);
+        root.SetDefaultTargetKernelNameForCommand(typeof(RequestInput), root.Name);
+        events = root.KernelEvents.Subscribe(new Listener(OnEvent));
+    }
+
+    internal CSharpKernel CSharp { get; }
+
+    /// <summary>Completes when the first cell will run at full speed.</summary>
+    internal Task Ready => CSharp.Ready;
+
+    /// <summary>Runs a cell to its end. Failures are results, not exceptions.</summary>
+    /// <param name="code">The cell's text.</param>
+    /// <param name="name">Its name in errors, <c>In[n]</c>.</param>
+    /// <param name="host">Takes its output and can interrupt it.</param>
+    /// <param name="language">The language that the cell's metadata name; null: the notebook's own.</param>
+    internal async Task<CellResult> Execute(string code, string name, CellHost host, string? language = null)
+    {
+        (running, value, complaint) = (host, null, null);
+        host.Enter();
+        try
+        {
+            var kernel = Languages.KernelOf(language);
+            var directives = kernel is null or Languages.CSharp ? Directives.Parse(code) : null;
+            CSharp.Begin(new CellText(name, directives ?? Directives.Parse("")));
+            await Ready.ConfigureAwait(false);
+            var result = await root.SendAsync(new SubmitCode(directives?.Hidden ?? code, kernel)).ConfigureAwait(false);
+            return result.Events.OfType<CommandFailed>().LastOrDefault() is { } failed ? new CellResult(null, Failure(failed, name))
+                : complaint is { } said ? new CellResult(null, CellError.Plain("Error", $"{name}, {said}"))
+                : new CellResult(value, null);
+        }
+        catch (RefusedException refused)
+        {
+            return new CellResult(null, CellError.Plain("Error", $"{name}, {refused.Message}"));
+        }
+        finally
+        {
+            drain();
+            host.Leave();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        events.Dispose();
+        root.Dispose();
+        console.Dispose();
+    }
+
+    static CellError Failure(CommandFailed failed, string name) => failed.Exception switch
+    {
+        CellFailedException cell => cell.Error,
+        RefusedException refused => CellError.Plain("Error", $"{name}, {refused.Message}"),
+        _ => CellError.Plain("Error", $"{name}, {Place().Replace(failed.Message, "line $1, column $2: ")}"),
+    };
+
+    [GeneratedRegex(@"\((\d+),(\d+)\): error \w+: ")]
+    private static partial Regex Place();
+
+    void OnEvent(KernelEvent happened)
+    {
+        switch (happened)
+        {
+            case ReturnValueProduced returned:
+                ShowValue();
+                value = running?.Keep(Bundle.WithText(returned.Value, returned.FormattedValues));
+                break;
+            case DisplayedValueUpdated updated:
+                running?.Show(updated.ValueId, Bundle.WithText(updated.Value, updated.FormattedValues), update: true);
+                break;
+            case DisplayedValueProduced shown:
+                ShowValue();
+                running?.Show(shown.ValueId ?? Guid.NewGuid().ToString(), Bundle.WithText(shown.Value, shown.FormattedValues), update: false);
+                break;
+            case ErrorProduced error:
+                complaint = error.Message;
+                break;
+        }
+    }
+
+    /// <summary>The value of a block that is not the cell's last is shown where it stands.</summary>
+    void ShowValue()
+    {
+        if (value is { } earlier) running?.Show(Guid.NewGuid().ToString(), earlier, update: false);
+        value = null;
+    }
+
+    static async Task Ask(RequestInput command, KernelInvocationContext context)
+    {
+        if (CellHost.Current is not { } host) throw new RefusedException("Input can be asked for only while a cell runs.");
+        context.Publish(new InputProduced(await host.Ask(command.Prompt, command.IsPassword).ConfigureAwait(false), command));
+    }
+
+    sealed class Listener(Action<KernelEvent> listen) : IObserver<KernelEvent>
+    {
+        public void OnCompleted() { }
+
+        public void OnError(Exception error) { }
+
+        public void OnNext(KernelEvent happened) => listen(happened);
+    }
+}

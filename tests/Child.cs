@@ -17,6 +17,10 @@ public static class Child
                 ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
                 ["plain-host", var notebook, var output] => Notebook.PlainHost.Run(notebook, output).GetAwaiter().GetResult(),
                 ["vectors"] => Kernels.NarrowMachineTests.Tell(),
+                ["last-use"] => Lifetime.CacheLifetimeTests.LastUse(),
+                ["teams"] => Lifetime.WorkerTeamTests.LeaveTeams(),
+                ["large", var what] => Lifetime.LargeTensorTests.Run(what),
+                ["memory", var work] => Lifetime.FlatMemoryTests.Measure(work),
                 _ => Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args).GetAwaiter().GetResult(),
             };
         }
@@ -55,6 +59,7 @@ public static class Child
     {
         var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = Repository.Root };
         (start.Environment["DOTNET_TieredPGO"], start.Environment["MALLOC_ARENA_MAX"]) = ("0", "1");   // the latter as ./lab does
+        start.Environment["DOTNET_GCgen0size"] = "1000000"; // hexadecimal, 16 MB: what the collector keeps by itself depends on the machine's caches
         return start;
     }
 

@@ -10,11 +10,10 @@ internal static class Repository
 
     internal static string Path(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
 
-    /// <summary>The shipped model, loaded once for each thread: it decodes in buffers of its own, and test classes run side by side.</summary>
-    internal static LanguageModel Model => loaded ??= LanguageModel.Load(Path("data", "models", "world-4m"));
+    /// <summary>The shipped model, loaded once for all: test classes that run side by side decode in sessions of their own.</summary>
+    internal static LanguageModel Model => Loaded.Value;
 
-    [ThreadStatic]
-    private static LanguageModel? loaded;
+    private static readonly Lazy<LanguageModel> Loaded = new(() => LanguageModel.Load(Path("data", "models", "world-4m")));
 
     private static string Find()
     {

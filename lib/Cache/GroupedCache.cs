@@ -12,7 +12,8 @@ public sealed class GroupedCache : IDisposable
 {
     private const float Hidden = -1e30f;
 
-    private readonly Group[][] _layers;
+    private readonly List<Group>[] _layers;
+    private readonly int _start;    // tokens of the source
     private readonly Tensor _one;   // a number 0, written where an entry becomes visible
 
     /// <summary>Copies a cache.</summary>
@@ -26,7 +27,17 @@ public sealed class GroupedCache : IDisposable
         (LogicalLength, KvHeads) = (source.LogicalLength, source.Shape.KvHeads);
         using var quiet = no_grad();
         _one = zeros(1, device: device).DetachFromDisposeScope();
-        _layers = [.. Enumerable.Range(0, source.Shape.Layers).Select(layer => GroupsOf(source[layer], device, type, room))];
+        _start = LogicalLength;
+        _layers = new List<Group>[source.Shape.Layers];
+        try
+        {
+            for (var layer = 0; layer < _layers.Length; layer++) AddGroups(_layers[layer] = [], source[layer], device, type, room);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Tokens seen so far: the position of the next token.</summary>
@@ -39,7 +50,7 @@ public sealed class GroupedCache : IDisposable
     public long AllocatedBytes => _layers.Sum(groups => groups.Sum(g => g.Keys.NumberOfElements * g.Keys.ElementSize * 2));
 
     /// <summary>Tensors of a layer that attention runs over.</summary>
-    public int GroupsIn(int layer) => _layers[layer].Length;
+    public int GroupsIn(int layer) => _layers[layer].Count;
 
     /// <summary>Appends one token to every head of a layer.</summary>
     /// <param name="layer">The layer.</param>
@@ -51,6 +62,7 @@ public sealed class GroupedCache : IDisposable
         using var scope = NewDisposeScope();
         foreach (var group in _layers[layer])
         {
+            if (group.Used - group.Longest != LogicalLength - _start) throw new InvalidOperationException($"layer {layer}: an earlier token failed halfway; make the cache anew");
             if (group.Used == group.Room) throw new InvalidOperationException($"layer {layer}: the cache has no room left; reserve more when it is made");
             var (rows, dim) = (group.Count * group.Room, keys.shape[1]);
             group.Keys.view(rows, dim).index_copy_(0, group.Ends, Of(group, keys).to(group.Keys.dtype));
@@ -71,7 +83,7 @@ public sealed class GroupedCache : IDisposable
         using var scope = NewDisposeScope();
         var (dim, perHead) = (queries.shape[1], queries.shape[0] / KvHeads);
         var byHead = (queries * scale).view(KvHeads, perHead, dim);
-        var mixed = _layers[layer].Length == 1 ? null : zeros_like(byHead);
+        var mixed = _layers[layer].Count == 1 ? null : zeros_like(byHead);
         foreach (var group in _layers[layer])
         {
             var type = group.Keys.dtype;
@@ -91,25 +103,23 @@ public sealed class GroupedCache : IDisposable
     public void Dispose()
     {
         _one.Dispose();
-        foreach (var group in _layers.SelectMany(groups => groups))
+        foreach (var group in _layers.SelectMany(groups => groups ?? []))
             foreach (var tensor in (Tensor[])[group.Heads, group.Keys, group.Values, group.Bias, group.Ends]) tensor.Dispose();
     }
 
     private Tensor Of(Group group, Tensor heads) => group.Count == KvHeads ? heads : heads.index_select(0, group.Heads);
 
     /// <summary>Heads in order of length, a new group where one would be twice the shortest of its group.</summary>
-    private static Group[] GroupsOf(LayerCache layer, Device device, ScalarType type, int room)
+    private static void AddGroups(List<Group> groups, LayerCache layer, Device device, ScalarType type, int room)
     {
         var counts = layer.Counts.ToArray();
         int[] order = [.. Enumerable.Range(0, counts.Length).OrderBy(h => counts[h])];
-        var groups = new List<Group>();
         for (int first = 0, end; first < order.Length; first = end)
         {
             for (end = first + 1; end < order.Length && counts[order[end]] <= 2 * Math.Max(16, counts[order[first]]); end++) { }
             int[] heads = [.. order[first..end].Order()];
             groups.Add(Pack(layer, heads, counts[order[end - 1]], room, device, type));
         }
-        return [.. groups];
     }
 
     private static Group Pack(LayerCache layer, int[] heads, int longest, int room, Device device, ScalarType type)
@@ -127,9 +137,9 @@ public sealed class GroupedCache : IDisposable
             bias[i].narrow(1, 0, 1).fill_(layer.BiasOf(heads[i]));
             ends[i] = (long)i * rows + count;
         }
-        return new Group(heads.Length, rows, longest, Keep(tensor([.. heads.Select(h => (long)h)]).to(device)), Keep(keys), Keep(values), Keep(bias.to(device)), Keep(tensor(ends).to(device)));
-
-        static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
+        Tensor[] whole = [tensor([.. heads.Select(h => (long)h)]).to(device), keys, values, bias.to(device), tensor(ends).to(device)];
+        foreach (var made in whole) made.DetachFromDisposeScope();
+        return new Group(heads.Length, rows, longest, whole[0], whole[1], whole[2], whole[3], whole[4]);
     }
 
     private sealed record Group(int Count, int Room, int Longest, Tensor Heads, Tensor Keys, Tensor Values, Tensor Bias, Tensor Ends)

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using HeadKvLab.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,6 +19,13 @@ public sealed unsafe partial class LayerCache
         Write(head, -1, summary.Key, summary.Value);
         _bias[head] = MathF.Log(summary.Dropped);
         _summarised = true;
+    }
+
+    /// <summary>Writes the rows of some positions behind a head's entries.</summary>
+    private void Write(int head, ReadOnlySpan<int> positions, float* keys, float* values)
+    {
+        foreach (var position in positions)
+            Write(head, position, new(keys + (long)position * Dim, Dim), new(values + (long)position * Dim, Dim));
     }
 
     private void Write(int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
@@ -50,15 +55,19 @@ public sealed unsafe partial class LayerCache
     private void Layout(ReadOnlySpan<int> counts, int room)
     {
         long total = 0;
-        Span<long> offsets = stackalloc long[Heads];
+        Span<long> offsets = Heads <= MostOnStack ? stackalloc long[Heads] : new long[Heads];
+        var positions = new int[Heads][];
         for (var h = 0; h < Heads; h++)
         {
             offsets[h] = total;
             total += counts[h] + room;
+            positions[h] = new int[counts[h] + room];
+            _positions[h].AsSpan(0, _counts[h]).CopyTo(positions[h]);
         }
         var (oldKeys, oldValues) = (_keys, _values);
         byte* oldKeyData = _keyData, oldValueData = _valueData;
         var storage = _cache.Shape.Storage;
+        using var scope = NewDisposeScope(); // nothing has changed if memory ends here
         Hold(empty(total, Dim, dtype: storage), empty(total, Dim, dtype: storage));
         for (var h = 0; h < Heads; h++)
         {
@@ -68,8 +77,8 @@ public sealed unsafe partial class LayerCache
                 Buffer.MemoryCopy(oldKeyData + from, _keyData + to, bytes, bytes);
                 Buffer.MemoryCopy(oldValueData + from, _valueData + to, bytes, bytes);
             }
-            Array.Resize(ref _positions[h], counts[h] + room);
         }
+        positions.CopyTo(_positions, 0);
         offsets.CopyTo(_offsets);
         _room = room;
         oldKeys?.Dispose();
@@ -80,21 +89,28 @@ public sealed unsafe partial class LayerCache
     {
         _keys = keys.DetachFromDisposeScope();
         _values = values.DetachFromDisposeScope();
-        _keyData = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_keys.bytes));
-        _valueData = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_values.bytes));
+        _keyData = (byte*)TensorMemory.Address(_keys);
+        _valueData = (byte*)TensorMemory.Address(_values);
     }
 
     /// <summary>Keys of one head as a view <c>[entry, dim]</c> of the storage.</summary>
-    internal Tensor KeysOf(int head) => _keys!.narrow(0, _offsets[head], _counts[head]);
+    internal Tensor KeysOf(int head) => Stored(_keys).narrow(0, _offsets[head], _counts[head]);
 
     /// <summary>Values of one head as a view <c>[entry, dim]</c> of the storage.</summary>
-    internal Tensor ValuesOf(int head) => _values!.narrow(0, _offsets[head], _counts[head]);
+    internal Tensor ValuesOf(int head) => Stored(_values).narrow(0, _offsets[head], _counts[head]);
+
+    private Tensor Stored(Tensor? storage)
+    {
+        CheckAlive();
+        return storage ?? throw new InvalidOperationException($"layer {_layer} holds no entries yet");
+    }
 
     /// <summary>What is added to the logit of a head's first entry.</summary>
     internal float BiasOf(int head) => _bias[head];
 
     private Tensor View(Tensor? storage)
     {
+        CheckAlive();
         if (!IsUniform) throw new InvalidOperationException($"layer {_layer} is ragged: its heads cannot be viewed as one tensor");
         return storage is null
             ? empty(Heads, 0, Dim, dtype: _cache.Shape.Storage)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using HeadKvLab.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,10 +9,12 @@ namespace HeadKvLab.Cache;
 /// in ascending position, followed by room to grow, the same for every head. Appending writes into the room; only when it is used
 /// up the layer moves, to a quarter more.
 /// Entry 0 of a head may be a summary of what was dropped; it has position -1 and a bias on its logit.
+/// Once the cache is disposed, every use is an <see cref="ObjectDisposedException"/>.
 /// </summary>
 public sealed unsafe partial class LayerCache
 {
     private const int SmallestRoom = 64;
+    private const int MostOnStack = 256; // heads
 
     private readonly RaggedCache _cache;
     private readonly int _layer;
@@ -23,7 +24,7 @@ public sealed unsafe partial class LayerCache
     private readonly float[] _bias;    // [head], added to the logit of entry 0
     private int _room;                 // entries every head can still take
     private int _reserved;             // room asked for
-    private bool _summarised;
+    private bool _summarised, _disposed;
     private Tensor? _keys, _values;    // [entry, dim]
     private byte* _keyData, _valueData;
 
@@ -40,13 +41,21 @@ public sealed unsafe partial class LayerCache
     }
 
     /// <summary>Entries of each head, <c>[kvHead]</c>.</summary>
-    public ReadOnlySpan<int> Counts => _counts;
+    public ReadOnlySpan<int> Counts
+    {
+        get
+        {
+            CheckAlive();
+            return _counts;
+        }
+    }
 
     /// <summary>Entries of all heads.</summary>
     public long Entries
     {
         get
         {
+            CheckAlive();
             long entries = 0;
             foreach (var count in _counts) entries += count;
             return entries;
@@ -66,7 +75,7 @@ public sealed unsafe partial class LayerCache
     private int RowBytes => _cache.Shape.EntryBytes / 2;
 
     /// <summary>Positions of a head's entries in the text, ascending: the kept-token map. A summary has position -1.</summary>
-    public ReadOnlySpan<int> Positions(int kvHead) => _positions[kvHead].AsSpan(0, _counts[kvHead]);
+    public ReadOnlySpan<int> Positions(int kvHead) => _positions[kvHead].AsSpan(0, Counts[kvHead]);
 
     /// <summary>Keys of all heads as a view <c>[kvHead, entry, dim]</c> of the storage; see <see cref="IsUniform"/>.</summary>
     public Tensor Keys() => View(_keys);
@@ -102,6 +111,7 @@ public sealed unsafe partial class LayerCache
         var given = keys.Length / Dim;
         if (keys.Length != values.Length || given == 0 || keys.Length % Dim != 0 || Heads % given != 0)
             throw new ArgumentException($"{keys.Length} key and {values.Length} value numbers do not make one entry of dimension {Dim} for {Heads} heads");
+        CheckAlive();
         MakeRoom(1);
         var (group, element) = (Heads / given, _cache.Shape.Element);
         for (var h = 0; h < Heads; h++)
@@ -112,6 +122,7 @@ public sealed unsafe partial class LayerCache
             element.Narrow(values.Slice(source, Dim), _valueData + at);
         }
         Grew(1);
+        GC.KeepAlive(this);
     }
 
     /// <summary>Stores some positions of a prompt, replacing what the layer held.</summary>
@@ -125,9 +136,8 @@ public sealed unsafe partial class LayerCache
         if (kept.Length != Heads) throw new ArgumentException($"positions of {kept.Length} heads were given, the layer has {Heads}", nameof(kept));
         for (var h = 0; h < Heads; h++) CheckPositions(h, kept[h], (int)keys.shape[1]);
         using var scope = NewDisposeScope();
-        var keyRows = MemoryMarshal.Cast<byte, float>(keys.to_type(ScalarType.Float32).contiguous().bytes);
-        var valueRows = MemoryMarshal.Cast<byte, float>(values.to_type(ScalarType.Float32).contiguous().bytes);
-        var (group, n) = (Heads / (int)keys.shape[0], (int)keys.shape[1]);
+        var (keyRows, valueRows) = (Plain(keys), Plain(values));
+        var (group, headNumbers) = (Heads / (int)keys.shape[0], keys.shape[1] * Dim);
         Span<int> counts = new int[Heads];
         for (var h = 0; h < Heads; h++) counts[h] = kept[h].Length + (summaries?[h].Dropped > 0 ? 1 : 0);
         Clear();
@@ -135,9 +145,10 @@ public sealed unsafe partial class LayerCache
         for (var h = 0; h < Heads; h++)
         {
             if (summaries?[h] is { Dropped: > 0 } summary) Summarise(h, summary);
-            foreach (var position in kept[h])
-                Write(h, position, keyRows.Slice((h / group * n + position) * Dim, Dim), valueRows.Slice((h / group * n + position) * Dim, Dim));
+            var first = h / group * headNumbers;
+            Write(h, kept[h], (float*)TensorMemory.Address(keyRows) + first, (float*)TensorMemory.Address(valueRows) + first);
         }
+        GC.KeepAlive((keyRows, valueRows, this));
     }
 
     /// <summary>Stores some positions of one head, replacing what that head held; the other heads move along.</summary>
@@ -150,16 +161,16 @@ public sealed unsafe partial class LayerCache
         if (keys.ndim != 2 || keys.shape[1] != Dim || !keys.shape.AsSpan().SequenceEqual(values.shape))
             throw new ArgumentException($"layer {_layer}: keys and values of a head must both be [position, {Dim}]");
         CheckPositions(kvHead, positions, (int)keys.shape[0]);
+        CheckAlive();
         using var scope = NewDisposeScope();
-        var keyRows = MemoryMarshal.Cast<byte, float>(keys.to_type(ScalarType.Float32).contiguous().bytes);
-        var valueRows = MemoryMarshal.Cast<byte, float>(values.to_type(ScalarType.Float32).contiguous().bytes);
+        var (keyRows, valueRows) = (Plain(keys), Plain(values));
         _counts[kvHead] = 0;
         _bias[kvHead] = 0;
         Span<int> counts = (int[])_counts.Clone();
         counts[kvHead] = positions.Length;
         Layout(counts, _reserved);
-        foreach (var position in positions)
-            Write(kvHead, position, keyRows.Slice(position * Dim, Dim), valueRows.Slice(position * Dim, Dim));
+        Write(kvHead, positions, (float*)TensorMemory.Address(keyRows), (float*)TensorMemory.Address(valueRows));
+        GC.KeepAlive((keyRows, valueRows, this));
     }
 
     /// <summary>Attention of one token's queries over the stored entries.</summary>
@@ -172,11 +183,13 @@ public sealed unsafe partial class LayerCache
     /// </param>
     public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null)
     {
+        CheckAlive();
         if (slidingWindow is { } window)
         {
-            Span<int> seen = stackalloc int[Heads];
-            Span<long> first = stackalloc long[Heads];
-            Span<float> bias = stackalloc float[Heads];
+            var few = Heads <= MostOnStack;
+            var seen = few ? stackalloc int[Heads] : new int[Heads];
+            var first = few ? stackalloc long[Heads] : new long[Heads];
+            var bias = few ? stackalloc float[Heads] : new float[Heads];
             for (var h = 0; h < Heads; h++)
             {
                 var positions = Positions(h);
@@ -184,9 +197,9 @@ public sealed unsafe partial class LayerCache
                 (seen[h], first[h], bias[h]) = (_counts[h] - skipped, _offsets[h] + skipped, skipped == 0 ? _bias[h] : 0);
             }
             RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first, bias), output, scale);
-            return;
         }
-        RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+        else RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+        GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
     }
 
     /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
@@ -199,12 +212,14 @@ public sealed unsafe partial class LayerCache
     /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head.</summary>
     public void Reserve(int tokens)
     {
+        CheckAlive();
         _reserved = Math.Max(0, tokens);
         if (_keys is not null && _room < _reserved) Layout(_counts, _reserved);
     }
 
     internal void DropLast(int position)
     {
+        CheckAlive();
         for (var h = 0; h < Heads; h++)
             if (_counts[h] == 0 || _positions[h][_counts[h] - 1] != position)
                 throw new InvalidOperationException($"layer {_layer}, head {h} did not keep position {position}, the last token: it cannot be taken back");
@@ -212,13 +227,24 @@ public sealed unsafe partial class LayerCache
         _room++;
     }
 
+    /// <summary>Takes back what was appended from a position on; of a disposed layer nothing.</summary>
+    internal void TakeBack(int position)
+    {
+        var taken = 0;
+        for (var h = 0; h < Heads; h++)
+            for (taken = 0; _counts[h] > 0 && _positions[h][_counts[h] - 1] >= position; taken++) _counts[h]--;
+        _room += taken;
+    }
+
     internal LayerCache CloneFor(RaggedCache cache)
     {
+        CheckAlive();
         var copy = new LayerCache(cache, _layer) { _room = _room, _reserved = _reserved, _summarised = _summarised };
         _counts.CopyTo(copy._counts, 0);
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);
         for (var h = 0; h < Heads; h++) copy._positions[h] = (int[])_positions[h].Clone();
+        using var scope = NewDisposeScope();
         if (_keys is not null) copy.Hold(_keys.clone(), _values!.clone());
         return copy;
     }
@@ -227,12 +253,19 @@ public sealed unsafe partial class LayerCache
     {
         _keys?.Dispose();
         _values?.Dispose();
-        (_keys, _values) = (null, null);
+        (_keys, _values, _disposed) = (null, null, true);
         _keyData = _valueData = null;
+        Array.Clear(_counts);
     }
+
+    private void CheckAlive() => ObjectDisposedException.ThrowIf(_disposed, _cache);
+
+    /// <summary>As float32, numbers beside each other; the current scope owns what is made for it.</summary>
+    private static Tensor Plain(Tensor tensor) => tensor.to_type(ScalarType.Float32).contiguous();
 
     private void Check(Tensor keys, Tensor values)
     {
+        CheckAlive();
         if (keys.ndim != 3 || keys.shape[2] != Dim || keys.shape[0] == 0 || Heads % keys.shape[0] != 0)
             throw new ArgumentException($"layer {_layer}: keys must be [kvHead, position, dim] = [{Heads} or a divisor, n, {Dim}], they are [{string.Join(", ", keys.shape)}]");
         if (!keys.shape.AsSpan().SequenceEqual(values.shape))

@@ -24,7 +24,16 @@ public sealed class RaggedCache : IDisposable
     {
         Shape = source.Shape;
         LogicalLength = source.LogicalLength;
-        _layers = Array.ConvertAll(source._layers, layer => layer.CloneFor(this));
+        _layers = new LayerCache[source._layers.Length];
+        try
+        {
+            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = source._layers[layer].CloneFor(this);
+        }
+        catch
+        {
+            foreach (var layer in _layers) layer?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Layers, heads, dimension and storage.</summary>
@@ -90,7 +99,13 @@ public sealed class RaggedCache : IDisposable
         LogicalLength--;
     }
 
-    /// <summary>Releases all tensors.</summary>
+    /// <summary>Takes back what a step or a prefill that failed halfway has appended to some of the layers.</summary>
+    internal void TakeBack()
+    {
+        foreach (var layer in _layers) layer.TakeBack(LogicalLength);
+    }
+
+    /// <summary>Releases all tensors; afterwards the entries cannot be used, and trying is an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
         foreach (var layer in _layers) layer.Dispose();

@@ -41,7 +41,7 @@ internal static class BenchDecodeCommand
     {
         var positions = lengths.Concat(contexts).Concat(prompts).Max() + 1024;
         using var timed = TimedModel.Open(path, positions);
-        var bench = new DecodeBenchmark(timed.Name, timed.Decoder, repetitions);
+        using var bench = new DecodeBenchmark(timed.Name, timed.Decoder, repetitions);
         foreach (var figure in storages.SelectMany(storage => bench.OverLength(lengths, storage))) yield return figure;
         foreach (var figure in bench.OverPrompt(prompts)) yield return figure;
         foreach (var figure in bench.OverContext(contexts, kvSize)) yield return figure;

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
@@ -22,6 +22,7 @@ internal static class BetaCommand
         var betas = new Option<string>("--betas") { Description = "Candidates.", DefaultValueFactory = _ => "1.005,1.01,1.1,1.2,1.5,2,5,10" };
         var windows = new Option<string>("--windows") { Description = "Candidates for the observation window.", DefaultValueFactory = _ => "8" };
         var kernels = new Option<string>("--kernels") { Description = "Candidates for the pooling kernel.", DefaultValueFactory = _ => "" };
+        var scores = ScoresOption.One();
         var protocol = new Option<string>("--protocol") { Description = "paper, repaired or agnostic.", DefaultValueFactory = _ => "repaired" };
         var split = new Option<double>("--split") { Description = "Share of the contexts that settings are chosen on.", DefaultValueFactory = _ => 0.4 };
         var seed = new Option<int>("--seed") { Description = "Seed of the division." };
@@ -37,16 +38,16 @@ internal static class BetaCommand
             the published results were chosen. Can be killed and goes on, like `lab eval`.
 
             Example:  lab beta data/suites/world-2048-test.jsonl --kv-sizes 64,128 --out results/beta
-            """) { suite, data, model, method, sizes, betas, windows, kernels, protocol, split, seed, limit, type, device, dictionary, honest, output };
+            """) { suite, data, model, method, sizes, betas, windows, kernels, scores, protocol, split, seed, limit, type, device, dictionary, honest, output };
         command.SetAction((parse, stop) =>
         {
             var name = Catalogue.Find(parse.GetRequiredValue(method)).Name;
-            if (!Variant.HasBeta(name)) throw new LabException($"--method {name}: it has no beta; use HeadKV-R, HeadKV-ER or HeadKV-R2");
+            if (!Catalogue.Find(name).IsTaken("beta")) throw new LabException($"--method {name}: it has no beta; use HeadKV-R, HeadKV-ER or HeadKV-R2");
             var plan = new SweepPlan
             {
                 Model = parse.GetRequiredValue(model), Suites = [parse.GetRequiredValue(suite)], Data = parse.GetValue(data), Protocols = [parse.GetRequiredValue(protocol)], Methods = [name],
                 KvSizes = EvalCommand.Whole(parse.GetRequiredValue(sizes), "--kv-sizes"), Betas = EvalCommand.Numbers(parse.GetRequiredValue(betas), "--betas"),
-                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Limit = parse.GetValue(limit), Type = parse.GetValue(type), Dictionary = parse.GetValue(dictionary),
+                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Scores = parse.GetValue(scores) is { } source ? [source] : [], Limit = parse.GetValue(limit), Type = parse.GetValue(type), Dictionary = parse.GetValue(dictionary),
             }.Checked("lab beta");
             if (plan.KvSizes.Count == 0 || plan.Betas.Count * plan.Windows.Count * Math.Max(1, plan.Kernels.Count) < 2) throw new LabException("lab beta: give at least one of --kv-sizes and at least two candidates");
             if (parse.GetValue(split) is not (> 0 and < 1)) throw new LabException("--split: give a share between 0 and 1, for example 0.4");
@@ -58,14 +59,14 @@ internal static class BetaCommand
 
     private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, device, out var model);
+        using var models = EvalModels.Of(plan, device, out var model);
         var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");
         if (EvalDriver.RunInto(models, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;
         var choice = BetaChoice.Of(split, all.Variants, chosenOn);
         choice.Declare(folder);
-        var fixedOnes = choice.Chosen.Select(v => v with { Beta = HeadKv.PaperBeta, Window = Budget.PaperWindow, Kernel = null }).ToArray();
+        var fixedOnes = choice.Chosen.Select(v => v with { Settings = Catalogue.Find(v.Method).Resolve(), Window = Budget.PaperWindow }).ToArray();
         Console.Error.WriteLine($"test: {test.Tasks.Count} questions, once");
         if (EvalDriver.RunInto(models, plan, [test with { Variants = [.. choice.Chosen.Concat(fixedOnes).Distinct()] }], Path.Combine(folder, "test"), stop) is not { } tested) return EvalDriver.Interrupted;
         IReadOnlyList<EvalRow>? leaky = null;
@@ -75,7 +76,7 @@ internal static class BetaCommand
             leaky = EvalDriver.RunInto(models, plan, [test], Path.Combine(folder, "leaky"), stop);
             if (leaky is null) return EvalDriver.Interrupted;
         }
-        var report = Markdown(plan, validation, test, BetaResult.Of(choice, fixedOnes, chosenOn, tested, leaky));
+        var report = Markdown(plan, validation, test, BetaResult.Of(choice, fixedOnes, chosenOn, tested, leaky)) + "\n" + Provenance.Tables(tested, ResultFolder.ReadCard(Path.Combine(folder, "test")));
         ResultFolder.Replace(folder, "beta.md", report);
         Console.Write(report);
         Console.WriteLine($"\n-> {folder}: selection.json, beta.md, and the rows in validation, test{(withLeaky ? ", leaky" : "")}");
@@ -85,6 +86,7 @@ internal static class BetaCommand
     /// <summary>The honest and the leaky way side by side.</summary>
     internal static string Markdown(SweepPlan plan, EvalSet validation, EvalSet test, IReadOnlyList<BetaResult> results)
     {
+        var labels = VariantLabels.Of(validation.Variants);
         var lines = new List<string>
         {
             $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}", "",
@@ -95,7 +97,7 @@ internal static class BetaCommand
                 + $"{(r.Gap is { } gap ? string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}") : "–")} |");
         return string.Join("\n", lines) + "\n";
 
-        string Name(Variant v) => string.Create(CultureInfo.InvariantCulture, $"beta {v.Beta}{(plan.Windows.Count > 1 ? $", window {v.Window}" : "")}{(v.Kernel is { } kernel ? $", kernel {kernel}" : "")}");
+        string Name(Variant v) => string.Join(", ", labels(v).Prepend($"beta {v.Settings["beta"]}").Distinct());
         static string Show(Interval i) => double.IsNaN(i.Low) ? i.Mean.ToString("0.00", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
     }
 }

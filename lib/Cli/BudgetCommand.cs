@@ -37,7 +37,7 @@ internal static class BudgetCommand
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
                 Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
-            parse.Refuse(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetDiscipline.EqualBytes, "query heads keep entries of their own, whatever the KV heads; give --granularity kv-head or --discipline equal-bytes", kvHeads);
+            parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetDiscipline.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));
             Print(Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length)), parse.GetValue(json));

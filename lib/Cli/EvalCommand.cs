@@ -16,13 +16,14 @@ internal static class EvalCommand
         var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens of needle and ruler.", DefaultValueFactory = _ => "1024,2048,4096" };
         var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
-        var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`. The full cache is always run beside them.", DefaultValueFactory = _ => "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled" };
+        var methods = new Option<string>("--methods") { Description = "Names, separated by commas, each alone or with settings of its own: \"SnapKV kernel=5,HeadKV-R2\"; see `lab methods`. The full cache is always run beside them.", DefaultValueFactory = _ => "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled" };
         var sizes = new Option<string>("--kv-sizes") { Description = "Budgets in entries per head, window included.", DefaultValueFactory = _ => "" };
         var shares = new Option<string>("--shares") { Description = "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", DefaultValueFactory = _ => "" };
         var protocols = new Option<string>("--protocol") { Description = "paper, repaired or agnostic; several separated by commas.", DefaultValueFactory = _ => "repaired" };
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", DefaultValueFactory = _ => "" };
         var granularity = new Option<string?>("--granularity") { Description = "kv-head, or query-head for the papers' accounting; the protocol's where it is not given." };
-        var betas = new Option<string>("--betas") { Description = "HeadKV's beta, one or several; the default is 1.01.", DefaultValueFactory = _ => "" };
+        var betas = new Option<string>("--betas") { Description = "Short for --set beta=...: HeadKV's beta, one or several.", DefaultValueFactory = _ => "" };
+        var (set, scores) = (new Option<string[]>("--set") { Description = "A setting and its values, name=value,value; each goes to every method that takes it. May be given several times.", HelpName = "name=values" }, ScoresOption.Several());
         var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (NumberType(), Dictionary());
@@ -39,8 +40,9 @@ internal static class EvalCommand
             stopped or killed goes on where it was when the same command is given again, and ends with the same table.csv.
 
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
+            Example:  lab eval world-2048-test --methods "SnapKV,HeadKV-R2" --kv-sizes 64 --set kernel=5,7 --scores other-heads
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
-            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -59,6 +61,8 @@ internal static class EvalCommand
                 Disciplines = Words(parse.GetRequiredValue(discipline)),
                 Granularity = parse.GetValue(granularity),
                 Betas = Numbers(parse.GetRequiredValue(betas), "--betas"),
+                Settings = SettingValues(parse.GetValue(set) ?? []),
+                Scores = parse.GetValue(scores) ?? [],
                 Windows = [parse.GetValue(window)],
                 FirstToken = parse.GetValue(first),
                 Type = parse.GetValue(type),
@@ -67,7 +71,7 @@ internal static class EvalCommand
                 Seed = parse.GetValue(seed),
             }.Checked("lab eval");
             parse.Refuse(plan.Suites[0] is "needle" or "needle-published" or "ruler", "the suite has lengths of its own; it is for needle, needle-published and ruler", lengths, perTask);
-            parse.Refuse(plan.Methods.Any(m => Variant.HasBeta(Catalogue.Find(m).Name)), "none of the methods has a beta", betas);
+            parse.Refuse(plan.Methods.Any(m => Catalogue.Find(m).IsTaken("beta")), "none of the methods has a beta", betas);
             parse.Refuse(plan.Methods.Any(m => Catalogue.Find(m).Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, discipline, granularity, window);
             var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
             var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
@@ -84,6 +88,16 @@ internal static class EvalCommand
     }
 
     internal static Option<string?> Dictionary() => new("--dictionary") { Description = "For the Chinese sets: the folder of the installed Python package jieba (scores as the official script), or its dict.txt alone; without either, characters are compared. The metric's name in each row says which." };
+
+    /// <summary>Reads <c>beta=1.005,1.01</c>.</summary>
+    private static Dictionary<string, IReadOnlyList<object>> SettingValues(string[] texts)
+    {
+        var all = new Dictionary<string, IReadOnlyList<object>>();
+        foreach (var text in texts)
+            if (text.Split('=', 2) is not [var name, var values] || name.Length == 0 || Words(values).Length == 0) throw new LabException($"--set {text}: write name=value,value, for example --set beta=1.005,1.01");
+            else if (!all.TryAdd(name, Words(values))) throw new LabException($"--set {name} is given twice; write all its values behind one");
+        return all;
+    }
 
     internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
-using HeadKvLab.Heads;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
@@ -22,7 +21,7 @@ internal static class EvalDriver
 
     internal static int Run(SweepPlan plan, string output, Shard? shard, Device device, CancellationToken stop)
     {
-        var models = EvalModels.Of(plan, device, out var model);
+        using var models = EvalModels.Of(plan, device, out var model);
         var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
@@ -39,12 +38,11 @@ internal static class EvalDriver
         var own = sets.Select(set => set.Part(shard)).OrderBy(set => set.Type).ToArray();          // each type is loaded once
         var model = models.In(own[0].Type ?? WeightType.Float32);
         var card = FolderCard.Of(plan, model, sets, shard) with { KnownAs = PublishedFigures.Recognise(model.Config) };
-        var importances = HeadScoreFolder.Load(plan.Model, model.Config);
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(set => models.In(set.Type ?? WeightType.Float32), (variant, seed) => variant.Create(importances, seed), folder, plan.Seed).Run(own, progress.Show, stop);
+            new EvalRunner(set => models.In(set.Type ?? WeightType.Float32), (variant, seed) => variant.Create(own[0].Scores, seed), folder, plan.Seed).Run(own, progress.Show, stop);
         }
         catch (OperationCanceledException)
         {
@@ -57,17 +55,18 @@ internal static class EvalDriver
             progress.End();
         }
         if (FailedSamples.InWords(folder.Rows) is { } failed) Console.Error.WriteLine($"{path}: {failed}");
-        ReportFiles.Write(path, folder.Rows, card.KnownAs);
+        ReportFiles.Write(path, folder.Rows, ResultFolder.ReadCard(path));
         return folder.Rows;
     }
 
     /// <summary>Prints the tables of a folder, with published figures where there are any, and the methods of <paramref name="compared"/> (null: all) in pairs.</summary>
     internal static void Print(string path, IReadOnlyList<EvalRow> rows, IReadOnlyList<EvalRow>? compared = null)
     {
-        var cells = ScoreCells.Of(rows);
+        var (cells, card) = (ScoreCells.Of(rows), ResultFolder.ReadCard(path));
         Console.Write(ResultReport.Markdown(cells));
-        Console.Write(PublishedFigures.Beside(cells, ResultFolder.ReadCard(path)?.KnownAs));
+        Console.Write(PublishedFigures.Beside(cells, card?.KnownAs));
         foreach (var words in Comparisons.InWords(Comparisons.Of(compared ?? rows))) Console.WriteLine(words);
+        Console.Write($"\n{Provenance.Tables(rows, card)}{Provenance.Programs(rows)}");
         Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
     }
 

@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
 
-/// <summary>The model of a run in the number types that its protocols ask for; one of them is in memory at a time.</summary>
+/// <summary>The model of a run in the number types that its protocols ask for; the weights of one of them are in memory at a time.</summary>
 /// <param name="folder">Model folder.</param>
 /// <param name="device">Where it runs.</param>
-internal sealed class EvalModels(string folder, Device device)
+internal sealed class EvalModels(string folder, Device device) : IDisposable
 {
     private LanguageModel? _loaded;
 
@@ -24,7 +24,10 @@ internal sealed class EvalModels(string folder, Device device)
     internal LanguageModel In(WeightType type)
     {
         if (_loaded is { } there && there.Type == type) return there;
-        _loaded?.Decoder.Dispose();
+        Dispose();
         return _loaded = LanguageModel.Load(folder, type.Scalar(), device);
     }
+
+    /// <summary>Frees the model.</summary>
+    public void Dispose() => _loaded?.Dispose();
 }

@@ -35,7 +35,8 @@ internal static class EvalWorldCommand
             var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
             int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
                 : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            return Task.FromResult(Run(LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights))), asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
+            using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights)));
+            return Task.FromResult(Run(loaded, asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
         });
         return command;
     }

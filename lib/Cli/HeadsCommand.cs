@@ -45,7 +45,7 @@ internal static class HeadsCommand
 
     private static int RunScore(string folder, string needles, string? output, HaystackGrid grid, ScoringPlan plan, CancellationToken stop)
     {
-        var model = LanguageModel.Load(folder);
+        using var model = LanguageModel.Load(folder);
         var set = NeedleSet.Load(needles);
         output ??= Path.Combine(folder, "heads");
         Directory.CreateDirectory(output);

@@ -23,7 +23,7 @@ internal static class MergeCommand
         {
             var path = parse.GetRequiredValue(folder);
             var (rows, card) = ShardMerge.Join(path, parse.GetValue(partial));
-            ReportFiles.Write(path, rows, card.KnownAs);
+            ReportFiles.Write(path, rows, card);
             EvalDriver.Print(path, rows);
             if (rows.Count < card.Samples) Console.WriteLine($"{rows.Count} of {card.Samples} samples");
             return 0;

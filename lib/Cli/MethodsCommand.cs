@@ -11,7 +11,7 @@ internal static class MethodsCommand
     {
         var markdown = new Option<bool>("--markdown") { Description = "Print the table as the README shows it." };
         var command = new Command("methods", """
-            Lists the methods: what each keeps, its settings by default, the head scores it needs, its paper.
+            Lists the methods: what each keeps, its settings with their defaults, the head scores it needs, its paper; then what each setting can be.
 
             Disciplines of the budget (--discipline elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent
@@ -36,8 +36,10 @@ internal static class MethodsCommand
         foreach (var m in Catalogue.Methods)
         {
             Console.WriteLine($"{m.Name,-20} {m.Keeps}");
-            Console.WriteLine($"{"",-20} defaults: {m.Defaults}; head scores: {Catalogue.NameOf(m.Needs)}; {m.Paper}");
+            Console.WriteLine($"{"",-20} settings: {m.Defaults}; head scores: {Catalogue.NameOf(m.Needs)}; {m.Paper}");
         }
+        Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
+        foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");
         return 0;
     }
 }

@@ -27,7 +27,7 @@ internal static class MetricCommand
             """) { dataset, predictions, metric, dictionary, byLength, json };
         command.SetAction(parse =>
         {
-            parse.Refuse((parse.GetValue(metric) ?? Evaluation.Suites.KnownDatasets.Find(parse.GetRequiredValue(dataset)).Metric).Contains("_zh", StringComparison.Ordinal),
+            parse.Note((parse.GetValue(metric) ?? Evaluation.Suites.KnownDatasets.Find(parse.GetRequiredValue(dataset)).Metric).Contains("_zh", StringComparison.Ordinal),
                 "only the metrics of Chinese texts look at words", dictionary);
             var score = PredictionFile.Score(parse.GetRequiredValue(predictions), parse.GetRequiredValue(dataset), parse.GetValue(metric),
                 parse.GetValue(dictionary) is { } words ? Segmenter.Load(words) : null, parse.GetValue(byLength));

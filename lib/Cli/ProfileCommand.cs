@@ -27,7 +27,7 @@ internal static class ProfileCommand
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
         storage.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
-        var scores = new Option<string?>("--scores") { Description = "Head-score file for the methods that need one; by default those in the model's heads folder." };
+        var scores = ScoresOption.One();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
         var csv = new Option<bool>("--csv") { Description = "Print comma-separated values instead of a table." };
@@ -75,14 +75,14 @@ internal static class ProfileCommand
         var gpu = device.type == DeviceType.CUDA ? GpuDriver.Open(Math.Max(0, device.index)) : null;
         var place = device.type == DeviceType.CUDA ? $"cuda:{Math.Max(0, device.index)} {gpu?.Name}".TrimEnd() : "cpu";
         var importances = scores is not null
-            ? HeadImportances.Same(HeadScoreFile.Read(scores, timed.Decoder.Config.Layers, timed.Decoder.Config.QueryHeads).Means())
+            ? HeadScoreFolder.Open(scores, timed.Decoder.Config)
             : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
         string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
-        var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
+        using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();
         var name = timed.Name + (precision == DecodePrecision.Int8 ? ", decoded with 8-bit weights" : "");
-        using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place);
+        using var folder = output is null ? null : ProfileFolder.Create(output, name, engine, place, plan);
         var runs = new List<TimedRun>();
         foreach (var run in profiler.Run((what, done, all) => Tell($"{done} of {all} runs done, now {what}"), stop))
         {

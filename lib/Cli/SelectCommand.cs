@@ -42,21 +42,17 @@ internal static class SelectCommand
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
                 Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
-            var settings = new MethodSettings
-            {
-                Pooling = new Pooling(parse.GetValue(kernel), Pooling.ParseKind(parse.GetValue(pooling)!)),
-                Reduction = Reduction(parse.GetValue(reduction)!),
-                Beta = parse.GetValue(beta),
-            };
+            var chosen = Catalogue.Find(parse.GetValue(method)!);
+            (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
             var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
-            var chosen = Catalogue.Find(parse.GetValue(method)!).Create(settings, table is null ? null : HeadImportances.Same(table));
-            parse.Refuse(Evaluation.Runs.Variant.HasBeta(chosen.Name), $"{chosen.Name} has no beta", beta);
-            parse.Refuse(Catalogue.Find(chosen.Name).Needs != HeadScoreKind.None, $"{chosen.Name} looks at no head scores", scores);
-            parse.Refuse(chosen.Scorer is SnapKv, $"{chosen.Name} pools nothing", kernel, pooling);
-            parse.Refuse(chosen.Scorer is SnapKv or H2O && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
-            Print(Kept(chosen, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
+            parse.Note(chosen.IsTaken("beta"), $"{chosen.Name} has no beta", beta);
+            parse.Note(chosen.Needs != HeadScoreKind.None || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
+            parse.Note(chosen.IsTaken("kernel"), $"{chosen.Name} pools nothing", kernel, pooling);
+            parse.Note(chosen.IsTaken("reduction") && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
+            var created = chosen.Create(new([.. settings.Where(one => chosen.IsTaken(one.Name))]), table is null ? null : HeadImportances.Same(table));
+            Print(Kept(created, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;
     }
@@ -91,14 +87,6 @@ internal static class SelectCommand
     }
 
     private static string Shape(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
-
-    private static GroupReduction Reduction(string name) => name switch
-    {
-        "mean" => GroupReduction.Mean,
-        "max" => GroupReduction.Max,
-        "sum" => GroupReduction.Sum,
-        _ => throw new LabException($"reduction '{name}' is unknown: use mean, max or sum"),
-    };
 
     private static void Print(int[][] kept, bool json)
     {

@@ -11,6 +11,7 @@ internal static class SweepCommand
         var file = new Argument<string>("file") { Description = "Sweep file, for example data/sweeps/world.json." };
         var output = new Option<string?>("--out") { Description = "Results folder; results/NAME of the file where it is not given." };
         var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
+        var scores = ScoresOption.Several();
         var limit = new Option<int?>("--limit") { Description = "Most questions of each data set, instead of the file's." };
         var slurm = new Option<int?>("--slurm") { Description = "Run nothing; write OUT/submit.sh, which runs the sweep as this many tasks of a Slurm job array and joins them." };
         var device = ComputeOptions.Device();
@@ -22,26 +23,29 @@ internal static class SweepCommand
                 "protocols": ["repaired"],
                 "methods": ["FullKV", "SnapKV", "HeadKV-R2"],
                 "kvSizes": [64, 128, 256],          // or "shares": [0.03, 0.06]
-                "betas": [1.01], "windows": [8], "kernels": [7],
+                "settings": { "beta": [1.01], "kernel": [7] }, "windows": [8],   // `lab methods` lists settings
+                "scores": ["other-heads"],          // head scores, to compare them; else the model's
                 "disciplines": ["equal-entries"], "granularity": "kv-head",
                 "limit": 0, "seed": 0, "data": null, "firstToken": null,
                 "type": null, "dictionary": null,   // "float32"; jieba's folder
                 "lengths": [1024, 2048], "perTask": 10 }   // of generated suites
 
+            A method may bring settings of its own: "HeadKV-R2 beta=2". "betas" and "kernels" are short for those settings.
             Like `lab eval` it can be killed at any instant: the same command goes on, and ends with the same table.csv.
 
             Example:  lab sweep data/sweeps/world.json --out results/world
             Example:  lab sweep data/sweeps/world.json --out results/world --slurm 8 && bash results/world/submit.sh --partition=short
-            """) { file, output, shard, limit, device, slurm };
+            """) { file, output, shard, scores, limit, device, slurm };
         command.SetAction((parse, stop) =>
         {
             var path = parse.GetRequiredValue(file);
             var plan = SweepPlan.Load(path);
             if (parse.GetValue(limit) is { } most) plan = (plan with { Limit = most }).Checked("--limit");
+            if (parse.GetValue(scores) is { Length: > 0 } sources) plan = (plan with { Scores = sources }).Checked("--scores");
             var folder = parse.GetValue(output) ?? Path.Combine("results", Path.GetFileNameWithoutExtension(path));
             parse.Refuse(parse.GetValue(slurm) is null, "--slurm makes a shard for each task of its own", shard);
             plan = plan with { Model = Repository.Input(plan.Model), Suites = [.. plan.Suites.Select(Repository.Input)] };
-            if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, (parse.GetValue(limit) is { } l ? $" --limit {l}" : "") + (parse.GetRequiredValue(device) is "cuda" ? " --device cuda" : "")));
+            if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, string.Concat((parse.GetValue(scores) ?? []).Select(source => $" --scores {SlurmScript.Quote(Path.GetFullPath(source))}")) + (parse.GetValue(limit) is { } l ? $" --limit {l}" : "") + (parse.GetRequiredValue(device) is "cuda" ? " --device cuda" : "")));
             return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
         });
         return command;

@@ -34,4 +34,15 @@ internal static class Unused
         foreach (var option in options)
             if (!used && parse.Gives(option)) throw new LabException($"{option.Name} does nothing here: {why}");
     }
+
+    /// <summary>Says that an option does nothing: for commands that scripts call with the same options for every method or data set.</summary>
+    /// <param name="parse">The command line.</param>
+    /// <param name="used">Whether it does something.</param>
+    /// <param name="why">Why not.</param>
+    /// <param name="options">The options.</param>
+    internal static void Note(this ParseResult parse, bool used, string why, params ReadOnlySpan<Option> options)
+    {
+        foreach (var option in options)
+            if (!used && parse.Gives(option)) Console.Error.WriteLine($"note: {option.Name} does nothing here: {why}");
+    }
 }

@@ -1,3 +1,8 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace HeadKvLab.Eviction;
 
 /// <summary>
@@ -36,6 +41,21 @@ public sealed class HeadTable
 
     /// <summary>Heads in a layer.</summary>
     public int Heads { get; }
+
+    /// <summary>File that the table was read from; null where it was computed.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Names the contents, 16 letters of a SHA-256 over sizes and importances: what methods compute with, however a file spells it.</summary>
+    public string Hash
+    {
+        get
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Layers} {Heads} ")));
+            hash.AppendData(MemoryMarshal.AsBytes<double>(_values));
+            return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        }
+    }
 
     /// <summary>Importance of one head.</summary>
     public double this[int layer, int head] => _values[layer * Heads + head];

@@ -124,19 +124,12 @@ public static class HeadScoring
         var recorder = new AttentionRecorder(config);
         using var cache = new RaggedCache(model.CacheShape());
         using (NewDisposeScope()) model.Decoder.Prefill(prompt.Ids.AsSpan(..^1), cache);
-        model.Step.Observer = recorder;
-        try
+        var step = model.Step.Session(recorder);
+        for (var token = prompt.Ids[^1]; (eq1.Open || eq2.Open) && cache.LogicalLength < config.MaxPositions;)
         {
-            for (var token = prompt.Ids[^1]; (eq1.Open || eq2.Open) && cache.LogicalLength < config.MaxPositions;)
-            {
-                token = Generation.Greedy(model.Step.Run(token, cache));
-                if (eq1.Open) eq1.Step(token, recorder);
-                if (eq2.Open) eq2.Step(token, recorder);
-            }
-        }
-        finally
-        {
-            model.Step.Observer = null;
+            token = Generation.Greedy(step.Run(token, cache));
+            if (eq1.Open) eq1.Step(token, recorder);
+            if (eq2.Open) eq2.Step(token, recorder);
         }
         var retrieved = (plan.Recall ?? QaF1.English)(eq1.Response, plan.Recall is null ? needle.Answer : needle.Copied) > Passed;
         return (retrieved ? eq1.Scores : null, QaF1.English(eq2.Response, needle.Answer) > Passed ? eq2.Scores : null);

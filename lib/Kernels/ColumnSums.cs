@@ -13,6 +13,7 @@ namespace HeadKvLab.Kernels;
 /// </summary>
 internal unsafe struct ColumnSums
 {
+    private const int MostLooks = 1 << 20; // a room is free as soon as one of the threads has done its stripe
     private const int Tasks = 128;   // enough that threads end together, few enough that stripes take no room
 
     private float* _received, _stripes, _blocks;
@@ -53,16 +54,19 @@ internal unsafe struct ColumnSums
     }
 
     /// <summary>Starts a stripe: zeros, and a block's room that no other thread uses.</summary>
+    /// <exception cref="InvalidOperationException">More threads work at once than memory was taken for.</exception>
     internal readonly Stripe Begin(int head, int stripe)
     {
         var total = _stripes + ((long)head * Stripes + stripe) * StripeNumbers;
         new Span<float>(total, (int)StripeNumbers).Clear();
-        for (var t = 0; ; t = (t + 1) % _threads)
-            if (Interlocked.CompareExchange(ref _taken[t], 1, 0) == 0)
-            {
-                var weights = _blocks + t * BlockNumbers;
-                return new(total, weights, weights + _panels * BlockwiseAttention.QueryRows * (long)BlockwiseAttention.Keys, _taken + t);
-            }
+        for (var look = 0; look < MostLooks; look++)
+        {
+            var t = look % _threads;
+            if (Interlocked.CompareExchange(ref _taken[t], 1, 0) != 0) continue;
+            var weights = _blocks + t * BlockNumbers;
+            return new(total, weights, weights + _panels * BlockwiseAttention.QueryRows * (long)BlockwiseAttention.Keys, _taken + t);
+        }
+        throw new InvalidOperationException($"more than {_threads} threads add up attention at once: take memory for as many as work");
     }
 
     /// <summary>Adds a head's stripes.</summary>

@@ -1,6 +1,9 @@
 namespace HeadKvLab.Kernels;
 
-/// <summary>How many threads the kernels use. The tensor library has its own setting.</summary>
+/// <summary>
+/// How many threads the kernels use. The tensor library has its own setting. The threads are one team, which serves one kernel at a time: where several
+/// threads decode at once, a kernel that finds the team busy runs on its caller alone.
+/// </summary>
 public static class KernelThreads
 {
     /// <summary>Threads of a kernel, the caller's included; by default one for each core.</summary>

@@ -21,11 +21,13 @@ public enum WeightFormat
 /// <summary>
 /// A weight matrix <c>[rows, columns]</c> in memory, row-major, as the matrix-vector kernel reads it. Either a view of memory that
 /// somebody else keeps, or numbers of its own: bfloat16 (<see cref="Narrowed"/>) or 8-bit integers (<see cref="Quantise"/>), where row r is <c>factor[r] * q[r, :]</c> with factor = max|row| / 127 (symmetric,
-/// round half to even), so each weight is off by at most half a factor.
+/// round half to even), so each weight is off by at most half a factor. Who makes a matrix disposes it; afterwards its use is an exception.
 /// </summary>
-public sealed unsafe class PackedMatrix
+public sealed unsafe class PackedMatrix : IDisposable
 {
-    private byte* _own;
+    private readonly byte* _values;
+    private readonly long _ownBytes; // 0: a view
+    private bool _disposed;
 
     /// <summary>A view.</summary>
     /// <param name="values">First number; must stay valid as long as this object is used.</param>
@@ -37,28 +39,28 @@ public sealed unsafe class PackedMatrix
     {
         if (format == WeightFormat.Int8) throw new ArgumentException("8-bit matrices are made by Quantise", nameof(format));
         (Format, Rows, Columns) = (format, rows, columns);
-        Values = (byte*)values;
+        _values = (byte*)values;
         Bias = (float*)bias;
     }
 
-    private PackedMatrix(byte* own, float* factors, int rows, int columns, float* bias)
+    private PackedMatrix(nuint ownBytes, WeightFormat format, PackedMatrix exact)
     {
-        (Format, Rows, Columns) = (WeightFormat.Int8, rows, columns);
-        _own = Values = own;
-        Factors = factors;
-        Bias = bias;
-    }
-
-    private PackedMatrix(byte* own, PackedMatrix exact)
-    {
-        (Format, Rows, Columns) = (WeightFormat.BFloat16, exact.Rows, exact.Columns);
-        _own = Values = own;
+        (Format, Rows, Columns) = (format, exact.Rows, exact.Columns);
         Bias = exact.Bias;
-        Blocked = exact.Columns % BlockedBFloat16Lanes.Block == 0;
+        _values = (byte*)NativeMemory.AlignedAlloc(ownBytes, 64);
+        _ownBytes = (long)ownBytes;
+        GC.AddMemoryPressure(_ownBytes); // the collector sees only this small object
     }
 
-    /// <summary>Releases what the matrix owns.</summary>
-    ~PackedMatrix() => NativeMemory.AlignedFree(_own);
+    /// <summary>Releases what a matrix owns that nobody disposed.</summary>
+    ~PackedMatrix() => Release();
+
+    /// <summary>Releases what the matrix owns. No product may be running.</summary>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
+    }
 
     /// <summary>How the numbers are stored.</summary>
     public WeightFormat Format { get; }
@@ -72,14 +74,23 @@ public sealed unsafe class PackedMatrix
     /// <summary>Bytes that one product reads.</summary>
     public long Bytes => (long)Rows * Columns * SizeOf(Format) + (Factors == null ? 0 : 4L * Rows);
 
-    internal byte* Values { get; }
+    /// <summary>The first number.</summary>
+    /// <exception cref="ObjectDisposedException">The matrix was disposed.</exception>
+    internal byte* Values
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _values;
+        }
+    }
 
-    internal float* Factors { get; }
+    internal float* Factors { get; private set; }
 
     internal float* Bias { get; }
 
     /// <summary>Whether numbers stand as <see cref="BlockedBFloat16Lanes"/> reads them.</summary>
-    internal bool Blocked { get; }
+    internal bool Blocked { get; private init; }
 
     /// <summary>The same matrix in 8-bit integers.</summary>
     public PackedMatrix Quantise()
@@ -87,10 +98,10 @@ public sealed unsafe class PackedMatrix
         if (Format == WeightFormat.Int8) return this;
         var bytes = (nuint)Rows * (nuint)Columns;
         var padded = (bytes + 63) & ~(nuint)63;
-        var own = (byte*)NativeMemory.AlignedAlloc(padded + 4 * (nuint)Rows, 64);
-        var q = (sbyte*)own;
-        var factors = (float*)(own + padded);
         var row = new float[Columns];
+        var narrow = new PackedMatrix(padded + 4 * (nuint)Rows, WeightFormat.Int8, this);
+        var q = (sbyte*)narrow._values;
+        var factors = narrow.Factors = (float*)(narrow._values + padded);
         for (var r = 0; r < Rows; r++)
         {
             Row(r, row);
@@ -101,7 +112,7 @@ public sealed unsafe class PackedMatrix
             for (var c = 0; c < row.Length; c++) q[(long)r * Columns + c] = (sbyte)MathF.Round(row[c] * inverse);
         }
         GC.KeepAlive(this);
-        return new PackedMatrix(own, factors, Rows, Columns, Bias);
+        return narrow;
     }
 
     /// <summary>
@@ -115,11 +126,10 @@ public sealed unsafe class PackedMatrix
         var wide = (uint*)Values;
         for (long i = 0; i < count; i++)
             if ((wide[i] & 0xFFFF) != 0) return this;
-        var own = (byte*)NativeMemory.AlignedAlloc((nuint)count * 2, 64);
-        var narrow = new PackedMatrix(own, this);
+        var narrow = new PackedMatrix((nuint)count * 2, WeightFormat.BFloat16, this) { Blocked = Columns % BlockedBFloat16Lanes.Block == 0 };
         for (var r = 0; r < Rows; r++)
             for (var c = 0; c < Columns; c++)
-                ((ushort*)own)[(long)r * Columns + (narrow.Blocked ? BlockedBFloat16Lanes.Place(c) : c)] = (ushort)(wide[(long)r * Columns + c] >> 16);
+                ((ushort*)narrow._values)[(long)r * Columns + (narrow.Blocked ? BlockedBFloat16Lanes.Place(c) : c)] = (ushort)(wide[(long)r * Columns + c] >> 16);
         GC.KeepAlive(this);
         return narrow;
     }
@@ -139,6 +149,15 @@ public sealed unsafe class PackedMatrix
                 _ => Int8Lanes.One(source + c) * Factors[row],
             };
         GC.KeepAlive(this);
+    }
+
+    private void Release()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        if (_ownBytes == 0) return;
+        NativeMemory.AlignedFree(_values);
+        GC.RemoveMemoryPressure(_ownBytes);
     }
 
     private static int SizeOf(WeightFormat format) => format switch { WeightFormat.Float32 => 4, WeightFormat.Int8 => 1, _ => 2 };

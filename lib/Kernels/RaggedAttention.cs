@@ -13,6 +13,9 @@ public static unsafe class RaggedAttention
     /// <summary>Most query heads that may share a KV head.</summary>
     public const int LargestGroup = 64;
 
+    /// <summary>Largest dimension of a head: the logits and queries of a group lie on the stack of the thread that computes them, at most some 300 KB.</summary>
+    public const int LargestDim = 1024;
+
     /// <summary>Bytes of keys and values above which another thread's help pays: some 5 microseconds of one core's work.</summary>
     private const long WorkWorthSharing = 64 << 10;
 
@@ -75,6 +78,8 @@ public static unsafe class RaggedAttention
         if (output.Length != queries.Length)
             throw new ArgumentException($"the output has {output.Length} numbers, the queries {queries.Length}");
         var group = queries.Length / (kvHeads * dim);
+        if (dim > LargestDim)
+            throw new ArgumentException($"heads of dimension {dim}; the kernel takes at most {LargestDim}");
         if (group > LargestGroup)
             throw new ArgumentException($"{group} query heads share a KV head; the kernel takes at most {LargestGroup}");
         var empty = heads.Counts.IndexOfAnyInRange(int.MinValue, 0);

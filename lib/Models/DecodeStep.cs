@@ -16,26 +16,29 @@ public interface IAttentionObserver
 /// <summary>
 /// Decodes one token of one sequence, or of a few sequences together, over the decoder's weights in memory: no tensor is created and nothing is
 /// allocated per token. The same arithmetic as <see cref="Decoder"/>, sums in float32; their order differs, so results agree to
-/// about 1e-5. The sequences of a batch share each reading of the weights. Not thread-safe: one step object for each thread that decodes.
+/// about 1e-5. The sequences of a batch share each reading of the weights. One object decodes on one thread at a time, and its logits are overwritten by
+/// its next token; <see cref="Session"/> gives others over the same weights, which know nothing of each other.
 /// </summary>
-public sealed class DecodeStep
+public sealed class DecodeStep : IDisposable
 {
     private readonly Decoder decoder;
     private readonly ModelConfig config;
     private readonly DecodeWeights weights;
+    private readonly bool ownsWeights;
     private readonly float[] x, normed, queries, keys, values, mixed, delta, gate, up, logits;  // [batch, ...]
     private readonly float[] cosines, sines;                                                    // [batch, pair]
 
-    /// <summary>Prepares the buffers.</summary>
+    /// <summary>Prepares weights and buffers.</summary>
     /// <param name="decoder">The model; float32, bfloat16 and float16 weights are read as they are.</param>
     /// <param name="precision">What to multiply with.</param>
     /// <param name="batch">Most sequences decoded together.</param>
     /// <exception cref="LabException">The batch is below 1.</exception>
     public DecodeStep(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless, int batch = 1)
+        : this(decoder, batch < 1 ? throw new LabException($"--batch {batch}: give at least 1 sequence") : new DecodeWeights(decoder, precision), batch) => ownsWeights = true;
+
+    private DecodeStep(Decoder decoder, DecodeWeights weights, int batch)
     {
-        if (batch < 1) throw new LabException($"--batch {batch}: give at least 1 sequence");
-        (this.decoder, config, Batch) = (decoder, decoder.Config, batch);
-        weights = new DecodeWeights(decoder, precision);
+        (this.decoder, this.weights, config, Batch) = (decoder, weights, decoder.Config, batch);
         var heads = batch * config.HeadDim;
         (x, normed, delta) = (new float[batch * config.HiddenSize], new float[batch * config.HiddenSize], new float[batch * config.HiddenSize]);
         (queries, mixed) = (new float[heads * config.QueryHeads], new float[heads * config.QueryHeads]);
@@ -49,7 +52,17 @@ public sealed class DecodeStep
     public int Batch { get; }
 
     /// <summary>Sees each layer's queries just before they attend; null: nobody looks.</summary>
-    public IAttentionObserver? Observer { get; set; }
+    public IAttentionObserver? Observer { get; init; }
+
+    /// <summary>A step over the same weights, which stay this one's, with buffers of its own: for another sequence, another thread, or to look on.</summary>
+    /// <param name="observer">Sees its queries; null: nobody looks.</param>
+    public DecodeStep Session(IAttentionObserver? observer = null) => new(decoder, weights, Batch) { Observer = observer };
+
+    /// <summary>Frees the weights that it made: its sessions end with it. The decoder stays.</summary>
+    public void Dispose()
+    {
+        if (ownsWeights) weights.Dispose();
+    }
 
     /// <summary>Factor of the attention logits.</summary>
     public float Scale => 1f / MathF.Sqrt(config.HeadDim);
@@ -76,10 +89,12 @@ public sealed class DecodeStep
     /// <param name="caches">As many caches, all different.</param>
     /// <returns>Logits <c>[sequence, vocabulary]</c>, flat; the memory is reused by the next call.</returns>
     /// <exception cref="LabException">An id is outside the vocabulary, or a context is used up.</exception>
+    /// <exception cref="ObjectDisposedException">The weights were freed.</exception>
     /// <exception cref="ArgumentException">There are not as many ids as caches, or more than <see cref="Batch"/>.</exception>
     public ReadOnlySpan<float> Run(scoped ReadOnlySpan<int> ids, scoped ReadOnlySpan<RaggedCache> caches)
     {
         var n = ids.Length;
+        ObjectDisposedException.ThrowIf(weights.Disposed, this);
         if (n == 0 || n != caches.Length || n > Batch) throw new ArgumentException($"{n} tokens for {caches.Length} caches: this step takes 1 to {Batch} of each", nameof(ids));
         for (var b = 0; b < n; b++)
         {
@@ -87,21 +102,31 @@ public sealed class DecodeStep
             decoder.Rotary.At(caches[b].LogicalLength, Part(cosines, b), Part(sines, b));
             weights.Embedding.Row(ids[b], Part(x, b));
         }
-        for (var l = 0; l < weights.Layers.Length; l++)
+        try
         {
-            var w = weights.Layers[l];
-            Normalise(x, w.InputNorm, normed, n);
-            Attend(l, w, caches);
-            Elementwise.Add(Of(x, n), Of(delta, n));
-            Normalise(x, w.PostNorm, normed, n);
-            FeedForward(w, n);
-            Elementwise.Add(Of(x, n), Of(delta, n));
+            for (var l = 0; l < weights.Layers.Length; l++) RunLayer(l, weights.Layers[l], caches);
+        }
+        catch
+        {
+            foreach (var cache in caches) cache.TakeBack(); // as they were before the token
+            throw;
         }
         foreach (var cache in caches) cache.Advance(1);
         Normalise(x, weights.FinalNorm, normed, n);
         MatrixVector.Multiply(weights.Unembedding, Of(normed, n), Of(logits, n), n);
         GC.KeepAlive(this);
         return Of(logits, n);
+    }
+
+    private void RunLayer(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)
+    {
+        var n = caches.Length;
+        Normalise(x, w.InputNorm, normed, n);
+        Attend(layer, w, caches);
+        Elementwise.Add(Of(x, n), Of(delta, n));
+        Normalise(x, w.PostNorm, normed, n);
+        FeedForward(w, n);
+        Elementwise.Add(Of(x, n), Of(delta, n));
     }
 
     private void Attend(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)

@@ -80,7 +80,7 @@ public sealed class Decoder : Module
     /// <param name="full">An uncompressed cache that the piece continues and is appended to; null when nothing is to be kept.</param>
     /// <param name="sink">Receives each layer; null when nobody compresses.</param>
     /// <param name="allLogits">Logits of every position instead of the last one.</param>
-    /// <returns>Logits <c>[1, vocabulary]</c> of the last token, or <c>[token, vocabulary]</c>.</returns>
+    /// <returns>Logits <c>[1, vocabulary]</c> of the last token, or <c>[token, vocabulary]</c>; the caller's, or the current dispose scope's.</returns>
     /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
     public Tensor Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null, bool allLogits = false)
     {
@@ -91,10 +91,20 @@ public sealed class Decoder : Module
         var device = Unembedding.device;
         var x = model.embed_tokens.forward(tensor(PromptChecks.Widen(ids), 1, ids.Length, device: device));
         var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64, device).unsqueeze(0));
-        foreach (var layer in model.layers)
+        try
         {
-            using var layerScope = NewDisposeScope();
-            x = layer.Forward(x, rotation, full?[layer.Index], sink).MoveToOuterDisposeScope();
+            foreach (var layer in model.layers)
+            {
+                using var layerScope = NewDisposeScope();
+                var next = layer.Forward(x, rotation, full?[layer.Index], sink).MoveToOuterDisposeScope();
+                x.Dispose();
+                x = next;
+            }
+        }
+        catch
+        {
+            full?.TakeBack(); // as it was before the prompt
+            throw;
         }
         full?.Advance(ids.Length);
         var last = allLogits ? x[0] : x[0].narrow(0, ids.Length - 1, 1);

@@ -6,9 +6,9 @@ namespace HeadKvLab.Models;
 
 /// <summary>
 /// Runs a model where its weights lie: on a CPU tokens are decoded by <see cref="DecodeStep"/>, elsewhere by <see cref="TensorDecodeStep"/>. Prompts are
-/// stored and compressed in main memory either way, a layer at a time.
+/// stored and compressed in main memory either way, a layer at a time. Continuations are independent of each other.
 /// </summary>
-public sealed class Inference
+public sealed class Inference : IDisposable
 {
     private readonly Decoder _decoder;
     private readonly DecodeStep? _step;
@@ -58,15 +58,29 @@ public sealed class Inference
         if (OnCpu) return _decoder.Prefill(ids, full, sink).data<float>().ToArray();
         if (full is { LogicalLength: > 0 }) throw new InvalidOperationException("off the CPU a prompt is read from its beginning: give an empty cache");
         var stored = full is null ? sink : sink is null ? new FullSink(full) : new Both(new FullSink(full), sink);
-        return _decoder.Prefill(ids, null, stored is null ? null : new HostSink(stored)).cpu().data<float>().ToArray();
+        try
+        {
+            return _decoder.Prefill(ids, null, stored is null ? null : new HostSink(stored)).cpu().data<float>().ToArray();
+        }
+        catch
+        {
+            full?.TakeBack();
+            throw;
+        }
     }
 
     /// <summary>Goes on from a cache.</summary>
     /// <param name="cache">A prompt, compressed or not. On a CPU new entries are appended to it, elsewhere to a copy on the device.</param>
     /// <param name="room">Tokens that may follow.</param>
-    public Continuation Continue(RaggedCache cache, int room) => _step is { } step
-        ? new(id => step.Run(id, cache), null)
+    /// <param name="observer">Sees the attention of each token, on a CPU only; null: nobody looks.</param>
+    public Continuation Continue(RaggedCache cache, int room, IAttentionObserver? observer = null) => observer is not null || _step is not null
+        ? OnHost(Step.Session(observer), cache)
         : OnDevice(new GroupedCache(cache, _byTensors!.Device, CacheType(cache.Shape.Storage), Math.Max(1, room)));
+
+    /// <summary>Frees what was made for decoding; the decoder stays.</summary>
+    public void Dispose() => _step?.Dispose();
+
+    private static Continuation OnHost(DecodeStep session, RaggedCache cache) => new(id => session.Run(id, cache), null);
 
     private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
 
@@ -92,7 +106,7 @@ public sealed class Continuation : IDisposable
     /// <summary>Bytes of the tensors that hold the entries on a device, padding and room included; null where the cache itself is read.</summary>
     public long? AllocatedBytes => _owned?.AllocatedBytes;
 
-    /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call.</summary>
+    /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call, and by no other continuation.</summary>
     public TokenStep Run { get; }
 
     /// <summary>Frees what lies on a device; the cache it began with stays.</summary>

@@ -5,8 +5,11 @@ using static TorchSharp.torch;
 
 namespace HeadKvLab.Models;
 
-/// <summary>A model ready to run: decoder, single-token step and tokenizer of one Hugging Face folder.</summary>
-public sealed class LanguageModel
+/// <summary>
+/// A model ready to run: decoder, single-token step and tokenizer of one Hugging Face folder. Dispose it to have the memory of its weights back; tokenizer
+/// and settings stay usable.
+/// </summary>
+public sealed class LanguageModel : IDisposable
 {
     private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash, DecodePrecision precision)
     {
@@ -59,7 +62,24 @@ public sealed class LanguageModel
         if (!Directory.Exists(directory)) throw new LabException($"{directory}: no such model folder; give the path of one with config.json, model.safetensors and tokenizer.json.");
         using var folder = ModelFolder.Open(directory);
         var tokenizer = TextTokenizer.Load(directory);
-        return new LanguageModel(directory, folder.LoadDecoder(compute, device), tokenizer, HashOf(directory), precision);
+        var hash = HashOf(directory);
+        var decoder = folder.LoadDecoder(compute, device);
+        try
+        {
+            return new LanguageModel(directory, decoder, tokenizer, hash, precision);
+        }
+        catch
+        {
+            decoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Frees the weights and what was made of them for decoding.</summary>
+    public void Dispose()
+    {
+        Inference.Dispose();
+        Decoder.Dispose();
     }
 
     private static string HashOf(string directory)

@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;

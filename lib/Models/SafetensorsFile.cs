@@ -65,8 +65,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <returns>A CPU tensor of the stored shape, owned by the current dispose scope or the caller; it outlives the file. Writing to it
     /// leaves the file alone, but is seen by other loads of the same tensor.</returns>
     /// <exception cref="LabException">No tensor of that name, a value that is not finite, or the file can no longer be read.</exception>
+    /// <exception cref="ObjectDisposedException">The file was closed.</exception>
     public Tensor Load(string name, ScalarType? type = null)
     {
+        ObjectDisposedException.ThrowIf(handle.IsClosed, this);
         var entry = Find(name);
         var stored = SafetensorsTypes.Scalar(entry.Type);
         var mapped = type is null || type == stored ? Mapped(entry, stored) : null;
@@ -95,8 +97,12 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {
-        foreach (var map in maps.Values) map?.Dispose();
-        handle.Dispose();
+        lock (maps)
+        {
+            foreach (var map in maps.Values) map?.Dispose();
+            maps.Clear();
+            handle.Dispose();
+        }
     }
 
     private SafetensorsEntry Find(string name) => Tensors.TryGetValue(name, out var entry)
@@ -108,10 +114,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     {
         var start = header.DataStart + entry.Begin;
         if (entry.Length < WorthMapping || start % entry.ElementSize != 0) return null;
-        if (!maps.TryGetValue(type, out var map)) maps.Add(type, map = Map(type, entry.ElementSize));
-        if (map is null) return null;
-        using var piece = map.narrow(0, start / entry.ElementSize, entry.Count);
-        return piece.view(entry.Shape);
+        lock (maps)
+        {
+            ObjectDisposedException.ThrowIf(handle.IsClosed, this); // its number may be another file's by now
+            if (!maps.TryGetValue(type, out var map)) maps.Add(type, map = Map(type, entry.ElementSize));
+            if (map is null) return null;
+            using var piece = map.narrow(0, start / entry.ElementSize, entry.Count);
+            return piece.view(entry.Shape);
+        }
     }
 
     /// <summary>The file as one row of numbers. Windows would not let a mapped file be replaced.</summary>

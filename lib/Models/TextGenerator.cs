@@ -101,6 +101,7 @@ public sealed class TextGenerator : IDisposable
     /// <summary>Frees the model.</summary>
     public void Dispose()
     {
+        inference?.Dispose();
         decoder?.Dispose();
         folder.Dispose();
     }

@@ -42,7 +42,8 @@ internal sealed class AddedVocabulary(Vocabulary model)
     public void Add(TokenizerSettings settings)
     {
         foreach ((int id, AddedToken token, JsonPlace place) in settings.Declared) Add(token, id, place);
-        foreach (AddedToken token in settings.Special) Add(token, null, settings.Config);
+        foreach (AddedToken token in settings.Special)
+            Add(!settings.DeclaresTokens && _ids.TryGetValue(token.Content, out int known) ? _byId[known] with { Special = true } : token, null, settings.Config);
     }
 
     /// <summary>The tokens found in a text as written, or after normalization. A token may be sought in both: when it is made special only later.</summary>

@@ -109,9 +109,15 @@ internal sealed class RegexDialect
             end = close + 1;
         }
         var result = new StringBuilder();
-        for (int i = 0; i < Categories.Length; i++)
-            if (Categories[i].StartsWith(name, StringComparison.Ordinal) == char.IsLower(c))
-                result.Append(Categories[i] == "Co" ? "" : $"\\p{{{Categories[i]}}}").Append(_shadow.Of((System.Globalization.UnicodeCategory)i));
+        bool group = c == 'p' && name is "L" or "M" or "N" or "P" or "S" or "Z"; // these hold no stand-ins of their own
+        if (group) result.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\p{{{name}}}");
+        for (int i = 0, after; i < Categories.Length; i = after)
+        {
+            for (after = i; after < Categories.Length && Categories[after].StartsWith(name, StringComparison.Ordinal) == char.IsLower(c); after++)
+                if (!group && Categories[after] != "Co") result.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\p{{{Categories[after]}}}");
+            if (after > i) result.Append(_shadow.Of(i, after - 1));
+            else after++;
+        }
         _out.Append(inClass ? result.ToString() : $"[{result}]");
         _at = end;
     }

@@ -44,11 +44,11 @@ internal sealed class RuneShadow
         return result.ToString();
     }
 
-    /// <summary>The stand-ins of the characters of a category, as the inside of a pattern's class.</summary>
-    public string Of(UnicodeCategory category)
+    /// <summary>The stand-ins of the characters of neighbouring categories, as the inside of a pattern's class.</summary>
+    public string Of(int first, int last)
     {
         var result = new StringBuilder();
-        for (int i = 0; i < _cuts.Length; i++) result.Append(CultureInfo.InvariantCulture, $"\\u{First + Categories * i + (int)category:X4}");
+        for (int i = 0; i < _cuts.Length; i++) result.Append(CultureInfo.InvariantCulture, $"\\u{First + Categories * i + first:X4}-\\u{First + Categories * i + last:X4}");
         return result.ToString();
     }
 }

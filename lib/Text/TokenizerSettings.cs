@@ -20,13 +20,13 @@ internal sealed class TokenizerSettings
         (_folder, Config) = (folder, config);
         IsLlama = config["tokenizer_class"].TextOr("") is "LlamaTokenizer" or "LlamaTokenizerFast"
             && Optional("config.json")["model_type"].TextOr("llama") is "llama" or "mistral";
-        bool legacy = !Given(config, "added_tokens_decoder");
-        JsonPlace map = legacy ? Optional("special_tokens_map.json") : new JsonPlace("", "", default);
-        ReadDeclared(legacy);
+        DeclaresTokens = Given(config, "added_tokens_decoder");
+        JsonPlace map = !DeclaresTokens ? Optional("special_tokens_map.json") : new JsonPlace("", "", default);
+        if (DeclaresTokens) ReadDeclared();
         if (IsLlama)
             foreach ((string name, string text) in (ReadOnlySpan<(string, string)>)[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")]) _named[name] = Token(text);
         foreach (JsonPlace source in (ReadOnlySpan<JsonPlace>)[config, map]) ReadSpecial(source);
-        if (legacy) ReadAddedTokens();
+        if (!DeclaresTokens) ReadAddedTokens();
         if (config["split_special_tokens"].FlagOr(false))
             throw config["split_special_tokens"].Bad("is true: special tokens in a text would be spelled out, which is not supported");
     }
@@ -36,6 +36,9 @@ internal sealed class TokenizerSettings
 
     /// <summary>Whether transformers makes the pipeline of Llama's tokenizer itself and takes only vocabulary and merges from <c>tokenizer.json</c>.</summary>
     public bool IsLlama { get; }
+
+    /// <summary>Whether the settings hold the added tokens. Older folders do not: a special token named there keeps the flags that the tokenizer's file gives it.</summary>
+    public bool DeclaresTokens { get; }
 
     /// <summary>Tokens of the settings in order of their ids, with the ids they declare.</summary>
     public List<(int Id, AddedToken Token, JsonPlace Place)> Declared { get; } = [];
@@ -76,9 +79,8 @@ internal sealed class TokenizerSettings
         return File.Exists(file) ? JsonPlace.Read(file) : new JsonPlace(file, "", default);
     }
 
-    private void ReadDeclared(bool legacy)
+    private void ReadDeclared()
     {
-        if (legacy) return;
         foreach ((string id, JsonPlace token) in Config["added_tokens_decoder"].Members())
         {
             if (!int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out int number)) throw token.Bad($"is no id: '{id}' is not a whole number");

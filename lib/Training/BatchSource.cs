@@ -5,7 +5,7 @@ using HeadKvLab.Training.World;
 namespace HeadKvLab.Training;
 
 /// <summary>Makes the documents of each step, so that document (seed, step, worker, row) is always the same.</summary>
-public sealed class BatchSource
+public class BatchSource
 {
     private readonly ConcurrentBag<WorldGenerator> generators = [];
 
@@ -29,7 +29,7 @@ public sealed class BatchSource
     };
 
     /// <summary>One worker's batch of one step.</summary>
-    internal Batch Make(TrainingRecipe recipe, int step, int worker, TrainingPhase phase)
+    internal virtual Batch Make(TrainingRecipe recipe, int step, int worker, TrainingPhase phase)
     {
         if (!generators.TryTake(out var generator)) generator = new WorldGenerator();
         var options = phase.ToWorldOptions();

@@ -45,7 +45,11 @@ internal sealed class Checkpoint(string root)
         Directory.CreateDirectory(partial);
         using (var file = File.Create(Path.Combine(partial, "weights.bin")))
         {
-            foreach (var (_, weight) in weights) weight.cpu().WriteBytesToStream(file, 1 << 20);
+            foreach (var (_, weight) in weights)
+            {
+                using var scope = NewDisposeScope();
+                weight.cpu().WriteBytesToStream(file, 1 << 20);
+            }
             file.Flush(flushToDisk: true);
         }
         for (var i = 0; i < optimizers.Length; i++) optimizers[i].save_state_dict(Path.Combine(partial, $"optimizer{i}.bin"));

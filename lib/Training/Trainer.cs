@@ -44,7 +44,11 @@ public sealed class Trainer : IDisposable
         var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
         if (recipe.Start == "structured") StructuredStart.Apply(config, start);
         foreach (var (name, matrix) in start.All)
+        {
+            using var scope = NewDisposeScope();
             master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape).to(device ?? CPU)));
+            master[name].DetachFromDisposeScope();
+        }
         var compute = recipe.Compute == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
         workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute))];
 
@@ -131,9 +135,15 @@ public sealed class Trainer : IDisposable
         var threadsBefore = get_num_threads();
         var parts = new StepFigures[workers.Length];
         var others = Enumerable.Range(1, workers.Length - 1).Select(w => Task.Factory.StartNew(() => Work(w), default, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
-        Work(0);
-        Task.WaitAll(others);
-        set_num_threads(threadsBefore);
+        try
+        {
+            Work(0);
+        }
+        finally // a worker that fails is waited for as well: it reads what its caller is going to dispose
+        {
+            set_num_threads(threadsBefore);
+            Task.WhenAll(others).GetAwaiter().GetResult();
+        }
         foreach (var part in parts) figures.Add(part);
         Tokens += (long)phase.Tokens * phase.Documents * workers.Length;
 
@@ -176,6 +186,8 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (var worker in workers) worker.Dispose();
+        foreach (var optimizer in optimizers) optimizer.Dispose();
         foreach (var weight in master.Values) weight.Dispose();
     }
 }

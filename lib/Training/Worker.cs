@@ -10,7 +10,7 @@ namespace HeadKvLab.Training;
 /// One data-parallel worker: a decoder whose weights share memory with the master's, but whose gradients are its own.
 /// It turns a batch into gradients on the calling thread.
 /// </summary>
-internal sealed class Worker
+internal sealed class Worker : IDisposable
 {
     private readonly Decoder decoder;
     private readonly Dictionary<string, Parameter> weights = [];
@@ -24,6 +24,9 @@ internal sealed class Worker
     }
 
     internal IReadOnlyDictionary<string, Parameter> Weights => weights;
+
+    /// <summary>Frees the gradients; the weights' memory is the master's.</summary>
+    public void Dispose() => decoder.Dispose();
 
     /// <summary>Forward and backward of one batch; gradients add up in <see cref="Weights"/>.</summary>
     internal StepFigures Run(Batch batch, TrainingPhase phase)

@@ -212,14 +212,14 @@ public sealed class RaggedCacheTests : IDisposable
         Assert.Equal([3, 1], without[0].Counts.ToArray()); // unharmed
         using var empty = new RaggedCache(new CacheShape(1, 1, 8));
         Assert.Throws<InvalidOperationException>(empty.DropLast);
-        var (bytes, place) = (cache.AllocatedBytes, HeadKvLab.Models.TensorMemory.Address(cache[0].KeysOf(0)));
+        var (bytes, place) = (cache.AllocatedBytes, TensorMemory.Address(cache[0].KeysOf(0)));
         for (var again = 0; again < 200; again++) // the place it leaves is free again: nothing grows, nothing moves
         {
             cache.DropLast();
             cache[0].Append(new float[16], new float[16]);
             cache.Advance(1);
         }
-        Assert.Equal((bytes, place), (cache.AllocatedBytes, HeadKvLab.Models.TensorMemory.Address(cache[0].KeysOf(0))));
+        Assert.Equal((bytes, place), (cache.AllocatedBytes, TensorMemory.Address(cache[0].KeysOf(0))));
     }
 
     [Fact]

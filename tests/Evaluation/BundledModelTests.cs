@@ -100,9 +100,8 @@ public sealed class BundledModelTests
         var model = Repository.Model;
         var recorder = new AttentionRecorder(model.Config);
         using var cache = new RaggedCache(model.CacheShape());
-        model.Step.Observer = recorder;
-        foreach (var id in model.Tokenizer.Encode("The holiday plan of Eva is")) model.Step.Run(id, cache);
-        model.Step.Observer = null;
+        var step = model.Step.Session(recorder);
+        foreach (var id in model.Tokenizer.Encode("The holiday plan of Eva is")) step.Run(id, cache);
         var positions = cache.LogicalLength;
         for (var layer = 0; layer < model.Config.Layers; layer++)
             for (var head = 0; head < model.Config.QueryHeads; head++)

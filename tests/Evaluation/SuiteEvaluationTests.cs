@@ -62,7 +62,7 @@ public sealed class SuiteEvaluationTests
         Method Draw(Method method, int seed)
         {
             seeds.Add(seed);
-            return Catalogue.Find(method.Name).Create(MethodSettings.Paper with { Seed = seed }, importances);
+            return Catalogue.Find(method.Name).Create(new Settings(("seed", seed)), importances);
         }
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 2).Take(2, 1).ToSamples();
         var shuffled = Catalogue.Find("HeadKV-R2-shuffled").Create(null, importances);

@@ -26,7 +26,7 @@ public sealed class CompressorTests : IDisposable
     private static float[] Numbers(Tensor t) => MemoryMarshal.Cast<byte, float>(t.contiguous().bytes).ToArray();
 
     private static RaggedCache Compress(
-        string method, Budget budget, int n = N, MethodSettings? settings = null, ScalarType storage = ScalarType.Float32)
+        string method, Budget budget, int n = N, Settings? settings = null, ScalarType storage = ScalarType.Float32)
     {
         var compressor = new Compressor(Catalogue.Find(method).Create(settings, Importances), budget, new CacheShape(Layers, KvHeads, Dim, storage), QueryHeads);
         for (var layer = 0; layer < Layers; layer++) compressor.Accept(Layer(layer, n));
@@ -147,7 +147,7 @@ public sealed class CompressorTests : IDisposable
     [Fact]
     public void HeadKv_becomes_SnapKv_as_beta_grows()
     {
-        var settings = new MethodSettings { Beta = 1e9 };
+        var settings = new Settings(("beta", 1e9));
         foreach (var granularity in Enum.GetValues<Granularity>())
         {
             var budget = new Budget(30, Window, BudgetDiscipline.AsPublished, granularity);
@@ -201,7 +201,7 @@ public sealed class CompressorTests : IDisposable
     {
         using var a = Compress("random", new Budget(20));
         using var b = Compress("random", new Budget(20));
-        using var c = Compress("random", new Budget(20), settings: new MethodSettings { Seed = 1 });
+        using var c = Compress("random", new Budget(20), settings: new(("seed", 1)));
         Assert.Equal(a[1].Positions(0).ToArray(), b[1].Positions(0).ToArray());
         Assert.NotEqual(a[1].Positions(0).ToArray(), c[1].Positions(0).ToArray());
         Assert.NotEqual(a[1].Positions(0).ToArray(), a[1].Positions(1).ToArray());

@@ -37,12 +37,13 @@ public unsafe class ColumnSumsTests
         {
             var (values, mixed, sums) = (Numbers(KvHeads * Positions * Dim, 3), new float[QueryHeads * Tokens * Dim], new float[QueryHeads * Positions]);
             Array.Fill(sums, float.NaN);   // every number must be written
+            using var team = new WorkerTeam(threads);
             fixed (float* q = Queries, k = Keys, v = values, m = mixed, s = sums)
                 BlockwiseAttention.Run(new BlockwiseAttention.Prompt
                 {
                     Queries = new(q, Tokens * Dim, Dim), Keys = new(k, Positions * Dim, Dim), Values = new(v, Positions * Dim, Dim), Output = new(m, Tokens * Dim, Dim),
                     QueryHeads = QueryHeads, KvHeads = KvHeads, Tokens = Tokens, Positions = Positions, Dim = Dim, Scale = Scale, Window = Window, Received = adding ? s : null,
-                }, new WorkerTeam(threads));
+                }, team);
             return (sums, mixed);
         }
 

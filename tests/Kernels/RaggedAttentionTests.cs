@@ -239,7 +239,7 @@ public unsafe class RaggedAttentionTests
     public void A_team_does_every_part_once_whoever_does_it()
     {
         const int parts = 1000;
-        var team = new WorkerTeam(4);
+        using var team = new WorkerTeam(4);
         var counters = stackalloc int[parts];
         for (var round = 1; round <= 200; round++)
         {
@@ -254,7 +254,7 @@ public unsafe class RaggedAttentionTests
     public void A_team_works_after_pauses_of_any_length()
     {
         const int parts = 6;
-        var team = new WorkerTeam(3);
+        using var team = new WorkerTeam(3);
         var counters = stackalloc int[parts];
         var random = new Random(51);
         for (var round = 1; round <= 3000; round++)

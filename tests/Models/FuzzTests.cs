@@ -51,7 +51,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             Assert.True(Stopwatch.GetElapsedTime(began).TotalSeconds < 20, $"{name}, seed {seed}: took {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s");
         }
         output.WriteLine($"{name}: {refused:N0} of {seeds:N0} refused");
-        Assert.InRange(refused, seeds / 10, seeds);
+        Assert.InRange(refused, seeds / 10, seeds - seeds / 40); // some are read: one in forty at least
     }
 
     [Fact]

@@ -140,6 +140,7 @@ public sealed class ModelFolderTests : IDisposable
         Config.Save(files.Folder);
         SafetensorsWriter.Write(files.Path("model.safetensors"),
             ModelTensors.Of(Config).Select(t => (t.Name, Random(t.Name))).Append(("model.layers.0.self_attn.rotary_emb.inv_freq", ones(1))));
-        ModelFolder.Open(files.Folder).Dispose();
+        using var folder = ModelFolder.Open(files.Folder);
+        Assert.All(ModelTensors.Of(Config), t => Assert.True(allclose(Random(t.Name), folder.Load(t.Name, ScalarType.Float32), rtol: 0.01), t.Name));
     }
 }

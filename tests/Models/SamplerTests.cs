@@ -113,9 +113,9 @@ public class SamplerTests
     [Fact]
     public void RefusesNaNAndImpossibleSettings()
     {
-        Assert.Contains("NaN (token 1)", Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([1, float.NaN])).Message);
-        Assert.Contains("(token 1)", Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
-        Assert.Throws<LabException>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity]));
+        Assert.Contains("NaN (token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.NaN])).Message);
+        Assert.Contains("(token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
+        Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity]));
         foreach (var bad in new[] { new GenerationConfig { Temperature = -1 }, new GenerationConfig { TopP = 0 }, new GenerationConfig { TopK = -1 }, new GenerationConfig { RepetitionPenalty = 0 } })
             Assert.Throws<LabException>(() => new Sampler(bad));
     }

@@ -91,6 +91,20 @@ public class ProfilerTests
         Assert.Contains("already", Assert.Throws<LabException>(() => ProfileFolder.Create(folder.Path, "model", EngineProbe.Run())).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AProfileSaysWithWhichSettingsScoresAndProgram()
+    {
+        using var folder = new TemporaryFolder();
+        var scores = new HeadTable(2, 2, [1, 2, 3, 4]);
+        var method = Catalogue.Find("HeadKV-R2").Create(new(("beta", 2)), HeadImportances.Same(scores));
+        ProfileFolder.Create(folder.Path, "model", EngineProbe.Run(), plan: new([method], [256]) { Window = 16 }).Dispose();
+        var page = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "environment.json")))!;
+        Assert.Equal("""{"name":"HeadKV-R2","settings":{"kernel":7,"pooling":"max","reduction":"mean","beta":2,"temperature":1,"head-reduction":"mean"},"tables":{"reasoning":"HASH"}}""".Replace("HASH", scores.Hash),
+            page["plan"]!["methods"]![0]!.ToJsonString());
+        Assert.Equal((16, "equal-entries", "float32"), ((int)page["plan"]!["window"]!, (string)page["plan"]!["discipline"]!, (string)page["plan"]!["storage"]!));
+        Assert.Equal(ProgramBuild.Current.Commit, (string)page["program"]!["commit"]!);
+    }
+
     /// <summary>By hand: medians, ranges, bytes and shares of three rounds.</summary>
     [Fact]
     public void SumsUpByMediansAndRanges()

@@ -7,7 +7,7 @@ namespace HeadKvLab.Tests.Text;
 public sealed class JinjaFilterTests
 {
     private static readonly JsonElement Expected =
-        JsonDocument.Parse(File.ReadAllBytes(Path.Combine(SharedData.Root, "tests", "reference", "filters-expected.json"))).RootElement;
+        JsonDocument.Parse(File.ReadAllBytes(Repository.Path("tests", "reference", "filters-expected.json"))).RootElement;
 
     /// <summary>What Jinja2 renders and is refused here by name: never rendered differently.</summary>
     private static readonly string[] Refused = ["{{ (-8) ** 0.5 }}", "{{ '%s' % 'a' }}", "{{ 'abc'.find('c', 1) }}", "{{ (-1e300)|int }}"];

@@ -8,7 +8,7 @@ namespace HeadKvLab.Tests.Text;
 /// <summary>Ids of the original Rust library (tokenizers 0.22, package Tokenizers.DotNet, in the tests only) for the small tokenizers, and for broken and bent copies of them.</summary>
 public sealed class OriginalLibraryTests(ITestOutputHelper output)
 {
-    private static readonly string Folder = Path.Combine(SharedData.Root, "tests", "fixtures", "tokenizers");
+    private static readonly string Folder = Repository.Path("tests", "fixtures", "tokenizers");
 
     private static readonly string[] Pool =
     [

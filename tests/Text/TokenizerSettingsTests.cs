@@ -10,7 +10,7 @@ public sealed class TokenizerSettingsTests
     private static TempFolder Folder(params (string Name, string Text)[] files)
     {
         var folder = new TempFolder();
-        File.Copy(Path.Combine(SharedData.Root, "tests", "fixtures", "tokenizers", "llama2.json"), folder.File("tokenizer.json"));
+        File.Copy(Repository.Path("tests", "fixtures", "tokenizers", "llama2.json"), folder.File("tokenizer.json"));
         foreach ((string name, string text) in files) File.WriteAllText(folder.File(name), text);
         return folder;
     }
@@ -72,6 +72,19 @@ public sealed class TokenizerSettingsTests
         Assert.Equal(2, tokenizer.EosId);                       // declared tokens, none here, switch both files off
         Assert.Null(tokenizer.TryIdOf("<pad>"));
         Assert.Contains("id 700", Refusal(("added_tokens.json", """{ "<pad>": 700 }""")));
+    }
+
+    /// <summary>A token of the file that the settings only name: it keeps its flags in an older folder, and loses them where the settings declare tokens.</summary>
+    [Fact]
+    public void NamedTokensKeepTheFilesFlagsInOlderFolders()
+    {
+        using TempFolder folder = Folder();
+        string file = File.ReadAllText(folder.File("tokenizer.json")).Replace("""{"id": 527, "content": "[INST]", "single_word": false, "lstrip": false""", """{"id": 527, "content": "[INST]", "single_word": false, "lstrip": true""");
+        File.WriteAllText(folder.File("tokenizer.json"), file);
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "mask_token": "[INST]" }""");
+        Assert.Equal([527], TextTokenizer.Load(folder.Path).Encode("  [INST]", addSpecial: false));
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "mask_token": "[INST]", "added_tokens_decoder": {} }""");
+        Assert.NotEqual([527], TextTokenizer.Load(folder.Path).Encode("  [INST]", addSpecial: false));
     }
 
     [Fact]

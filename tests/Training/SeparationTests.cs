@@ -15,7 +15,7 @@ public sealed class SeparationTests(ITestOutputHelper output)
     {
         var model = Repository.Model;
         var importances = HeadScoreFolder.Load(model.DirectoryName, model.Config);
-        Method Method(string name, int seed = 0) => Catalogue.Find(name).Create(MethodSettings.Paper with { Seed = seed }, importances);
+        Method Method(string name, int seed = 0) => Catalogue.Find(name).Create(Catalogue.Find(name).IsTaken("seed") ? new(("seed", seed)) : null, importances);
         Method[] methods = [Method("StreamingLLM"), Method("SnapKV"), Method("HeadKV-R2"), .. Enumerable.Range(0, Shuffles).Select(s => Method("HeadKV-R2-shuffled", s) with { Name = $"shuffled {s}" })];
         double[] shares = [0.03, 0.12, 0.25];
         var phrases = WorldSuite.Make(WorldSplit.Validation, 1024, 4, seed: 3).Take(int.MaxValue, families: [.. WorldFamilies.Reported.Where(f => f != WorldFamily.FewShot)]);

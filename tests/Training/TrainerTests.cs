@@ -99,6 +99,41 @@ public sealed class TrainerTests
         Assert.Equal(3e-3 - 2e-3 * 2 / 3, recipe.RateAt(5), 9);         // third step of phase b
     }
 
+    private sealed class FailingSource(int failing) : BatchSource
+    {
+        internal bool OtherCame { get; private set; }
+
+        internal override Batch Make(TrainingRecipe recipe, int step, int worker, TrainingPhase phase)
+        {
+            if (worker == failing) throw new LabException($"worker {worker} fails");
+            Thread.Sleep(300);
+            OtherCame = true;
+            return base.Make(recipe, step, worker, phase);
+        }
+    }
+
+    /// <summary>Whichever worker fails: its exception comes as it is, the others have ended, and the thread computes on as many threads as before.</summary>
+    [Theory]
+    [InlineData(0), InlineData(1)]
+    public void A_worker_that_fails_leaves_threads_and_workers_in_order(int worker)
+    {
+        using var folder = new TemporaryFolder();
+        var (source, before) = (new FailingSource(worker), TorchSharp.torch.get_num_threads());
+        try
+        {
+            TorchSharp.torch.set_num_threads(2);
+            using var trainer = new Trainer(Parse(folder.Path), Recipe, source, folder.Path);
+            var error = Assert.Throws<LabException>(() => trainer.Run(_ => { }, 1, TimeSpan.FromHours(1), 1, CancellationToken.None));
+            Assert.Equal($"worker {worker} fails", error.Message);
+            Assert.True(source.OtherCame);
+            Assert.Equal(2, TorchSharp.torch.get_num_threads());
+        }
+        finally
+        {
+            TorchSharp.torch.set_num_threads(before);
+        }
+    }
+
     private static (double[] Losses, float[] Weights) Train(string folder, int upTo)
     {
         using var trainer = Create(folder);

@@ -9,16 +9,16 @@ public static class ReportFiles
     /// <summary>Writes <c>table.csv</c>, <c>comparisons.csv</c>, <c>table.md</c> and <c>times.csv</c>; each replaces its predecessor as a whole.</summary>
     /// <param name="folder">The results folder.</param>
     /// <param name="rows">Its rows.</param>
-    /// <param name="knownAs">Model of the published tables; null for any other.</param>
+    /// <param name="card">Its card; null where there is none.</param>
     /// <exception cref="LabException">The disk refuses.</exception>
-    public static void Write(string folder, IReadOnlyList<EvalRow> rows, string? knownAs = null)
+    public static void Write(string folder, IReadOnlyList<EvalRow> rows, FolderCard? card = null)
     {
         if (rows.Count == 0) return;
         var cells = ScoreCells.Of(rows);
         var comparisons = Comparisons.Of(rows);
         ResultFolder.Replace(folder, "table.csv", ResultReport.Csv(cells));
         ResultFolder.Replace(folder, "comparisons.csv", ResultReport.ComparisonCsv(comparisons));
-        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + PublishedFigures.Beside(cells, knownAs) + string.Concat(Comparisons.InWords(comparisons).Select(words => $"- {words}\n")));
+        ResultFolder.Replace(folder, "table.md", ResultReport.Markdown(cells) + PublishedFigures.Beside(cells, card?.KnownAs) + string.Concat(Comparisons.InWords(comparisons).Select(words => $"- {words}\n")) + Provenance.Tables(rows, card));
         ResultFolder.Replace(folder, "times.csv", ResultReport.TimeCsv(rows));
     }
 }

@@ -114,7 +114,7 @@ public static class ResultExports
     private static string Name(string model, string suite, string protocol, Variant variant, IReadOnlyList<EvalRow> all)
     {
         var several = all.Select(r => (r.Suite, r.Protocol)).Distinct().Count() > 1 ? $"-{suite}-{protocol}" : "";
-        var settings = ResultReport.Settings([.. all.Select(r => r.Variant).Distinct()])(variant).Replace(", ", "-", StringComparison.Ordinal).Replace(' ', '-');
+        var settings = ResultReport.Suffixes(all.Select(r => r.Variant))(variant).Replace(", ", "-", StringComparison.Ordinal).Replace(' ', '-');
         return $"{model.Replace('/', '-')}-{variant.Method}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
     }
 

@@ -9,14 +9,14 @@ namespace HeadKvLab.Evaluation.Reports;
 /// <summary>Results as data frame, CSV and Markdown. Equal rows give equal bytes, in whatever order they were measured; times are in a table of their own.</summary>
 public static class ResultReport
 {
-    private const string Head = "suite,protocol,dataset,method,kv_size,share,discipline,granularity,window,beta,kernel,seed,metric,score,low,high,samples,contexts,prompt_tokens,entries_per_head,entries_share,bytes,truncated,failed";
+    private const string Head = "suite,protocol,dataset,method,kv_size,share,discipline,granularity,window,settings,tables,seed,metric,score,low,high,samples,contexts,prompt_tokens,entries_per_head,entries_share,bytes,truncated,failed";
 
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
     public static string Csv(IReadOnlyList<ScoreCell> cells)
     {
         var text = new StringBuilder(Head).Append('\n');
         foreach (var c in cells)
-            Line(text, c.Suite, c.Protocol, c.Dataset, c.Variant.Method, c.Variant.KvSize, c.Variant.Share, c.Variant.Discipline, c.Variant.Granularity, c.Variant.Window, c.Variant.Beta, c.Variant.Kernel,
+            Line(text, c.Suite, c.Protocol, c.Dataset, c.Variant.Method, c.Variant.KvSize, c.Variant.Share, c.Variant.Discipline, c.Variant.Granularity, c.Variant.Window, c.Variant.Settings, c.Variant.Tables,
                 c.Seed, c.Metric, Fixed(c.Score.Mean, 4), Fixed(c.Score.Low, 4), Fixed(c.Score.High, 4), c.Score.Samples, c.Contexts, Fixed(c.PromptTokens, 1), Fixed(c.Entries, 2), Fixed(c.EntriesShare, 6), Fixed(c.Bytes, 0), c.Truncated, c.Failed);
         return text.ToString();
     }
@@ -62,14 +62,14 @@ public static class ResultReport
         {
             var datasets = part.OrderBy(c => c.Dataset == ScoreCells.Average).ThenBy(c => c.IsAverage).ThenBy(c => c.Dataset, StringComparer.Ordinal).Select(c => c.Dataset).Distinct().ToArray();
             var found = part.ToDictionary(c => (c.Dataset, c.Variant));
-            var settings = Settings([.. part.Select(c => c.Variant)]);
+            var suffix = Suffixes(part.Select(c => c.Variant));
             text.Append(CultureInfo.InvariantCulture, $"### {part.Key.Suite}, protocol {part.Key.Protocol}, {part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Max(g => g.Sum(c => c.Score.Samples))} questions\n\n");
             text.Append("| budget | method | ").AppendJoin(" | ", datasets).Append(" | entries kept | cache, KiB |\n|---|---|").Append(string.Concat(datasets.Select(_ => "---|"))).Append("---|---|\n");
             foreach (var variant in ScoreCells.InOrder(part.Select(c => c.Variant)))
             {
                 var own = part.Where(c => c.Variant == variant && !c.IsAverage).ToArray();
                 double Mean(Func<ScoreCell, double> of) => own.Sum(c => of(c) * c.Score.Samples) / own.Sum(c => c.Score.Samples);
-                text.Append(CultureInfo.InvariantCulture, $"| {variant.BudgetName} | {variant.Method}{settings(variant)} | ")
+                text.Append(CultureInfo.InvariantCulture, $"| {variant.BudgetName} | {variant.Method}{suffix(variant)} | ")
                     .AppendJoin(" | ", datasets.Select(d => found.TryGetValue((d, variant), out var cell) ? Percent(cell) : "–"))
                     .Append(CultureInfo.InvariantCulture, $" | {100 * Mean(c => c.EntriesShare):0.0} % | {Mean(c => c.Bytes) / 1024:#,0} |\n");
             }
@@ -81,17 +81,11 @@ public static class ResultReport
         return text.ToString();
     }
 
-    /// <summary>Names the settings in which some variants differ; the others would only repeat themselves.</summary>
-    internal static Func<Variant, string> Settings(IReadOnlyCollection<Variant> all)
+    /// <summary>What a variant differs in from the others shown with it, to stand behind the name of its method.</summary>
+    internal static Func<Variant, string> Suffixes(IEnumerable<Variant> all)
     {
-        var varied = all.Where(v => !v.IsFull).ToArray();
-        bool Differs<T>(Func<Variant, T> of) => varied.Select(of).Distinct().Count() > 1;
-        var parts = new List<Func<Variant, string>>();
-        if (varied.Where(v => v.Beta is not null).Select(v => v.Beta).Distinct().Count() > 1) parts.Add(v => v.Beta is { } beta ? string.Create(CultureInfo.InvariantCulture, $"beta {beta}") : "");
-        if (Differs(v => v.Discipline)) parts.Add(v => v.Discipline);
-        if (Differs(v => v.Window)) parts.Add(v => $"window {v.Window}");
-        if (Differs(v => v.Kernel)) parts.Add(v => v.Kernel is { } kernel ? $"kernel {kernel}" : "");
-        return variant => variant.IsFull ? "" : string.Concat(parts.Select(p => p(variant)).Where(p => p.Length > 0).Select(p => ", " + p));
+        var labels = VariantLabels.Of(all);
+        return variant => string.Concat(labels(variant).Select(words => ", " + words));
     }
 
     private static string Percent(ScoreCell cell) => double.IsNaN(cell.Score.Low) ? Fixed(cell.Score.Mean, 2) : string.Create(CultureInfo.InvariantCulture, $"{cell.Score.Mean:0.00} [{cell.Score.Low:0.0}, {cell.Score.High:0.0}]");

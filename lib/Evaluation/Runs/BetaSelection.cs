@@ -35,7 +35,7 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
 
     /// <summary>Chooses for each budget the candidate of the highest score; of equals the one whose beta is nearest to the paper's default.</summary>
     /// <param name="split">The division.</param>
-    /// <param name="candidates">Variants that differ in beta, window or kernel.</param>
+    /// <param name="candidates">Variants of a method with a beta, which differ in settings or window.</param>
     /// <param name="validation">Rows of the validation questions.</param>
     /// <exception cref="LabException">Some of them have no answer, so that nothing can be chosen by them.</exception>
     public static BetaChoice Of(ValidationSplit split, IReadOnlyList<Variant> candidates, IReadOnlyList<EvalRow> validation) =>
@@ -43,7 +43,7 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
 
     /// <summary>The variant of the highest score; of equals the one whose beta is nearest to the paper's default.</summary>
     public static Variant Best(IEnumerable<Variant> variants, IReadOnlyList<EvalRow> rows) => variants.OrderByDescending(v => Math.Round(Score(rows, v).Mean, 9))
-        .ThenBy(v => Math.Abs((v.Beta ?? Eviction.Allocators.HeadKv.PaperBeta) - Eviction.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First();
+        .ThenBy(v => Math.Abs(v.Settings.Number("beta") - Eviction.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First();
 
     /// <summary>Mean score in percent, every data set with the same weight; without an interval (NaN) where a data set has a single context.</summary>
     public static Interval Score(IEnumerable<EvalRow> rows, Variant variant)

@@ -134,10 +134,18 @@ internal sealed class ContextRun : IDisposable
     {
         if (_prefix is not null) return _prefix;
         var clock = Stopwatch.StartNew();
-        _prefix = new RaggedCache(Shape);
-        _model.Inference.Prefill(prompt.Ids.AsSpan(0, _shared), _prefix);
+        var prefix = new RaggedCache(Shape);
+        try
+        {
+            _model.Inference.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
+        }
+        catch
+        {
+            prefix.Dispose();
+            throw;
+        }
         _prefixSeconds = clock.Elapsed.TotalSeconds;
-        return _prefix;
+        return _prefix = prefix;
     }
 
     private int[] Generate(PreparedPrompt prompt, Continuation continuation, ReadOnlySpan<float> logits, CancellationToken stop)

@@ -10,8 +10,8 @@ namespace HeadKvLab.Evaluation.Runs;
 /// </summary>
 public sealed record EvalRow
 {
-    /// <summary>Version of the line's shape; folders of another version are refused.</summary>
-    public const int CurrentFormat = 1;
+    /// <summary>Version of the line's shape. Lines of version 1 are read as <see cref="FormatOne"/> says, those of others refused.</summary>
+    public const int CurrentFormat = 2;
 
     /// <summary>How rows are written: camel case, letters of all scripts as they are.</summary>
     public static readonly JsonSerializerOptions Json = new()
@@ -24,6 +24,15 @@ public sealed record EvalRow
 
     /// <summary>Version of the line's shape.</summary>
     public int Format { get; init; } = CurrentFormat;
+
+    /// <summary>Version of the program that answered.</summary>
+    public string Program { get; init; } = ProgramBuild.Unknown;
+
+    /// <summary>Its commit.</summary>
+    public string Commit { get; init; } = ProgramBuild.Unknown;
+
+    /// <summary>When it was built.</summary>
+    public string Built { get; init; } = ProgramBuild.Unknown;
 
     /// <summary>Suite, for example <c>longbench</c>.</summary>
     public required string Suite { get; init; }
@@ -40,7 +49,7 @@ public sealed record EvalRow
     /// <summary>Name of the prompt protocol.</summary>
     public required string Protocol { get; init; }
 
-    /// <summary>Method, budget and settings.</summary>
+    /// <summary>Method, budget, settings and tables.</summary>
     public required Variant Variant { get; init; }
 
     /// <summary>Seed of the run.</summary>
@@ -54,6 +63,9 @@ public sealed record EvalRow
 
     /// <summary>Number type of the weights, of the prefill's products and of the cache.</summary>
     public string Type { get; init; } = "float32";
+
+    /// <summary>Where prompts were read and answers decoded: <c>cpu</c> or <c>cuda</c>.</summary>
+    public string Device { get; init; } = ProgramBuild.Unknown;
 
     /// <summary>Where the first token came from.</summary>
     public required string FirstToken { get; init; }

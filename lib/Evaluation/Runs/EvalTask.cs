@@ -1,4 +1,5 @@
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Eviction;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -21,6 +22,9 @@ public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTa
 {
     /// <summary>Number type to run it in; null: the type the model was loaded in.</summary>
     public WeightType? Type { get; init; }
+
+    /// <summary>The head scores that the variants name.</summary>
+    public IReadOnlyList<HeadImportances> Scores { get; init; } = [];
 
     /// <summary>Samples of the set.</summary>
     public int Samples => Tasks.Count * Variants.Count;

@@ -1,4 +1,3 @@
-using HeadKvLab.Heads;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -19,8 +18,7 @@ public static class PlanRun
     public static IReadOnlyList<EvalRow> Run(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, string folder, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
         using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets) with { Type = EvalRunner.NameOf(model.Type) });
-        var importances = HeadScoreFolder.Load(plan.Model, model.Config);
-        new EvalRunner(_ => model, (variant, seed) => variant.Create(importances, seed), results, plan.Seed).Run(sets, progress, stop);
+        new EvalRunner(_ => model, (variant, seed) => variant.Create(sets[0].Scores, seed), results, plan.Seed).Run(sets, progress, stop);
         var wanted = sets.SelectMany(set => set.Tasks.SelectMany(task => set.Variants.Select(variant => EvalRow.KeyOf(task.Suite, task.Dataset, task.Question, set.Protocol, variant, plan.Seed)))).ToHashSet();
         return [.. results.Rows.Where(row => wanted.Contains(row.Key))];
     }

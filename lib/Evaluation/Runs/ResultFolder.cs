@@ -10,7 +10,13 @@ public sealed record FolderCard
     public int Format { get; init; } = EvalRow.CurrentFormat;
 
     /// <summary>Version of the program that made it.</summary>
-    public string Program { get; init; } = typeof(FolderCard).Assembly.GetName().Version?.ToString(3) ?? "";
+    public string Program { get; init; } = ProgramBuild.Unknown;
+
+    /// <summary>Its commit. Each row tells which build answered it.</summary>
+    public string Commit { get; init; } = ProgramBuild.Unknown;
+
+    /// <summary>When it was built.</summary>
+    public string Built { get; init; } = ProgramBuild.Unknown;
 
     /// <summary>Model folder, as it was named.</summary>
     public required string ModelFolder { get; init; }
@@ -23,6 +29,9 @@ public sealed record FolderCard
 
     /// <summary>Hash of each data set, by suite/dataset.</summary>
     public required SortedDictionary<string, string> Data { get; init; }
+
+    /// <summary>Tables that methods used, by their names: the hash of each with the file it was read from.</summary>
+    public SortedDictionary<string, SortedDictionary<string, string>> Tables { get; init; } = [];
 
     /// <summary>Number type of the run, or <c>protocol</c> where each protocol has its own; null in folders of earlier versions.</summary>
     public string? Type { get; init; }
@@ -49,6 +58,7 @@ public sealed record FolderCard
     /// <param name="shard">The part that the folder is for; null for all of it.</param>
     public static FolderCard Of(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, Shard? shard = null) => new()
     {
+        Program = ProgramBuild.Current.Version, Commit = ProgramBuild.Current.Commit, Built = ProgramBuild.Current.Built, Tables = FolderTables.Of(sets),
         ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(), Type = plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
         Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
         Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Part(shard).Samples),
@@ -116,8 +126,8 @@ public sealed class ResultFolder : IRowStore, IDisposable
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(file));
             var format = json.RootElement.TryGetProperty("format", out var value) && value.TryGetInt32(out var found) ? found : 0;
-            if (format != EvalRow.CurrentFormat)
-                throw new LabException($"{file}: results of format {format}; this version reads and writes format {EvalRow.CurrentFormat}: give another --out, or use the version that wrote them");
+            if (format is not (FormatOne.Number or EvalRow.CurrentFormat))
+                throw new LabException($"{file}: results of format {format}; this version reads formats {FormatOne.Number} and {EvalRow.CurrentFormat}: give another --out, or use the version that wrote them");
             return json.Deserialize<FolderCard>(EvalRow.Json);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -172,6 +182,8 @@ public sealed class ResultFolder : IRowStore, IDisposable
         var merged = card;
         if (ReadCard(path) is { } there)
         {
+            if (there.Format != EvalRow.CurrentFormat)
+                throw new LabException($"{path}: results of format {there.Format}, which does not say what head scores were used: `lab report` reads them, and nothing is added to them; give another --out");
             Same(path, "model", there.Model, card.Model);
             Same(path, "shard", there.Shard ?? "all", card.Shard ?? "all");
             Same(path, "number type", there.Type ?? card.Type ?? "", card.Type ?? there.Type ?? "");
@@ -181,7 +193,7 @@ public sealed class ResultFolder : IRowStore, IDisposable
                 if (there.Data.TryGetValue(suite, out var old)) Same(path, $"data of {suite}", old, hash);
             var data = new SortedDictionary<string, string>(there.Data, StringComparer.Ordinal);
             foreach (var (suite, hash) in card.Data) data[suite] = hash;
-            merged = card with { Data = data, ModelFolder = there.ModelFolder, Program = there.Program };
+            merged = card with { Data = data, ModelFolder = there.ModelFolder, Program = there.Program, Commit = there.Commit, Built = there.Built, Tables = FolderTables.Joined(path, there.Tables, card.Tables) };
             if (JsonSerializer.Serialize(merged, Page) == JsonSerializer.Serialize(there, Page)) return;
         }
         else if (File.Exists(System.IO.Path.Combine(path, "rows.jsonl")) && new FileInfo(System.IO.Path.Combine(path, "rows.jsonl")).Length > 0)

@@ -25,7 +25,7 @@ public sealed class RowJournal : IDisposable
         {
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
             CutTornEnd(file);
-            var rows = Read(path, file);
+            var rows = Read(path, file, onlyCurrent: true);
             file.Position = file.Length;
             return new RowJournal(file, rows);
         }
@@ -101,17 +101,22 @@ public sealed class RowJournal : IDisposable
         file.Flush(flushToDisk: true);
     }
 
-    private static List<EvalRow> Read(string path, FileStream file)
+    private static List<EvalRow> Read(string path, FileStream file, bool onlyCurrent = false)
     {
         file.Position = 0;
         using var text = new StreamReader(file, Encoding.UTF8, leaveOpen: true);
         var rows = new List<EvalRow>();
-        var keys = new HashSet<string>();
+        var known = new Dictionary<string, EvalRow>();
         for (var number = 1; text.ReadLine() is { } line; number++)
         {
             if (text.EndOfStream && !EndsWithNewline(file)) break;
-            var row = Parse(path, number, line);
-            if (!keys.Add(row.Key)) throw new LabException($"{path}, line {number}: the sample {row.Dataset} {row.Question} of {row.Variant.Key} is there twice; two folders were joined by hand: use `lab merge`");
+            var (row, old) = Parse(path, number, line, onlyCurrent);
+            if (!known.TryAdd(row.Key, row))
+            {
+                // Format 1 had two names for one variant: its default, and the same value given. Such a pair has one answer, unless head scores changed on the way.
+                if (old && (known[row.Key].Prediction, known[row.Key].Score) == (row.Prediction, row.Score)) continue;
+                throw new LabException($"{path}, line {number}: the sample {row.Dataset} {row.Question} of {row.Variant.Key} is there twice{(old ? " with different answers: rows of format 1 do not say which head scores they were made with; run it again into another folder" : "; two folders were joined by hand: use `lab merge`")}");
+            }
             rows.Add(row);
         }
         return rows;
@@ -126,16 +131,17 @@ public sealed class RowJournal : IDisposable
         return last == '\n';
     }
 
-    private static EvalRow Parse(string path, int number, string line)
+    private static (EvalRow Row, bool Old) Parse(string path, int number, string line, bool onlyCurrent)
     {
         try
         {
             using var json = JsonDocument.Parse(line);
             var format = json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("format", out var value) && value.TryGetInt32(out var found) ? found : 0;
-            if (format == EvalRow.CurrentFormat) return json.Deserialize<EvalRow>(EvalRow.Json) ?? throw new JsonException("it is null");
-            throw new LabException($"{path}, line {number}: a row of format {(format == 0 ? "unknown" : format)}; this version reads format {EvalRow.CurrentFormat}: give another --out, or use the version that wrote it");
+            if (format == EvalRow.CurrentFormat) return (json.Deserialize<EvalRow>(EvalRow.Json) ?? throw new JsonException("it is null"), false);
+            if (format == FormatOne.Number && !onlyCurrent) return (FormatOne.Read(json.RootElement) ?? throw new JsonException("it is null"), true);
+            throw new LabException($"{path}, line {number}: a row of format {(format == 0 ? "unknown" : format)}; this version {(onlyCurrent ? "adds to" : $"reads format {FormatOne.Number} and")} format {EvalRow.CurrentFormat}: give another --out, or use the version that wrote it");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             throw new LabException($"{path}, line {number}: broken ({e.Message}); the file was changed by something else: take the line out, its sample will be run again", e);
         }

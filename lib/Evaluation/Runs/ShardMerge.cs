@@ -28,10 +28,12 @@ public static class ShardMerge
             all.AddRange(rows);
         }
         var first = shards[0].Card;
+        if (shards.FirstOrDefault(s => s.Card.Format != EvalRow.CurrentFormat) is { Card: { } old } other)
+            throw new LabException($"{other.Folder}: results of format {old.Format}, to which nothing is added; join them with the version that wrote them");
         var joined = first with { Shard = null, ShardSamples = first.Samples };
         foreach (var (_, folder, card) in shards)
-            if (card.Model != first.Model || !card.Data.SequenceEqual(first.Data) || (card.Type, card.FirstToken, card.Dictionary) != (first.Type, first.FirstToken, first.Dictionary))
-                throw new LabException($"{folder}: of another model, number type, first-token rule, dictionary or other data than {shards[0].Folder}; join only shards of one run");
+            if (card.Model != first.Model || !card.Data.SequenceEqual(first.Data) || (card.Type, card.FirstToken, card.Dictionary) != (first.Type, first.FirstToken, first.Dictionary) || !SameTables(card, first))
+                throw new LabException($"{folder}: of another model, number type, first-token rule, dictionary, other data or other head scores than {shards[0].Folder}; join only shards of one run");
         using var into = ResultFolder.Open(path, joined);
         foreach (var row in ResultFolder.Ordered(all))
             if (!into.Has(row.Key)) into.Add(row);
@@ -46,6 +48,9 @@ public static class ShardMerge
                 throw new LabException($"{path}: the sample {row.Dataset} {row.Question} of {row.Variant.Key} has two different results; one shard is of another run");
         return joined;
     }
+
+    private static bool SameTables(FolderCard one, FolderCard other) =>
+        one.Tables.Keys.SequenceEqual(other.Tables.Keys) && one.Tables.All(table => table.Value.Keys.SequenceEqual(other.Tables[table.Key].Keys));
 
     private static List<(Shard Shard, string Folder, FolderCard Card)> Shards(string path)
     {

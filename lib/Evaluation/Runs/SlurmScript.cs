@@ -52,5 +52,5 @@ public sealed record SlurmScript(string Sweep, string Output, int Shards, string
             """).ReplaceLineEndings("\n");
     }
 
-    private static string Quote(string text) => text.AsSpan().IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-%+=,") < 0 ? text : "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+    internal static string Quote(string text) => text.AsSpan().IndexOfAnyExcept("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-%+=,") < 0 ? text : "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
 }

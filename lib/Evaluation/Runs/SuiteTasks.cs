@@ -3,6 +3,8 @@ using System.Text;
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Suites;
+using HeadKvLab.Eviction;
+using HeadKvLab.Heads;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -14,7 +16,7 @@ public static class SuiteTasks
     /// <param name="plan">What to run.</param>
     /// <param name="model">The model.</param>
     /// <param name="ownSuites">Folder of the project's own suites.</param>
-    /// <exception cref="LabException">A suite or protocol is unknown, or its data are missing or broken.</exception>
+    /// <exception cref="LabException">A suite or protocol is unknown, its data are missing or broken, or head scores that a method needs are.</exception>
     public static IReadOnlyList<EvalSet> Open(SweepPlan plan, LanguageModel model, string? ownSuites)
     {
         var options = new SuiteOptions
@@ -31,13 +33,14 @@ public static class SuiteTasks
         if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.AfterContext))
             throw new LabException($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
         var dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null;
-        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, dictionary) with { Type = plan.TypeOf(protocol) }];
+        HeadImportances[] scores = plan.Scores.Count > 0 ? [.. plan.Scores.Select(path => HeadScoreFolder.Open(path, model.Config))] : [HeadScoreFolder.Load(plan.Model, model.Config)];
+        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, scores, dictionary) with { Type = plan.TypeOf(protocol), Scores = scores }];
     }
 
-    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, Segmenter? dictionary)
+    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, HeadImportances[] scores, Segmenter? dictionary)
     {
         var first = plan.FirstToken switch { "full-first" => FirstToken.FullFirst, "recompute-last" => FirstToken.RecomputeLast, _ => protocol.FirstToken };
-        return Lay(suite, protocol with { FirstToken = first }, model, plan.Variants(protocol), plan.Limit, dictionary);
+        return Lay(suite, protocol with { FirstToken = first }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
     }
 
     /// <summary>A suite under a protocol.</summary>

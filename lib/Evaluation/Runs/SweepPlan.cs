@@ -44,7 +44,7 @@ public sealed record SweepPlan
     /// <summary>Samples of each generated task; depths of a needle grid.</summary>
     public int PerTask { get; init; } = 10;
 
-    /// <summary>Methods of the catalogue.</summary>
+    /// <summary>Methods of the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
     public required IReadOnlyList<string> Methods { get; init; }
 
     /// <summary>Budgets in entries per head, window included.</summary>
@@ -62,11 +62,17 @@ public sealed record SweepPlan
     /// <summary>Observation windows.</summary>
     public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
 
-    /// <summary>HeadKV's betas; none: the default.</summary>
+    /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
+
+    /// <summary>Short for the setting <c>beta</c>; none: the default.</summary>
     public IReadOnlyList<double> Betas { get; init; } = [];
 
-    /// <summary>Pooling kernels; none: each method's default.</summary>
+    /// <summary>Short for the setting <c>kernel</c>; none: the default.</summary>
     public IReadOnlyList<int> Kernels { get; init; } = [];
+
+    /// <summary>Head scores, files or folders, which are compared where there are several; none: those beside the model.</summary>
+    public IReadOnlyList<string> Scores { get; init; } = [];
 
     /// <summary>Where the first token comes from; null: as the protocol says.</summary>
     public string? FirstToken { get; init; }
@@ -86,10 +92,10 @@ public sealed record SweepPlan
     /// <summary>The variants of the grid, the full cache first.</summary>
     /// <param name="protocol">Gives the disciplines and the granularity where the plan does not.</param>
     /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
-    public IReadOnlyList<Variant> Variants(Protocol protocol) => Variant.Product(new VariantGrid(Methods)
+    public IReadOnlyList<Variant> Variants(Protocol protocol) => new VariantGrid(Methods)
     {
-        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Betas = Betas, Kernels = Kernels,
-    });
+        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
+    }.Variants();
 
     /// <summary>The number type under a protocol.</summary>
     public WeightType TypeOf(Protocol protocol) => Type is null ? protocol.Type : Enum.Parse<WeightType>(Type, ignoreCase: true);
@@ -122,12 +128,23 @@ public sealed record SweepPlan
         if (Type is not (null or "float32" or "bfloat16" or "float16")) throw new LabException($"{origin}: number type '{Type}' is unknown: use float32, bfloat16 or float16");
         try
         {
-            foreach (var protocol in Protocols) Variants(Protocol.Find(protocol));
+            foreach (var protocol in Protocols)
+                if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
+                    throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");
         }
         catch (LabException e)
         {
             throw new LabException($"{origin}: {e.Message}", e);
         }
         return this;
+    }
+
+    /// <summary>The settings with those that have a short name of their own.</summary>
+    private Dictionary<string, IReadOnlyList<object>> AllSettings()
+    {
+        var all = new Dictionary<string, IReadOnlyList<object>>(Settings);
+        foreach (var (name, values) in ((string, IReadOnlyList<object>)[])[("beta", [.. Betas.Select(b => (object)b)]), ("kernel", [.. Kernels.Select(k => (object)k)])])
+            if (values.Count > 0 && !all.TryAdd(name, values)) throw new LabException($"setting '{name}' is given twice: as {name}s, and among the settings");
+        return all;
     }
 }

@@ -4,7 +4,7 @@ using HeadKvLab.Eviction;
 
 namespace HeadKvLab.Evaluation.Runs;
 
-/// <summary>A method at one budget with the settings that were chosen for it; settings left null are the method's defaults.</summary>
+/// <summary>A method at one budget, with all its settings and the tables it uses: equal ones are the same variant, however they were asked for.</summary>
 public sealed record Variant
 {
     /// <summary>The uncompressed reference.</summary>
@@ -28,11 +28,13 @@ public sealed record Variant
     /// <summary>Observation window.</summary>
     public int Window { get; init; } = Budget.PaperWindow;
 
-    /// <summary>HeadKV's beta; null where the method has none.</summary>
-    public double? Beta { get; init; }
+    /// <summary>Every setting of the method, defaults included, so that a row means the same when a default changes.</summary>
+    [JsonRequired]
+    public Settings Settings { get; init; } = Settings.None;
 
-    /// <summary>Width of the pooling kernel; null for the default.</summary>
-    public int? Kernel { get; init; }
+    /// <summary>The tables that the method uses, each by its name with its hash.</summary>
+    [JsonRequired]
+    public Settings Tables { get; init; } = Settings.None;
 
     /// <summary>Whether nothing is compressed.</summary>
     [JsonIgnore]
@@ -40,7 +42,7 @@ public sealed record Variant
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Discipline} {Granularity} window={Window} beta={Beta} kernel={Kernel}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Discipline} {Granularity} window={Window}{Joined(Settings)}{Joined(Tables)}");
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
@@ -55,73 +57,21 @@ public sealed record Variant
         return KvSize > 0 ? new Budget(KvSize, Window, discipline, granularity) : Budget.OfShare(Share, promptTokens, Window, discipline, granularity);
     }
 
-    /// <summary>The method with these settings.</summary>
-    /// <param name="importances">Head scores of the model.</param>
-    /// <param name="seed">Seed of methods that draw.</param>
-    /// <exception cref="LabException">The method is unknown, a setting is out of range, or head scores are missing.</exception>
-    public Method Create(HeadImportances importances, int seed)
+    /// <summary>The method with these settings and tables.</summary>
+    /// <param name="scores">Head scores of the model, among them the tables of this variant.</param>
+    /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
+    /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
+    public Method Create(IReadOnlyList<HeadImportances> scores, int seed)
     {
-        var settings = new MethodSettings { Seed = seed };
-        if (Beta is { } beta) settings = settings with { Beta = beta };
-        if (Kernel is { } kernel) settings = settings with { Pooling = new Pooling(kernel, settings.Pooling.Kind) };
-        return Catalogue.Find(Method).Create(settings, importances);
+        var entry = Catalogue.Find(Method);
+        var own = scores.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
+        return entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own);
     }
 
-    /// <summary>Whether a method's settings have a beta.</summary>
-    public static bool HasBeta(string method) => method.StartsWith("HeadKV-", StringComparison.Ordinal);
+    /// <summary>This variant with each of several sources of head scores; once where it uses none, or the same table of all of them.</summary>
+    /// <exception cref="LabException">A source lacks the table that the method needs.</exception>
+    public IEnumerable<Variant> With(IReadOnlyList<HeadImportances> scores) =>
+        IsFull ? [this] : scores.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
 
-    /// <summary>
-    /// The product of methods, budgets and settings, the full cache first. Beta is multiplied into the methods that have one only, and the kernel
-    /// into those that pool.
-    /// </summary>
-    /// <param name="grid">What to multiply.</param>
-    /// <exception cref="LabException">A name is unknown, a budget too small, or there is nothing to run.</exception>
-    public static IReadOnlyList<Variant> Product(VariantGrid grid)
-    {
-        var variants = new List<Variant>();
-        foreach (var method in grid.Methods.Select(name => Catalogue.Find(name).Name))
-        {
-            if (method == Full.Method)
-            {
-                variants.Insert(0, Full);
-                continue;
-            }
-            variants.AddRange(
-                from size in grid.KvSizes.Select(b => (Size: b, Share: 0.0)).Concat(grid.Shares.Select(s => (Size: 0, Share: s)))
-                from discipline in grid.Disciplines
-                from window in grid.Windows
-                from beta in HasBeta(method) && grid.Betas.Count > 0 ? grid.Betas.Select(b => (double?)b) : [null]
-                from kernel in grid.Kernels.Count > 0 ? grid.Kernels.Select(k => (int?)k) : [null]
-                select new Variant { Method = method, KvSize = size.Size, Share = size.Share, Discipline = discipline, Granularity = grid.Granularity, Window = window, Beta = beta, Kernel = kernel });
-        }
-        if (variants.Count == 0) throw new LabException("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
-        foreach (var variant in variants.Where(v => !v.IsFull)) variant.BudgetFor(1 << 20);
-        return [.. variants.Distinct()];
-    }
-}
-
-/// <summary>What to multiply into variants.</summary>
-/// <param name="Methods">Names in the catalogue.</param>
-public sealed record VariantGrid(IReadOnlyList<string> Methods)
-{
-    /// <summary>Budgets in entries per head.</summary>
-    public IReadOnlyList<int> KvSizes { get; init; } = [];
-
-    /// <summary>Budgets as shares of the prompt.</summary>
-    public IReadOnlyList<double> Shares { get; init; } = [];
-
-    /// <summary>Budget disciplines.</summary>
-    public IReadOnlyList<string> Disciplines { get; init; } = ["equal-entries"];
-
-    /// <summary>Which heads own entries.</summary>
-    public string Granularity { get; init; } = "kv-head";
-
-    /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
-
-    /// <summary>Betas; none: each method's default.</summary>
-    public IReadOnlyList<double> Betas { get; init; } = [];
-
-    /// <summary>Pooling kernels; none: each method's default.</summary>
-    public IReadOnlyList<int> Kernels { get; init; } = [];
+    private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -11,7 +11,8 @@ namespace HeadKvLab.Evaluation.Statistics;
 /// <param name="Paired">Difference of their scores in percentage points, and its probability.</param>
 /// <param name="CorrectedP">Probability after Holm's correction over all comparisons of the suite and protocol.</param>
 /// <param name="Family">How many these are.</param>
-public sealed record Comparison(string Suite, string Protocol, Variant First, Variant Second, PairedDifference Paired, double CorrectedP, int Family)
+/// <param name="Names">The two in words: their methods, and what they differ in from the others compared.</param>
+public sealed record Comparison(string Suite, string Protocol, Variant First, Variant Second, PairedDifference Paired, double CorrectedP, int Family, (string First, string Second) Names)
 {
     /// <summary>Level of significance.</summary>
     public const double Level = 0.05;
@@ -29,15 +30,13 @@ public sealed record Comparison(string Suite, string Protocol, Variant First, Va
         {
             var (mean, low, high) = (Paired.Difference.Mean, Paired.Difference.Low, Paired.Difference.High);
             var p = CorrectedP < 0.001 ? "p < 0.001" : string.Create(CultureInfo.InvariantCulture, $"p = {CorrectedP:0.000}");
-            if (!Reachable) return string.Create(CultureInfo.InvariantCulture, $"{Label(First)} and {Label(Second)} at {First.BudgetName}: not distinguishable, out of reach of {Paired.Clusters} contexts ({mean:+0.00;-0.00;0.00} [{low:0.00}, {high:0.00}] points, p = {Paired.P:0.000} before correction)");
-            if (!Distinguishable) return string.Create(CultureInfo.InvariantCulture, $"{Label(First)} and {Label(Second)} at {First.BudgetName}: not distinguishable ({mean:+0.00;-0.00;0.00} [{low:0.00}, {high:0.00}] points, {p})");
+            if (!Reachable) return string.Create(CultureInfo.InvariantCulture, $"{Names.First} and {Names.Second} at {First.BudgetName}: not distinguishable, out of reach of {Paired.Clusters} contexts ({mean:+0.00;-0.00;0.00} [{low:0.00}, {high:0.00}] points, p = {Paired.P:0.000} before correction)");
+            if (!Distinguishable) return string.Create(CultureInfo.InvariantCulture, $"{Names.First} and {Names.Second} at {First.BudgetName}: not distinguishable ({mean:+0.00;-0.00;0.00} [{low:0.00}, {high:0.00}] points, {p})");
             if (mean < 0) (mean, low, high) = (-mean, -high, -low);
-            var (above, below) = Paired.Difference.Mean < 0 ? (Second, First) : (First, Second);
-            return string.Create(CultureInfo.InvariantCulture, $"{Label(above)} is {mean:0.00} [{low:0.00}, {high:0.00}] points above {Label(below)} at {First.BudgetName} ({p})");
+            var (above, below) = Paired.Difference.Mean < 0 ? (Names.Second, Names.First) : Names;
+            return string.Create(CultureInfo.InvariantCulture, $"{above} is {mean:0.00} [{low:0.00}, {high:0.00}] points above {below} at {First.BudgetName} ({p})");
         }
     }
-
-    private static string Label(Variant v) => v.Method + (v.Beta is { } beta ? string.Create(CultureInfo.InvariantCulture, $" (beta {beta})") : "");
 }
 
 /// <summary>All pairs of methods at equal budgets, with the probability corrected for their number.</summary>
@@ -52,6 +51,7 @@ public static class Comparisons
         foreach (var part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol, r.Seed)))
         {
             var variants = ScoreCells.InOrder(part.Select(r => r.Variant)).Where(v => !v.IsFull).ToArray();
+            var labels = VariantLabels.Of(variants);
             var scores = part.GroupBy(r => r.Variant).ToDictionary(g => g.Key, g => g.ToDictionary(r => (r.Dataset, r.Question), r => (r.Context, r.Score)));
             var found = new List<(Variant First, Variant Second, (string, double)[] Differences)>();
             for (var i = 0; i < variants.Length; i++)
@@ -64,7 +64,9 @@ public static class Comparisons
                 }
             var tested = found.Select(f => PairedTest.Of(f.Differences, seed, found.Count)).ToArray();
             var corrected = PairedTest.Holm([.. tested.Select(t => t.P)]);
-            comparisons.AddRange(found.Select((f, i) => new Comparison(part.Key.Suite, part.Key.Protocol, f.First, f.Second, tested[i], corrected[i], found.Count)));
+            comparisons.AddRange(found.Select((f, i) => new Comparison(part.Key.Suite, part.Key.Protocol, f.First, f.Second, tested[i], corrected[i], found.Count, (Name(f.First), Name(f.Second)))));
+
+            string Name(Variant v) => labels(v) is { Count: > 0 } words ? $"{v.Method} ({string.Join(", ", words)})" : v.Method;
         }
         return comparisons;
     }

@@ -12,7 +12,7 @@ namespace HeadKvLab.Profiling.Decode;
 /// Time of one decoding step: over the length of the full cache, and over the context length with the full cache and with a compressed
 /// one. What is compared alternates in one run; figures are medians.
 /// </summary>
-public sealed class DecodeBenchmark
+public sealed class DecodeBenchmark : IDisposable
 {
     private const int FewSteps = 8, ManySteps = 400;
     private const double SliceSeconds = 0.15;
@@ -30,6 +30,13 @@ public sealed class DecodeBenchmark
     {
         if (repetitions < 1) throw new LabException($"--repetitions {repetitions}: give at least 1");
         (_name, _decoder, _repetitions, _step, _narrow) = (name, decoder, repetitions, new DecodeStep(decoder), new DecodeStep(decoder, DecodePrecision.Int8));
+    }
+
+    /// <summary>Frees the weights made for decoding; the model stays.</summary>
+    public void Dispose()
+    {
+        _step.Dispose();
+        _narrow.Dispose();
     }
 
     private ModelConfig Config => _decoder.Config;

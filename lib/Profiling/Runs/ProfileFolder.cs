@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using HeadKvLab.Eviction;
 using HeadKvLab.Profiling.Engine;
 
 namespace HeadKvLab.Profiling.Runs;
@@ -24,15 +25,20 @@ public sealed class ProfileFolder : IDisposable
     /// <param name="model">What is timed.</param>
     /// <param name="engine">The machine.</param>
     /// <param name="device">What ran the model: <c>cpu</c>, or a GPU's place and name.</param>
+    /// <param name="plan">What is asked of it, noted with all settings and tables of its methods; null where that is no plan's.</param>
     /// <exception cref="LabException">There is a profile already, or the disk refuses.</exception>
-    public static ProfileFolder Create(string path, string model, EngineReport engine, string device = "cpu")
+    public static ProfileFolder Create(string path, string model, EngineReport engine, string device = "cpu", ProfilePlan? plan = null)
     {
         var runs = Path.Combine(path, "runs.jsonl");
         if (File.Exists(runs)) throw new LabException($"{runs}: a profile is there already; give another --out, or move that one away");
         try
         {
             Directory.CreateDirectory(path);
-            File.WriteAllText(Path.Combine(path, "environment.json"), JsonSerializer.Serialize(new { model, device, started = DateTimeOffset.Now, engine }, Page) + "\n");
+            var asked = plan is null ? null : new
+            {
+                plan.Window, Discipline = Budget.NameOf(plan.Discipline), Storage = plan.Storage.ToString().ToLowerInvariant(), Methods = plan.Methods.Select(m => new { m.Name, m.Settings, m.Tables }),
+            };
+            File.WriteAllText(Path.Combine(path, "environment.json"), JsonSerializer.Serialize(new { model, device, started = DateTimeOffset.Now, program = ProgramBuild.Current, plan = asked, engine }, Page) + "\n");
             return new(path, new FileStream(runs, FileMode.CreateNew, FileAccess.Write, FileShare.Read));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -16,7 +16,7 @@ namespace HeadKvLab.Profiling.Runs;
 /// alike. A timed run whose tokens differ from the untimed one's is an error: it would have timed something else. A model on a GPU runs there;
 /// every time is taken when the GPU has finished, and moving the kept entries there counts towards the first token.
 /// </summary>
-public sealed class Profiler
+public sealed class Profiler : IDisposable
 {
     private readonly Decoder _decoder;
     private readonly Inference _inference;
@@ -47,6 +47,9 @@ public sealed class Profiler
         CheckMemory(longest);
         _deviceIdle = gpu?.Memory?.Used ?? 0;
     }
+
+    /// <summary>Frees what was made for decoding; the model stays.</summary>
+    public void Dispose() => _inference.Dispose();
 
     private ModelConfig Config => _decoder.Config;
 

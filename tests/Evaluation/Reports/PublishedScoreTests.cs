@@ -80,7 +80,7 @@ public sealed class PublishedScoreTests : IDisposable
 
     private static EvalRow[] Rows(string suite, IEnumerable<string> datasets, string protocol = "repaired", params Variant[] variants) =>
     [
-        .. from variant in variants.Length > 0 ? variants : [Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128, Beta = null }]
+        .. from variant in variants.Length > 0 ? variants : [Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128 }]
            from dataset in datasets
            from i in Enumerable.Range(0, 4)
            select SomeRows.Row(i, i % 2, variant, dataset, $"{dataset}{i}") with { Suite = suite, Protocol = protocol },

@@ -16,7 +16,7 @@ public sealed class ReportTests : IDisposable
 
     private static EvalRow[] Rows(string suite = "longbench") =>
     [
-        .. from variant in (Variant[])[Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128, Beta = null }]
+        .. from variant in (Variant[])[Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128 }]
            from dataset in (string[])["qasper", "hotpotqa"]
            from i in Enumerable.Range(0, 4)
            select SomeRows.Row(i, i % 2, variant, dataset, $"{dataset}{i}") with { Suite = suite, Prediction = i % 2 == 1 ? "the answer, \"quoted\"\nsecond line" : "no", Answers = ["the answer, \"quoted\" second line"], Length = 3000 * i, PromptTokens = variant.IsFull ? 64 : 128 },
@@ -40,7 +40,7 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(9, cells.Count);                                             // three variants on two sets, and their averages
         var frame = ResultReport.Frame(cells);
         Assert.Equal((9L, "full", 50.0), (frame.Rows.Count, (string)frame["budget"][0]!, (double)frame["score"][0]!));
-        Assert.Equal("longbench,repaired,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0", ResultReport.Csv(cells).Split('\n')[2]);
+        Assert.Equal("longbench,repaired,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,kernel=7 pooling=max reduction=mean,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0,0", ResultReport.Csv(cells).Split('\n')[2]);
     }
 
     [Fact]

@@ -9,7 +9,7 @@ public sealed class BetaSelectionTests : IDisposable
 
     public void Dispose() => _temporary.Dispose();
 
-    private static Variant Beta(double beta) => SomeRows.HeadKv with { Beta = beta };
+    private static Variant Beta(double beta) => SomeRows.HeadKv with { Settings = SomeRows.HeadKv.Settings.With("beta", beta) };
 
     private static EvalSet Set() => new("s", "repaired", [.. Enumerable.Range(0, 40).Select(i => new EvalTask("s", "d", "h", $"c{i / 2}", $"q{i:00}", () => throw new InvalidOperationException()))], [Beta(1.01), Beta(2), Beta(5)]);
 

@@ -88,12 +88,12 @@ public sealed class ResultFolderTests : IDisposable
         Assert.Contains("another model", Assert.Throws<LabException>(() => ResultFolder.Open(_temporary.Path, SomeRows.Card("other"))).Message);
         Assert.Contains("data of s/d", Assert.Throws<LabException>(() => ResultFolder.Open(_temporary.Path, SomeRows.Card() with { Data = new() { ["s/d"] = "changed" } })).Message);
         var (page, rows) = (File.ReadAllText(card), File.ReadAllText(Rows));
-        File.WriteAllText(card, page.Replace("\"format\": 1", "\"format\": 2"));
-        Assert.Contains("format 2", Assert.Throws<LabException>(() => SomeRows.Open(_temporary.Path)).Message);
+        File.WriteAllText(card, page.Replace("\"format\": 2", "\"format\": 3"));
+        Assert.Contains("format 3", Assert.Throws<LabException>(() => SomeRows.Open(_temporary.Path)).Message);
         File.WriteAllText(card, page);
-        File.WriteAllText(Rows, rows.Replace("\"format\":1", "\"format\":7"));
+        File.WriteAllText(Rows, rows.Replace("\"format\":2", "\"format\":7"));
         Assert.Contains("rows.jsonl, line 1: a row of format 7", Assert.Throws<LabException>(() => SomeRows.Open(_temporary.Path)).Message);
-        Assert.Equal(rows.Replace("\"format\":1", "\"format\":7"), File.ReadAllText(Rows));
+        Assert.Equal(rows.Replace("\"format\":2", "\"format\":7"), File.ReadAllText(Rows));
     }
 
     [Fact]

@@ -1,12 +1,13 @@
 using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Eviction;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 
 /// <summary>Rows and folders that no model is needed for.</summary>
 internal static class SomeRows
 {
-    internal static readonly Variant Snap = new() { Method = "SnapKV", KvSize = 64 };
-    internal static readonly Variant HeadKv = new() { Method = "HeadKV-R2", KvSize = 64, Beta = 1.01 };
+    internal static readonly Variant Snap = new() { Method = "SnapKV", KvSize = 64, Settings = Catalogue.Find("SnapKV").Resolve() };
+    internal static readonly Variant HeadKv = new() { Method = "HeadKV-R2", KvSize = 64, Settings = Catalogue.Find("HeadKV-R2").Resolve() };
 
     internal static FolderCard Card(string model = "m") => new() { ModelFolder = "models/m", Model = model, Data = new() { ["s/d"] = "h" }, Samples = 0 };
 

@@ -82,7 +82,7 @@ public sealed class StatisticsTests
         var rows = Enumerable.Range(0, 30).SelectMany(i => (EvalRow[])[SomeRows.Row(i, i % 3 == 0 ? 1 : 0), SomeRows.Row(i, 1, SomeRows.HeadKv), SomeRows.Row(i, i % 3 == 1 ? 1 : 0, new Variant { Method = "TOVA", KvSize = 64 })]).ToArray();
         var found = Comparisons.Of(rows).ToDictionary(c => (c.First.Method, c.Second.Method));
         Assert.Equal(3, found.Count);
-        Assert.StartsWith("HeadKV-R2 (beta 1.01) is 66.67 [50.00, ", found[("HeadKV-R2", "SnapKV")].Words);
+        Assert.StartsWith("HeadKV-R2 is 66.67 [50.00, ", found[("HeadKV-R2", "SnapKV")].Words);
         Assert.StartsWith("SnapKV and TOVA at 64: not distinguishable (0.00 [", found[("SnapKV", "TOVA")].Words);
         Assert.EndsWith("(p < 0.001)", found[("HeadKV-R2", "SnapKV")].Words);
         Assert.Equal(Comparisons.Of(rows.Reverse()), Comparisons.Of(rows));       // the order of the rows does not matter

@@ -1,0 +1,61 @@
+using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Runs;
+
+namespace HeadKvLab.Tests.Evaluation.Runs;
+
+/// <summary>Grids of methods, budgets and settings: equal settings are one variant, and nothing that is asked for is passed over.</summary>
+public sealed class VariantGridTests : FolderTests
+{
+    private static string[] Keys(SweepPlan plan) => [.. plan.Checked("test").Variants(Protocol.Repaired).Select(v => $"{v.Method} {v.Settings}")];
+
+    private static SweepPlan Plan(params string[] methods) => new() { Suites = ["s"], Methods = methods, KvSizes = [64] };
+
+    private static Dictionary<string, IReadOnlyList<object>> Grid(string name, params object[] values) => new() { [name] = values };
+
+    private SweepPlan Read(string json)
+    {
+        File.WriteAllText(Inside("sweep.json"), json);
+        return SweepPlan.Load(Inside("sweep.json"));
+    }
+
+    [Fact]
+    public void A_default_that_is_given_is_the_default()
+    {
+        var plain = Keys(Plan("HeadKV-R2"));
+        Assert.Equal(["HeadKV-R2 kernel=7 pooling=max reduction=mean beta=1.01 temperature=1 head-reduction=mean"], plain);
+        Assert.Equal(plain, Keys(Plan("HeadKV-R2") with { Betas = [1.01] }));
+        Assert.Equal(plain, Keys(Plan("HeadKV-R2", "HeadKV-R2 beta=1.01", "headkv-r2 kernel=7 pooling=max")));
+        Assert.Equal(plain, Keys(Plan("HeadKV-R2") with { Settings = Grid("beta", "1.010", 1.01), Kernels = [7] }));
+    }
+
+    [Fact]
+    public void A_setting_goes_to_the_methods_that_take_it_and_a_methods_own_stands()
+    {
+        Assert.Equal(["SnapKV kernel=7 pooling=max reduction=mean", .. ((string[])["1.005", "2"]).Select(beta => $"HeadKV-R2 kernel=7 pooling=max reduction=mean beta={beta} temperature=1 head-reduction=mean")],
+            Keys(Plan("SnapKV", "HeadKV-R2") with { Betas = [1.005, 2] }));
+        Assert.Equal(["SnapKV kernel=3 pooling=max reduction=mean", "SnapKV kernel=5 pooling=max reduction=mean", "H2O reduction=mean"], Keys(Plan("SnapKV kernel=3", "SnapKV", "H2O") with { Kernels = [5] }));
+        Assert.Equal(4, Keys(Read("""{ "suites": ["s"], "kvSizes": [64], "methods": ["SnapKV"], "settings": { "kernel": [5, 7], "pooling": ["max", "avg"] } }""")).Length);
+        Assert.Equal(["Ada-SnapKV kernel=7 pooling=max reduction=mean floor=0.5 normalise=false"],
+            Keys(Read("""{ "suites": ["s"], "kvSizes": [64], "methods": ["Ada-SnapKV"], "settings": { "floor": [0.50], "normalise": [false] } }""")));
+        Assert.Equal(["random seed=4"], Keys(Plan("random") with { Seed = 4 }));
+    }
+
+    [Fact]
+    public void What_no_method_takes_is_refused_by_name()
+    {
+        string Refused(SweepPlan plan) => Assert.Throws<LabException>(() => plan.Checked("test")).Message;
+        Assert.Contains("test: SnapKV takes no setting 'beta'", Refused(Plan("SnapKV beta=2", "HeadKV-R2")));
+        Assert.Contains("setting 'beta': none of the methods takes it; SnapKV takes kernel, pooling, reduction", Refused(Plan("SnapKV") with { Betas = [2] }));
+        Assert.Contains("setting 'kernel': none of the methods takes it; FullKV takes none; TOVA takes none", Refused(Plan("FullKV", "TOVA") with { Kernels = [5] }));
+        Assert.Contains("setting 'beta': every method that takes it names it itself", Refused(Plan("HeadKV-R2 beta=2", "SnapKV") with { Betas = [3] }));
+        Assert.Contains("beta 1: give a number above 1", Refused(Plan("HeadKV-R2") with { Betas = [1] }));
+        Assert.Contains("'beta' is given twice", Refused(Plan("HeadKV-R2") with { Betas = [2], Settings = Grid("beta", 3) }));
+        Assert.Contains("setting 'beta': give at least one value", Refused(Plan("HeadKV-R2") with { Settings = Grid("beta") }));
+        Assert.Contains("give --seed", Refused(Plan("random") with { Settings = Grid("seed", 3) }));
+        Assert.Contains("give --seed", Refused(Plan("random seed=3")));
+        Assert.Contains("'kernel' is no setting; write name=value", Refused(Plan("SnapKV kernel")));
+        Assert.Contains("'kernel' is given twice", Refused(Plan("SnapKV kernel=3 kernel=5")));
+        Assert.Contains("none of the methods uses head scores", Refused(Plan("SnapKV") with { Scores = ["heads"] }));
+        Assert.Contains("sweep.json", Assert.Throws<LabException>(() => Read("""{ "suites": ["s"], "kvSizes": [64], "methods": ["SnapKV"], "settings": { "kernel": [null] } }""")).Message);
+    }
+}

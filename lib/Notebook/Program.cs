@@ -10,11 +10,12 @@ namespace HeadKvLab.Notebook;
 internal static class Program
 {
     const string Help = """
-        Runs C# notebooks (Jupyter's file format, .NET Interactive's C# dialect).
+        Runs notebooks of .NET Interactive: C#, with blocks and cells in HTML, Markdown, JavaScript and raw values.
 
         usage:
           run NB.ipynb [-o OUT.ipynb] [--html OUT.html] [-p NAME VALUE]... [--timeout SECONDS] [--allow-errors]
-              Executes all code cells in order. Progress and errors go to standard error.
+              Executes all code cells in order. Progress and errors go to standard error. Charts without a static image get one where
+              Chromium or Chrome is installed.
               -o              the executed notebook, saved after every cell
               --html          one page that opens from disk, offline, with live charts
               -p              sets a variable of the cell tagged "parameters", as papermill does

@@ -20,6 +20,7 @@ internal sealed class AssemblyProbe : IDisposable
     {
         this.packages = packages;
         AppDomain.CurrentDomain.AssemblyLoad += OnLoad;
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += FindNative;   // of what extensions need
     }
 
     /// <summary>Also looks into the folder of this dll.</summary>
@@ -56,6 +57,7 @@ internal sealed class AssemblyProbe : IDisposable
     public void Dispose()
     {
         AppDomain.CurrentDomain.AssemblyLoad -= OnLoad;
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll -= FindNative;
         foreach (var context in hooked.Keys)
         {
             context.Resolving -= FindManaged;

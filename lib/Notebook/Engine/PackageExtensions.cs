@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Runtime.Loader;
 using Microsoft.CodeAnalysis.Scripting.Hosting;
 using Microsoft.DotNet.Interactive;
@@ -15,6 +18,9 @@ internal sealed class PackageExtensions : IDisposable
     readonly Func<string, string?> find;
     readonly Action<string> shared;
     readonly HashSet<string> loaded = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Names of what extensions need: this alone is looked for, all else stays in the contexts of the cells.</summary>
+    readonly ConcurrentDictionary<string, bool> needed = [];
 
     /// <param name="loader">Loads for cells.</param>
     /// <param name="find">The path of an assembly by its name, or null.</param>
@@ -33,12 +39,13 @@ internal sealed class PackageExtensions : IDisposable
         {
             try
             {
+                Need(file);
                 var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
                 loader.RegisterDependency(assembly);
-                foreach (var needed in assembly.GetReferencedAssemblies().Where(one => find(one.Name!) is not null))
+                foreach (var name in assembly.GetReferencedAssemblies().Where(one => find(one.Name!) is not null))
                 {
-                    shared(find(needed.Name!)!);
-                    loader.RegisterDependency(AssemblyLoadContext.Default.LoadFromAssemblyName(needed));
+                    shared(find(name.Name!)!);
+                    loader.RegisterDependency(AssemblyLoadContext.Default.LoadFromAssemblyName(name));
                 }
                 foreach (var type in assembly.GetTypes().Where(type => typeof(IKernelExtension).IsAssignableFrom(type) && !type.IsAbstract))
                 {
@@ -58,8 +65,20 @@ internal sealed class PackageExtensions : IDisposable
 
     Assembly? Resolve(AssemblyLoadContext context, AssemblyName name)
     {
+        if (!needed.ContainsKey(name.Name!)) return null;
         // What a cell has loaded already is taken as it is.
         return AppDomain.CurrentDomain.GetAssemblies().FirstOrDefault(one => one.GetName().Name == name.Name)
             ?? (find(name.Name!) is { } file ? context.LoadFromAssemblyPath(file) : null);
+    }
+
+    /// <summary>Notes what a file needs, and what that needs, before any of it is loaded.</summary>
+    void Need(string file)
+    {
+        using var image = new PEReader(File.OpenRead(file));
+        var metadata = image.GetMetadataReader();
+        foreach (var name in metadata.AssemblyReferences.Select(one => metadata.GetString(metadata.GetAssemblyReference(one).Name)))
+        {
+            if (needed.TryAdd(name, true) && find(name) is { } further) Need(further);
+        }
     }
 }

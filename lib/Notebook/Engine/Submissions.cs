@@ -113,8 +113,8 @@ internal sealed class Submissions : IDisposable
         var started = await first.RunAsync().ConfigureAwait(false);
         var second = started.Script.ContinueWith<object>("(await System.Threading.Tasks.Task.FromResult(new[] { 1 })).Select(x => $\"{x}\").ToList()", OptionsFor("In[0]"));
         var warmed = await second.RunFromAsync(started).ConfigureAwait(false);
-        Bundle.Of(warmed.ReturnValue);
         Latest = started;
+        _ = Task.Run(() => Bundle.Of(warmed.ReturnValue));   // the formatters load while the first cell compiles
     }
 
     string[] SearchPaths() => [directory, Environment.CurrentDirectory];

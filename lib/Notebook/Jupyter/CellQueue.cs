@@ -11,7 +11,7 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// <param name="session">Runs them.</param>
 /// <param name="channels">Where their outputs and answers go.</param>
 /// <param name="plotly">Brings plotly.js into the page where a figure is shown.</param>
-internal sealed class CellQueue(Session session, Channels channels, PlotlyInPage plotly)
+internal sealed class CellQueue(Task<Session> session, Channels channels, PlotlyInPage plotly)
 {
     readonly Channel<Message> waiting = Channel.CreateUnbounded<Message>();
     volatile JupyterCell? running;
@@ -77,7 +77,7 @@ internal sealed class CellQueue(Session session, Channels channels, PlotlyInPage
             count++;
             channels.Publish("execute_input", new JsonObject { ["code"] = code, ["execution_count"] = count }, request.HeaderBytes);
         }
-        var result = await session.Execute(code, $"In[{count}]", cell, request.Language).ConfigureAwait(false);
+        var result = await (await session.ConfigureAwait(false)).Execute(code, $"In[{count}]", cell, request.Language).ConfigureAwait(false);
         running = null;
         if (result.Error is { } error)
         {

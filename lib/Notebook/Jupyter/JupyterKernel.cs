@@ -11,7 +11,7 @@ internal sealed class JupyterKernel
 {
     readonly Channels channels;
     readonly CellQueue cells;
-    readonly CodeInsight insight;
+    readonly Task<CodeInsight> insight;
     readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="connection">Addresses and key.</param>
@@ -20,11 +20,12 @@ internal sealed class JupyterKernel
     /// <exception cref="NotebookException">An address is taken.</exception>
     internal JupyterKernel(ConnectionFile connection, string kernelName, Action? drain)
     {
-        var session = new Session(Environment.CurrentDirectory, drain);
-        insight = new CodeInsight(session.CSharp);
+        var session = new Task<Session>(() => new Session(Environment.CurrentDirectory, drain));
+        insight = session.ContinueWith(made => new CodeInsight(made.Result.CSharp), TaskScheduler.Default);
         channels = new Channels(connection);
         cells = new CellQueue(session, channels, new PlotlyInPage(kernelName));
         channels.Listen(OnRequest, answer => cells.Running?.Answer(answer.Content["value"]?.ToString() ?? ""));
+        session.Start(TaskScheduler.Default);   // after the channels: a front end is told that the kernel is there while the languages still load
     }
 
     /// <summary>Serves until a front end shuts the kernel down.</summary>
@@ -96,8 +97,8 @@ internal sealed class JupyterKernel
             return request.Type switch
             {
                 "kernel_info_request" => Replies.KernelInfo(),
-                "complete_request" => Replies.Complete(insight, request.Content),
-                "inspect_request" => Replies.Inspect(insight, request.Content),
+                "complete_request" => Replies.Complete(insight.Result, request.Content),
+                "inspect_request" => Replies.Inspect(insight.Result, request.Content),
                 "is_complete_request" => Replies.IsComplete(request.Content),
                 "history_request" => Replies.Ok(("history", new JsonArray())),
                 "comm_info_request" => Replies.Ok(("comms", new JsonObject())),

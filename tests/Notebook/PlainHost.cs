@@ -10,7 +10,7 @@ namespace HeadKvLab.Tests.Notebook;
 
 /// <summary>
 /// Runs a notebook over .NET Interactive's own C# kernel, with none of ours: what a host of someone else's would do. Of our code it has the reader and
-/// writer of files and the cure of the package's display updates.
+/// writer of files, text beside HTML, and the cure of the package's display updates.
 /// </summary>
 internal sealed class PlainHost
 {
@@ -58,10 +58,10 @@ internal sealed class PlainHost
                 outputs.Add(OutputJson.Stream("stdout", printed.FormattedValues.First().Value, lines: true));
                 break;
             case DisplayedValueUpdated updated:
-                displays[updated.ValueId]["data"] = OutputJson.Data([.. updated.FormattedValues], lines: true);
+                displays[updated.ValueId]["data"] = OutputJson.Data(Bundle.WithText(updated.Value, updated.FormattedValues), lines: true);
                 break;
             case DisplayEvent shown and not (ErrorProduced or StandardErrorValueProduced):
-                var output = OutputJson.Display([.. shown.FormattedValues]);
+                var output = OutputJson.Display(Bundle.WithText(shown.Value, shown.FormattedValues));
                 if (shown.ValueId is { } id) displays[id] = output;
                 outputs.Add(output);
                 break;

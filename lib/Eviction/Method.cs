@@ -37,7 +37,7 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
     /// <exception cref="LabException">The scorer failed, or left a row without a score.</exception>
     internal void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
     {
-        scores.All.Fill(float.NaN); // what borrowed memory held before is no score
+        scores.All.Fill(MethodFault.Unscored); // what borrowed memory held before is no score
         try { Scorer.Score(layer, window, scores); }
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Score, layer {layer.Layer}, {scores.Heads} heads", e); }
         MethodFault.RefuseUnscored(this, layer.Layer, window, scores);

@@ -1,4 +1,4 @@
-namespace HeadKvLab.Models;
+namespace HeadKvLab;
 
 /// <summary>A model's numbers overflowed, so that nothing can be decided by them. One sample of a run may end so and the others go on.</summary>
 /// <param name="message">What was found, where, and the cure.</param>

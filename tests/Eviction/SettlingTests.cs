@@ -136,6 +136,34 @@ public sealed class SettlingTests
     }
 
     [Fact]
+    public void Settings_on_the_edge_are_taken()
+    {
+        Assert.Equal((0.0, 1.0), (new Ada(0).Floor, new Ada(1).Floor));
+        Assert.Equal(1, new Pyramid(1).Beta);
+        HeadTable gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
+        int[] Duo(HeadTable table, double sparsity, int heads) => Allotting.Model(new Method("d", new HeadKvLab.Eviction.Scorers.Position(), new Duo(table, sparsity, 16, 16)), BudgetDiscipline.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
+        Assert.Equal([192, 192, 192, 192], Duo(gates, 0, 2));
+        Assert.Equal([24, 192, 24, 24], Duo(gates, 1, 2));
+        Assert.Equal([192, 192, 24, 24], Duo(two, 0.5, 4));                      // two query heads to a gate
+        Assert.Contains("gates describe 2 layers of 2 KV heads, the model has 2 layers of 3", Assert.Throws<LabException>(() => Duo(gates, 0.5, 3)).Message);
+        foreach (IAllocator allocator in (IAllocator[])[new Duo(gates), new HeadKv(gates), new Razor(gates)])
+        {
+            var method = new Method("x", new HeadKvLab.Eviction.Scorers.Position(), allocator);
+            Assert.Contains("the model has 3 layers of 2", Assert.Throws<LabException>(() => Allotting.Model(method, BudgetDiscipline.AsPublished, new BudgetFrame(3, 2, 200, 8, 40, 288))).Message);
+        }
+    }
+
+    [Fact]
+    public void Normalising_a_competition_favours_the_concentrated_head()
+    {
+        // the four largest are 9 8 7 6; the first head's two best hold 0.68 of it, the second's all: 6.1 5.4 4.8 against 6 5
+        float[] scores = [9, 8, 7, 1, 6, 5, 0, 0];
+        Assert.Equal([3, 1], new Ada(0.2, false).Competition(new HeadRows<float>(scores, 2, 4), 2));
+        Assert.Equal([2, 2], new Ada(0.2, true).Competition(new HeadRows<float>(scores, 2, 4), 2));
+        Assert.Equal([1, 1], new Ada().Competition(new HeadRows<float>([3f, 0, 0, 0, 0, 0], 2, 3), 1)); // a head without scores still competes: of equal zeros the last
+    }
+
+    [Fact]
     public void A_table_shows_its_heads_where_they_are()
     {
         var table = new HeadTable(2, 3, [1, 2, 3, 4, 5, 6]);

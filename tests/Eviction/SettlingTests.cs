@@ -136,6 +136,55 @@ public sealed class SettlingTests
     }
 
     [Fact]
+    public void Settings_on_the_edge_are_taken()
+    {
+        Assert.Equal((0.0, 1.0), (new Ada(0).Floor, new Ada(1).Floor));
+        Assert.Equal(1, new Pyramid(1).Beta);
+        Assert.Equal((1, 1), (new Budget(1, 1).Entries, new Budget(1, 1).Window));
+        foreach (var share in (double[])[0, 1]) Assert.Equal(share, new Razor(new HeadTable(1, 1, [1]), ProtectedShare: share).ProtectedShare);
+        Assert.Equal(0, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).QueriesWanted);
+        HeadTable gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
+        int[] Duo(HeadTable table, double sparsity, int heads) => Allotting.Model(new Method("d", new HeadKvLab.Eviction.Scorers.Position(), new Duo(table, sparsity, 16, 16)), BudgetDiscipline.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
+        Assert.Equal([192, 192, 192, 192], Duo(gates, 0, 2));
+        Assert.Equal([24, 192, 24, 24], Duo(gates, 1, 2));
+        Assert.Equal([192, 192, 24, 24], Duo(two, 0.5, 4));                      // two query heads to a gate
+        Assert.Contains("gates describe 2 layers of 2 KV heads, the model has 2 layers of 3", Assert.Throws<LabException>(() => Duo(gates, 0.5, 3)).Message);
+        foreach (IAllocator allocator in (IAllocator[])[new Duo(gates), new HeadKv(gates), new Razor(gates)])
+        {
+            var method = new Method("x", new HeadKvLab.Eviction.Scorers.Position(), allocator);
+            Assert.Contains("the model has 3 layers of 2", Assert.Throws<LabException>(() => Allotting.Model(method, BudgetDiscipline.AsPublished, new BudgetFrame(3, 2, 200, 8, 40, 288))).Message);
+        }
+    }
+
+    /// <summary>A whole head costs 100 - 4 entries beside its sinks: 46 x 4 = 184 of them buy one, 48 x 4 = 192 two.</summary>
+    [Theory]
+    [InlineData(50, 1), InlineData(52, 2)]
+    public void Razor_buys_whole_heads_while_they_are_paid_for(int selectable, int whole)
+    {
+        var entries = Allotting.Model(new Method("r", new HeadKvLab.Eviction.Scorers.Position(), new Razor(new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]))), BudgetDiscipline.AsPublished, new BudgetFrame(2, 2, 108, 8, selectable, 4 * (selectable + 8)));
+        Assert.Equal(whole == 1 ? [4, 100, 4, 4] : [4, 100, 100, 4], entries);
+    }
+
+    [Fact]
+    public void The_catalogue_names_what_it_has_and_what_a_method_needs()
+    {
+        Assert.Contains("use one of FullKV, StreamingLLM, H2O", Assert.Throws<LabException>(() => Catalogue.Find("NOSUCH")).Message);
+        Assert.Equal(["none", "Eq. 1 on retrieval needles", "Eq. 2 on retrieval needles", "Eq. 2 on retrieval-reasoning needles"], Enum.GetValues<HeadScoreKind>().Select(Catalogue.NameOf));
+        Assert.Contains("Ada allots layer by layer", Assert.Throws<InvalidOperationException>(() => Allotting.Model(new Method("x", new HeadKvLab.Eviction.Scorers.Position(), new Redealt(new Ada(), 0)), BudgetDiscipline.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
+        Assert.Contains("4 query heads cannot share 3 KV heads", Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 3, 8), 4)).Message);
+    }
+
+    [Fact]
+    public void Normalising_a_competition_favours_the_concentrated_head()
+    {
+        // the four largest are 9 8 7 6; the first head's two best hold 0.68 of it, the second's all: 6.1 5.4 4.8 against 6 5
+        float[] scores = [9, 8, 7, 1, 6, 5, 0, 0];
+        Assert.Equal([3, 1], new Ada(0.2, false).Competition(new HeadRows<float>(scores, 2, 4), 2));
+        Assert.Equal([2, 2], new Ada(0.2, true).Competition(new HeadRows<float>(scores, 2, 4), 2));
+        Assert.Equal([1, 1], new Ada().Competition(new HeadRows<float>([3f, 0, 0, 0, 0, 0], 2, 3), 1)); // a head without scores still competes: of equal zeros the last
+    }
+
+    [Fact]
     public void A_table_shows_its_heads_where_they_are()
     {
         var table = new HeadTable(2, 3, [1, 2, 3, 4, 5, 6]);

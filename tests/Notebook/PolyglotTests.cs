@@ -76,6 +76,18 @@ public sealed class PolyglotTests : IDisposable
     }
 
     [Fact]
+    public async Task Front_ends_complete_magic_commands_and_take_cells_with_them_as_whole()
+    {
+        await session.Ready;
+        var insight = new CodeInsight(session.CSharp);
+        Assert.Equal(["#!set", "#!share"], insight.Complete("1;\n\n#!s", 7).Names);
+        Assert.Equal(4, insight.Complete("1;\n\n#!s", 7).Start);
+        Assert.Contains("#!html", insight.Complete("#!", 2).Names);
+        Assert.True(CSharpKernel.IsComplete("#!html\n<b>{"));
+        Assert.False(CSharpKernel.IsComplete("for (;;) {"));
+    }
+
+    [Fact]
     public async Task Errors_in_a_block_name_the_cells_own_line_and_column()
     {
         var error = await Fails("int z = 1;\n#!html\n<i/>\n#!csharp\n\n  int bad = \"x\";");

@@ -35,11 +35,14 @@ internal sealed class CSharpKernel : Kernel, IKernelCommandHandler<SubmitCode>, 
     /// <summary>The value of a cell's variable as text, or null when there is none.</summary>
     internal string? Variable(string name) => submissions.Latest?.GetVariable(name)?.Value.ToDisplayString();
 
+    /// <summary>What can follow <c>#!</c>, with it.</summary>
+    internal IEnumerable<string> MagicNames => ParentKernel.KernelInfo.SupportedDirectives.Concat(KernelInfo.SupportedDirectives).Select(one => one.Name);
+
     /// <summary>What the compiler would see if this text were the next cell; null before the session is ready.</summary>
     internal Compilation? Preview(string code) => submissions.Latest?.Script.ContinueWith(code, submissions.OptionsFor("cell")).GetCompilation();
 
     /// <summary>Whether the text is a whole cell, or ends inside a block or string.</summary>
-    internal static bool IsComplete(string code) =>
+    internal static bool IsComplete(string code) => Directives.HaveMagic(code) ||
         SyntaxFactory.IsCompleteSubmission(CSharpSyntaxTree.ParseText(code, CSharpParseOptions.Default.WithKind(SourceCodeKind.Script)));
 
     /// <summary>Takes the text of the next cell, of which submissions are blocks.</summary>

@@ -25,6 +25,11 @@ internal sealed class CodeInsight(CSharpKernel engine)
     /// <returns>The names in alphabetical order and the start of the word they replace.</returns>
     internal (IReadOnlyList<string> Names, int Start) Complete(string code, int cursor)
     {
+        var line = code[..cursor].LastIndexOf('\n') + 1;
+        if (Directives.IsMagic(code[line..cursor]))
+        {
+            return ([.. engine.MagicNames.Where(name => name.StartsWith(code[line..cursor], StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)], line);
+        }
         var start = WordStart(code, cursor);
         var prefix = code[start..cursor];
         if (Model(code, out var root) is not { } model)

@@ -15,6 +15,9 @@ internal sealed partial record Directives(string Code, IReadOnlyList<PackageId> 
     /// <summary>Whether a line starts or ends a block of another language, or is a command of .NET Interactive's.</summary>
     internal static bool IsMagic(string line) => line.StartsWith("#!", StringComparison.Ordinal);
 
+    /// <summary>Whether some of a cell is another language or a command.</summary>
+    internal static bool HaveMagic(string cell) => cell.Split('\n').Any(IsMagic);
+
     /// <exception cref="RefusedException">A directive written wrongly, or a language that is not here.</exception>
     internal static Directives Parse(string cell)
     {

@@ -89,8 +89,4 @@ internal static class Interruption
 internal sealed class InterruptedException(bool stillRunning) : Exception(
     stillRunning
         ? "The cell was interrupted. Part of it still runs in the background (native code, a sleep or another thread): restart the kernel to end it."
-        : "The cell was interrupted.")
-{
-    /// <summary>Whether part of the cell could not be stopped.</summary>
-    internal bool StillRunning { get; } = stillRunning;
-}
+        : "The cell was interrupted.");

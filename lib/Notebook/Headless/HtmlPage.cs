@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text;
 using System.Text.Json.Nodes;
+using HeadKvLab.Notebook.Engine;
 using HeadKvLab.Notebook.Files;
 using Markdig;
 
@@ -67,7 +68,7 @@ internal static class HtmlPage
         {
             var folded = cell.HasTag("hide-input");
             page.Append(folded ? "<details><summary>code</summary>" : "")
-                .Append($"<div class=\"input\"><span class=\"count\">{cell.ExecutionCount}</span><pre>{CSharpHighlight.Html(cell.Source)}</pre></div>")
+                .Append($"<div class=\"input\"><span class=\"count\">{cell.ExecutionCount}</span><pre>{(Directives.HaveMagic(cell.Source) ? Escape(cell.Source) : CSharpHighlight.Html(cell.Source))}</pre></div>")
                 .Append(folded ? "</details>" : "");
         }
         foreach (var output in cell.Outputs)

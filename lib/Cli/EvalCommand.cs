@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Suites;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Cli;
 

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
-using HeadKvLab.Eviction.Scorers;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;

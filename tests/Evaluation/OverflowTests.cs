@@ -1,6 +1,6 @@
 using HeadKvLab.Cli;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Evaluation.Runs;
 using TorchSharp;

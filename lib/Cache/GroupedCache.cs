@@ -6,7 +6,7 @@ namespace HeadKvLab.Cache;
 /// <summary>
 /// The entries of a <see cref="RaggedCache"/> on a device, for decoding by tensor operations: in each layer heads of similar length lie side by side
 /// in one padded tensor, so that attention takes a few products for a layer and no loop over heads. A group's longest head is at most
-/// twice its shortest, so at most half of what is read is padding; <see cref="AllocatedBytes"/> tells the whole.
+/// twice its shortest, so at most half of what is read is padding; <see cref="ReservedBytes"/> tells the whole.
 /// </summary>
 public sealed class GroupedCache : IDisposable
 {
@@ -47,7 +47,7 @@ public sealed class GroupedCache : IDisposable
     public int KvHeads { get; }
 
     /// <summary>Bytes of the tensors, padding and room included.</summary>
-    public long AllocatedBytes => _layers.Sum(groups => groups.Sum(g => g.Keys.NumberOfElements * g.Keys.ElementSize * 2));
+    public long ReservedBytes => _layers.Sum(groups => groups.Sum(g => g.Keys.NumberOfElements * g.Keys.ElementSize * 2));
 
     /// <summary>Tensors of a layer that attention runs over.</summary>
     public int GroupsIn(int layer) => _layers[layer].Count;

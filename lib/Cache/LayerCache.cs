@@ -65,7 +65,7 @@ public sealed unsafe partial class LayerCache
     /// <summary>Whether all heads have the same number of entries and none is a summary, so that they can be viewed as one tensor.</summary>
     public bool IsUniform => !_summarised && _counts.AsSpan().IndexOfAnyExcept(_counts[0]) < 0;
 
-    internal long AllocatedBytes =>
+    internal long ReservedBytes =>
         _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize;
 
     private int Heads => _counts.Length;

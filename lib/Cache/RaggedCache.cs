@@ -57,15 +57,15 @@ public sealed class RaggedCache : IDisposable
     }
 
     /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number.</summary>
-    public long RealisedBytes => Entries * Shape.EntryBytes;
+    public long StoredBytes => Entries * Shape.EntryBytes;
 
     /// <summary>Bytes of the tensors that hold them, growth room included, as the tensors tell them.</summary>
-    public long AllocatedBytes
+    public long ReservedBytes
     {
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.AllocatedBytes;
+            foreach (var layer in _layers) bytes += layer.ReservedBytes;
             return bytes;
         }
     }

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using HeadKvLab.Profiling;
-using HeadKvLab.Profiling.Heart;
+using HeadKvLab.Profiling.Micro;
 
 namespace HeadKvLab.Cli;
 

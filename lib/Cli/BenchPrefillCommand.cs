@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using HeadKvLab.Profiling.Heart;
+using HeadKvLab.Profiling.Micro;
 
 namespace HeadKvLab.Cli;
 
@@ -29,7 +29,7 @@ internal static class BenchPrefillCommand
             int[] lengths = [.. Words(parse.GetValue(tokens)!).Select(Length)];
             if (parse.GetValue(child) is { } one) Console.WriteLine(JsonSerializer.Serialize(PrefillBenchmark.Measure(one, lengths[0], parse.GetValue(kvSize))));
             else
-                MeasurementTable.Print(PrefillBenchmark.Run(lengths, [.. Words(parse.GetValue(methods)!).Select(name => Eviction.Catalogue.Find(name).Name).Where(name => name != "FullKV")],
+                MeasurementTable.Print(PrefillBenchmark.Run(lengths, [.. Words(parse.GetValue(methods)!).Select(name => Compression.Catalogue.Find(name).Name).Where(name => name != "FullKV")],
                     parse.GetValue(kvSize), parse.GetValue(repetitions), PrefillBenchmark.InChild), parse.GetValue(json));
         });
         return command;

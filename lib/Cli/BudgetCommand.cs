@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
-using HeadKvLab.Eviction.Scorers;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Calibration;
 
 namespace HeadKvLab.Cli;
 
@@ -37,7 +37,7 @@ internal static class BudgetCommand
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
                 Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
-            parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetDiscipline.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
+            parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));
             Print(Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length)), parse.GetValue(json));
@@ -47,7 +47,7 @@ internal static class BudgetCommand
 
     private static int[][] Allot(HeadKv allocator, HeadTable table, Budget budget, int? kvHeads, int? length)
     {
-        if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetDiscipline.EqualBytes))
+        if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes))
             throw new LabException($"--granularity kv-head and equal-bytes need --kv-heads: a divisor of {table.Heads}, the file's query heads");
         if (kvHeads is { } given && (given < 1 || table.Heads % given != 0))
             throw new LabException($"--kv-heads {given}: {table.Heads} query heads cannot share as many; give a divisor of {table.Heads}");

@@ -5,7 +5,7 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Cli;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using HeadKvLab.Evaluation.Metrics;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Cli;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Cli;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using HeadKvLab.Charts;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Decode;

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
-using HeadKvLab.Eviction.Scorers;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -68,7 +68,7 @@ internal static class SelectCommand
         if (!selector.KeepsAll) method.Score(prompt, budget.Window, scores);
         for (var head = 0; head < scores.Heads; head++)
             foreach (var score in scores[head])
-                if (float.IsNaN(score)) throw new ModelOverflow($"{method.Name}: head {head} scores positions NaN, so that none is better than another: query, key or value overflowed; write them from a run in float32 or bfloat16");
+                if (float.IsNaN(score)) throw new ModelOverflow($"method {method.Name}: head {head} scores positions NaN: a query, key or value overflowed; write them from a run in float32 or bfloat16");
         return selector.Select(prompt.Layer, scores);
     }
 

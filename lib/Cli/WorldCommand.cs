@@ -1,6 +1,6 @@
 using System.CommandLine;
 using HeadKvLab.Training;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Cli;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Cli;
 

@@ -104,7 +104,7 @@ public sealed class Continuation : IDisposable
     internal Continuation(TokenStep run, GroupedCache? owned) => (Run, _owned) = (run, owned);
 
     /// <summary>Bytes of the tensors that hold the entries on a device, padding and room included; null where the cache itself is read.</summary>
-    public long? AllocatedBytes => _owned?.AllocatedBytes;
+    public long? ReservedBytes => _owned?.ReservedBytes;
 
     /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call, and by no other continuation.</summary>
     public TokenStep Run { get; }

@@ -1,4 +1,4 @@
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Training;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using HeadKvLab.Models;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Training;
 

@@ -1,5 +1,5 @@
 using HeadKvLab.Models;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Training;
 

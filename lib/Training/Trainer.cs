@@ -139,10 +139,16 @@ public sealed class Trainer : IDisposable
         {
             Work(0);
         }
-        finally // a worker that fails is waited for as well: it reads what its caller is going to dispose
+        finally
         {
-            set_num_threads(threadsBefore);
-            Task.WhenAll(others).GetAwaiter().GetResult();
+            try
+            {
+                Task.WhenAll(others).GetAwaiter().GetResult(); // even when the first failed: they read what the caller is going to dispose
+            }
+            finally
+            {
+                set_num_threads(threadsBefore); // now that all are done: it would reach into their products
+            }
         }
         foreach (var part in parts) figures.Add(part);
         Tokens += (long)phase.Tokens * phase.Documents * workers.Length;

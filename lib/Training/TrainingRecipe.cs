@@ -1,4 +1,4 @@
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 

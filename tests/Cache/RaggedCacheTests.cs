@@ -48,11 +48,11 @@ public sealed class RaggedCacheTests : IDisposable
         for (var layer = 0; layer < 2; layer++) cache[layer].Store(Prompt(3, 10, 16, 1), Prompt(3, 10, 16, 2), kept);
         cache.Advance(10);
         Assert.Equal(18, cache.Entries);
-        Assert.Equal(18 * 2 * 16 * size, cache.RealisedBytes);
-        Assert.Equal(cache.RealisedBytes, cache.AllocatedBytes); // nothing but what is stored
+        Assert.Equal(18 * 2 * 16 * size, cache.StoredBytes);
+        Assert.Equal(cache.StoredBytes, cache.ReservedBytes); // nothing but what is stored
         cache.Reserve(7);
-        Assert.Equal((18 + 2 * 3 * 7) * 2 * 16 * size, cache.AllocatedBytes);
-        Assert.Equal(18 * 2 * 16 * size, cache.RealisedBytes);
+        Assert.Equal((18 + 2 * 3 * 7) * 2 * 16 * size, cache.ReservedBytes);
+        Assert.Equal(18 * 2 * 16 * size, cache.StoredBytes);
         Assert.Equal(10, cache.LogicalLength);
         Assert.Equal([1, 2, 3, 8, 9], cache[1].Positions(2).ToArray());
     }
@@ -101,7 +101,7 @@ public sealed class RaggedCacheTests : IDisposable
         cache[0].Store(Prompt(2, 10, 16, 1), Prompt(2, 10, 16, 2), new int[][] { [1, 9], [9] });
         cache.Advance(10);
         cache.Reserve(60);
-        var allocated = cache.AllocatedBytes;
+        var allocated = cache.ReservedBytes;
         var (key, value) = (new float[32], new float[32]);
         cache[0].Append(key, value);
         cache.Advance(1);
@@ -112,7 +112,7 @@ public sealed class RaggedCacheTests : IDisposable
             cache.Advance(1);
         }
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-        Assert.Equal(allocated, cache.AllocatedBytes);
+        Assert.Equal(allocated, cache.ReservedBytes);
         for (var t = 0; t < 300; t++)
         {
             cache[0].Append(key, value);
@@ -212,14 +212,14 @@ public sealed class RaggedCacheTests : IDisposable
         Assert.Equal([3, 1], without[0].Counts.ToArray()); // unharmed
         using var empty = new RaggedCache(new CacheShape(1, 1, 8));
         Assert.Throws<InvalidOperationException>(empty.DropLast);
-        var (bytes, place) = (cache.AllocatedBytes, TensorMemory.Address(cache[0].KeysOf(0)));
+        var (bytes, place) = (cache.ReservedBytes, TensorMemory.Address(cache[0].KeysOf(0)));
         for (var again = 0; again < 200; again++) // the place it leaves is free again: nothing grows, nothing moves
         {
             cache.DropLast();
             cache[0].Append(new float[16], new float[16]);
             cache.Advance(1);
         }
-        Assert.Equal((bytes, place), (cache.AllocatedBytes, TensorMemory.Address(cache[0].KeysOf(0))));
+        Assert.Equal((bytes, place), (cache.ReservedBytes, TensorMemory.Address(cache[0].KeysOf(0))));
     }
 
     [Fact]

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
-using HeadKvLab.Eviction.Scorers;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using TorchSharp;
@@ -153,7 +153,7 @@ public sealed class SlidingWindowTests : IDisposable
             if (entries is null) decoder.Prefill(ids, cache = new RaggedCache(shape)).Dispose();
             else
             {
-                using var compressor = new Compressor(new Method("sinks", new Position(4), new Uniform()), new Budget(entries.Value, 1), shape, decoder.Config.QueryHeads);
+                using var compressor = new Compressor(new Method("sinks", new SinksAndRecent(4), new Uniform()), new Budget(entries.Value, 1), shape, decoder.Config.QueryHeads);
                 decoder.Prefill(ids, null, compressor).Dispose();
                 cache = compressor.TakeCache();
                 Assert.Equal((long)entries.Value * decoder.Config.Layers * decoder.Config.KvHeads, cache.Entries);

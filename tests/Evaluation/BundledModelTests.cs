@@ -1,9 +1,9 @@
 using HeadKvLab.Cache;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
-using HeadKvLab.Training.World;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Evaluation;
 

@@ -1,6 +1,6 @@
 using HeadKvLab.Cli;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Evaluation.Runs;
 using TorchSharp;
@@ -100,7 +100,7 @@ public sealed class OverflowTests : FolderTests
         SafetensorsWriter.Write(Inside("layer.safetensors"), [("query", full([2, 40, 8], 1e30f)), ("key", randn(1, 40, 8) * 1e30f), ("value", randn(1, 40, 8))]);
         using var error = new StringWriter();
         Assert.Equal(2, Program.Run(["select", "--tensors", Inside("layer.safetensors"), "--method", "SnapKV", "--kv-size", "16"], error));
-        Assert.Contains("SnapKV: head 0 scores positions NaN", error.ToString());
+        Assert.Contains("method SnapKV: head 0 of layer 0 scores all positions NaN", error.ToString());
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
-using HeadKvLab.Training.World;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Evaluation;
 

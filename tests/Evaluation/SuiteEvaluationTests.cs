@@ -1,9 +1,9 @@
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Evaluation;
 

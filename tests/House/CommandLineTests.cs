@@ -77,7 +77,7 @@ public sealed class CommandLineTests : FolderTests
     }
 
     [Theory]
-    [InlineData("--betas does nothing here", "eval", "world-1024-validation", "--methods", "SnapKV", "--betas", "1.1"), InlineData("--lengths does nothing here", "eval", "qasper", "--lengths", "512")]
+    [InlineData("setting 'beta': none of the methods takes it", "eval", "world-1024-validation", "--methods", "SnapKV", "--betas", "1.1"), InlineData("--lengths does nothing here", "eval", "qasper", "--lengths", "512")]
     [InlineData("--per-task does nothing here", "eval", "longbench", "--per-task", "3"), InlineData("--kv-sizes does nothing here", "eval", "ruler", "--methods", "FullKV", "--kv-sizes", "64")]
     [InlineData("--shard does nothing here", "sweep", "data/sweeps/world.json", "--slurm", "2", "--shard", "1/2"), InlineData("--megabytes does nothing here", "bench", "load", "--megabytes", "5", "--file", "x")]
     [InlineData("--compare does nothing here", "report", "x", "--as", "csv", "--compare", "SnapKV"), InlineData("--out does nothing here", "report", "x", "--out", "y")]

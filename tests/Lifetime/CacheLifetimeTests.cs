@@ -1,7 +1,7 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Allocators;
-using HeadKvLab.Eviction.Scorers;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -37,7 +37,7 @@ public sealed class CacheLifetimeTests : IDisposable
         { "positions", (_, layer) => Assert.NotEqual(-1, layer.Positions(0).Length) },
         { "counts", (_, layer) => Assert.NotEqual(-1, layer.Counts.Length) },
         { "entries", (cache, _) => Assert.NotEqual(-1, cache.Entries) },
-        { "bytes", (cache, _) => Assert.NotEqual(-1, cache.RealisedBytes) },
+        { "bytes", (cache, _) => Assert.NotEqual(-1, cache.StoredBytes) },
         { "reserve", (cache, _) => cache.Reserve(5) },
         { "clone", (cache, _) => cache.Clone() },
         { "drop the last", (cache, _) => cache.DropLast() },
@@ -56,13 +56,13 @@ public sealed class CacheLifetimeTests : IDisposable
         var error = Assert.Throws<ObjectDisposedException>(() => use(cache, layer));
         Assert.True(error.ObjectName.EndsWith(nameof(RaggedCache), StringComparison.Ordinal), $"{what}: {error.ObjectName}");
         cache.Dispose();
-        Assert.Equal(0, cache.AllocatedBytes);
+        Assert.Equal(0, cache.ReservedBytes);
     }
 
     [Fact]
     public void A_disposed_compressor_gives_no_cache_that_works()
     {
-        var compressor = new Compressor(new Method("all", new Position(0), new Everything()), new Budget(8, 1), new CacheShape(1, 2, Dim), 2);
+        var compressor = new Compressor(new Method("all", new SinksAndRecent(0), new FullCache()), new Budget(8, 1), new CacheShape(1, 2, Dim), 2);
         compressor.Accept(new LayerPrompt(0, Numbers(2, 3), Numbers(2, 3), Numbers(2, 1), 1));
         compressor.Dispose();
         Assert.Throws<ObjectDisposedException>(() => compressor.TakeCache().Entries);

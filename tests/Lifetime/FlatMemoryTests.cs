@@ -5,11 +5,11 @@ using HeadKvLab.Cache;
 using HeadKvLab.Cli;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Runs;
 using HeadKvLab.Training;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,7 +47,7 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
         [
             $"#r \"{Repository.Path("bin", "HeadKvLab.dll")}\"",
             """
-            using HeadKvLab.Cache; using HeadKvLab.Evaluation.Runs; using HeadKvLab.Eviction; using HeadKvLab.Models; using HeadKvLab.Profiling.Runs;
+            using HeadKvLab.Cache; using HeadKvLab.Evaluation.Runs; using HeadKvLab.Compression; using HeadKvLab.Models; using HeadKvLab.Profiling.Runs;
             """ + $"\nvar model = LanguageModel.Load(\"{Repository.Path("data", "models", "world-4m")}\");",
             """
             int[] Prompt(int i) => [.. Enumerable.Range(0, 256).Select(t => 1 + (t * 37 + i) % 1900)];

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using static TorchSharp.torch;
@@ -39,7 +39,7 @@ public sealed class LargeTensorTests
         float[] Row(float value) => [.. Enumerable.Repeat(value, dim)];
         cache[0].Append([.. Row(1), .. Row(2)], [.. Row(3), .. Row(4)]);
         cache.Advance(1);
-        Assert.True(cache.AllocatedBytes > 2L * 2 * room * dim);
+        Assert.True(cache.ReservedBytes > 2L * 2 * room * dim);
         var output = new float[2 * dim];
         cache[0].Attend(new float[2 * dim], output, 1);
         Assert.Equal([.. Row(3), .. Row(4)], output);

@@ -1,5 +1,5 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using TorchSharp;

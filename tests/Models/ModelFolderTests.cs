@@ -138,9 +138,9 @@ public sealed class ModelFolderTests : IDisposable
     public void IgnoresWhatFollowsFromTheConfiguration()
     {
         Config.Save(files.Folder);
-        SafetensorsWriter.Write(files.Path("model.safetensors"),
-            ModelTensors.Of(Config).Select(t => (t.Name, Random(t.Name))).Append(("model.layers.0.self_attn.rotary_emb.inv_freq", ones(1))));
+        var weights = ModelTensors.Of(Config).Select(t => (t.Name, Value: Random(t.Name))).ToArray();
+        SafetensorsWriter.Write(files.Path("model.safetensors"), weights.Append(("model.layers.0.self_attn.rotary_emb.inv_freq", ones(1))));
         using var folder = ModelFolder.Open(files.Folder);
-        Assert.All(ModelTensors.Of(Config), t => Assert.True(allclose(Random(t.Name), folder.Load(t.Name, ScalarType.Float32), rtol: 0.01), t.Name));
+        foreach (var (name, expected) in weights) Assert.True(allclose(expected, folder.Load(name, ScalarType.Float32), rtol: 0.01), name);
     }
 }

@@ -1,6 +1,6 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Eviction.Scorers;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Decode;
 using static TorchSharp.torch;

@@ -1,6 +1,6 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 

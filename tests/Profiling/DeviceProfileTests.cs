@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using HeadKvLab.Charts;
 using HeadKvLab.Cli;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Engine;
 using HeadKvLab.Profiling.Runs;
@@ -58,7 +58,7 @@ public class DeviceProfileTests
             Assert.Equal(4 * kernel.CacheBytes / numberBytes, run.CacheBytes);       // entries are read there as the decoder computes, in float32
             Assert.Equal(4 * kernel.BytesPerToken / numberBytes, run.BytesPerToken);
             Assert.Equal(2 * kernel.WeightBytes, run.WeightBytes);                  // the kernels read a bfloat16 checkpoint as it was stored
-            Assert.True(run.AllocatedBytes >= run.CacheBytes);
+            Assert.True(run.ReservedBytes >= run.CacheBytes);
             Assert.True(run.DecodeMilliseconds[6] > run.DecodeMilliseconds[3] && run.FirstTokenMilliseconds > run.PrefillMilliseconds);
             Assert.Equal(run.Round > 0, run.StreamingGigabytes > 0);
             Assert.Equal((0, 0), (run.DeviceIdleBytes, run.DevicePeakBytes));

@@ -1,6 +1,6 @@
 using HeadKvLab.Charts;
 using HeadKvLab.Cli;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Decode;
 using HeadKvLab.Profiling.Engine;
@@ -28,7 +28,7 @@ public class ProfilerTests
         foreach (var run in runs)
         {
             Assert.Equal((long)run.KvSize * config.Layers * config.KvHeads * 2 * config.HeadDim * sizeof(float), run.CacheBytes);
-            Assert.True(run.AllocatedBytes >= run.CacheBytes);
+            Assert.True(run.ReservedBytes >= run.CacheBytes);
             Assert.Equal(config.Layers * config.KvHeads * 2 * config.HeadDim * sizeof(float), run.BytesPerToken);
             Assert.True(run.PrefillMilliseconds > 0 && run.FirstTokenMilliseconds >= run.PrefillMilliseconds);
             Assert.True(run.DecodeMilliseconds[6] > run.DecodeMilliseconds[3] && run.DecodeMilliseconds[3] > 0);
@@ -59,7 +59,7 @@ public class ProfilerTests
         ProfileSummary[] one = [new()
         {
             Method = "SnapKV", KvSize = 8, Context = 96, Generated = 3, Rounds = 2, Prefill = new(10, 10, 10 * prefill), PrefillOverFull = 1, FirstToken = new(10, 10, 10),
-            Decode = new(1, 1, decode), CacheBytes = 1, AllocatedBytes = 1, BytesMoved = 1, StreamingGigabytes = 1, IdleBytes = 0, PeakBytes = 0,
+            Decode = new(1, 1, decode), CacheBytes = 1, ReservedBytes = 1, BytesMoved = 1, StreamingGigabytes = 1, IdleBytes = 0, PeakBytes = 0,
         }];
         foreach (var (table, told) in new[] { (ProfileTable.Times(one), times), (ProfileTable.Of(one), times), (ProfileTable.Memory(one), memory) })
         {
@@ -112,7 +112,7 @@ public class ProfilerTests
         TimedRun Run(string method, int size, int round, double prefill, double decode, double streaming) => new()
         {
             Method = method, KvSize = size, Context = 1000, Round = round, PrefillMilliseconds = prefill, FirstTokenMilliseconds = prefill + 1,
-            DecodeMilliseconds = new Dictionary<int, double> { [11] = decode }, CacheBytes = 4000, AllocatedBytes = 5000, WeightBytes = 90_000, BytesPerToken = 100,
+            DecodeMilliseconds = new Dictionary<int, double> { [11] = decode }, CacheBytes = 4000, ReservedBytes = 5000, WeightBytes = 90_000, BytesPerToken = 100,
             StreamingGigabytes = streaming, IdleBytes = 7, PeakBytes = round == 0 ? 9 : 0,
         };
         TimedRun[] runs =

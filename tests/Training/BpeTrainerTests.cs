@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using HeadKvLab.Text;
 using HeadKvLab.Training;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Training;
 

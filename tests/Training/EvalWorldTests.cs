@@ -10,9 +10,9 @@ public sealed class EvalWorldTests
     {
         var rows = new List<(int, EvalRow)>();
         foreach (var length in (int[])[512, 2048])
-            foreach (var family in HeadKvLab.Training.World.WorldFamilies.Reported.Select(HeadKvLab.Training.World.WorldFamilies.Name))
+            foreach (var family in HeadKvLab.World.WorldFamilies.Reported.Select(HeadKvLab.World.WorldFamilies.Name))
                 for (var i = 0; i < 4; i++) rows.Add((length, Row(family, $"c{i}", right: length == 512 || (family == "code" && i < 2))));
-        var lines = EvalWorldCommand.Table("Exact match", HeadKvLab.Training.World.WorldFamilies.Reported, [512, 2048], rows, r => r.Score).Split('\n');
+        var lines = EvalWorldCommand.Table("Exact match", HeadKvLab.World.WorldFamilies.Reported, [512, 2048], rows, r => r.Score).Split('\n');
         Assert.Equal("| Exact match | 512 tokens | 2048 tokens |", lines[0]);
         Assert.Equal("| `single` | 1.00 [1.00, 1.00] (4) | 0.00 [0.00, 0.00] (4) |", lines[2]);
         Assert.StartsWith("| `code` | 1.00 [1.00, 1.00] (4) | 0.50 [0.", lines[7]);

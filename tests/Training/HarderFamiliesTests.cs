@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Training;
 

@@ -1,5 +1,5 @@
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Training;
 

@@ -1,8 +1,8 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Training;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

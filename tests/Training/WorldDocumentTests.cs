@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using HeadKvLab.Training;
-using HeadKvLab.Training.World;
+using HeadKvLab.World;
 
 namespace HeadKvLab.Tests.Training;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Tests.Workbook;
 

@@ -43,7 +43,7 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
 
     /// <summary>The variant of the highest score; of equals the one whose beta is nearest to the paper's default.</summary>
     public static Variant Best(IEnumerable<Variant> variants, IReadOnlyList<EvalRow> rows) => variants.OrderByDescending(v => Math.Round(Score(rows, v).Mean, 9))
-        .ThenBy(v => Math.Abs(v.Settings.Number("beta") - Eviction.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First();
+        .ThenBy(v => Math.Abs(v.Settings.Number("beta") - Compression.Allocators.HeadKv.PaperBeta)).ThenBy(v => v.Key, StringComparer.Ordinal).First();
 
     /// <summary>Mean score in percent, every data set with the same weight; without an interval (NaN) where a data set has a single context.</summary>
     public static Interval Score(IEnumerable<EvalRow> rows, Variant variant)

@@ -1,7 +1,7 @@
 using HeadKvLab.Evaluation.Protocols;
 using System.Diagnostics;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -65,7 +65,7 @@ internal sealed class ContextRun : IDisposable
                 foreach (var (variant, cache, logits, seconds) in caches)
                 {
                     var clock = Stopwatch.StartNew();
-                    var (entries, bytes) = (cache.Entries, cache.RealisedBytes);
+                    var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
                     if (recompute) cache.DropLast();
                     using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
@@ -103,7 +103,7 @@ internal sealed class ContextRun : IDisposable
                 foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = continuation.Run(id);
                 return Generate(prompt, continuation, logits, stop);
             });
-            yield return new(variant, ids, kept.Entries, kept.RealisedBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed };
+            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed };
         }
     }
 

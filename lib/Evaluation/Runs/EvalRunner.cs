@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using HeadKvLab.Evaluation.Protocols;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;

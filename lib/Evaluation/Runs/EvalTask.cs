@@ -1,5 +1,5 @@
 using HeadKvLab.Evaluation.Protocols;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Evaluation.Runs;
 

@@ -1,5 +1,5 @@
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -31,7 +31,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
         {
             using var _ = compressor;
             using var cache = compressor.TakeCache();
-            var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.RealisedBytes);
+            var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.StoredBytes);
             cache.DropLast();
             using var continuation = model.Inference.Continue(cache, most + 1);
             int[] answer;

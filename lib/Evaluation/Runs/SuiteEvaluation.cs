@@ -1,6 +1,6 @@
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Suites;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -14,7 +14,7 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     public int Window { get; init; } = Budget.PaperWindow;
 
     /// <summary>How budgets are settled.</summary>
-    public BudgetDiscipline Discipline { get; init; } = BudgetDiscipline.EqualEntries;
+    public BudgetRule Discipline { get; init; } = BudgetRule.EqualEntries;
 
     /// <summary>Makes the method of a context from the planned one and a seed, so that what is drawn is drawn anew for each context; null: the same for all.</summary>
     public Func<Method, int, Method>? Draw { get; init; }

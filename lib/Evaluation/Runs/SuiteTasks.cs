@@ -3,8 +3,8 @@ using System.Text;
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Suites;
-using HeadKvLab.Eviction;
-using HeadKvLab.Heads;
+using HeadKvLab.Compression;
+using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;

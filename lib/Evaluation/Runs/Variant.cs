@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Evaluation.Runs;
 

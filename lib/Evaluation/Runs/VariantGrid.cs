@@ -1,4 +1,4 @@
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Evaluation.Runs;
 

@@ -65,7 +65,7 @@ public static class ScoreCells
     /// <summary>The variants in the order of tables: the full cache, then budgets from small to large, methods by the catalogue, settings.</summary>
     public static IEnumerable<Variant> InOrder(IEnumerable<Variant> variants)
     {
-        var methods = Eviction.Catalogue.Methods.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i);
+        var methods = Compression.Catalogue.Methods.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i);
         return variants.Distinct().OrderByDescending(v => v.IsFull).ThenBy(v => v.Share).ThenBy(v => v.KvSize).ThenBy(v => v.Discipline, StringComparer.Ordinal)
             .ThenBy(v => methods.GetValueOrDefault(v.Method, int.MaxValue)).ThenBy(v => v.Key, StringComparer.Ordinal);
     }

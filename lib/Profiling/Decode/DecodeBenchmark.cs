@@ -2,7 +2,7 @@ using System.Diagnostics;
 using HeadKvLab.Cache;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
-using HeadKvLab.Profiling.Heart;
+using HeadKvLab.Profiling.Micro;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -141,7 +141,7 @@ public sealed class DecodeBenchmark : IDisposable
     }
 
     /// <summary>Bytes that one step reads: weights and entries.</summary>
-    private long Moved(RaggedCache cache) => _step.WeightBytes + cache.RealisedBytes;
+    private long Moved(RaggedCache cache) => _step.WeightBytes + cache.StoredBytes;
 
     private int StepsWorthTiming(RaggedCache cache)
     {

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using HeadKvLab.Models;
-using HeadKvLab.Profiling.Heart;
+using HeadKvLab.Profiling.Micro;
 using HeadKvLab.Profiling.Runs;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Profiling.Engine;
 
 namespace HeadKvLab.Profiling.Runs;
@@ -72,7 +72,7 @@ public sealed class ProfileFolder : IDisposable
             + "ms_per_token,ms_per_token_low,ms_per_token_high,tokens_per_second,cache_bytes,allocated_bytes,bytes_moved,gb_per_second,streaming_gb_per_second,streaming_share,idle_bytes,peak_bytes,gpu_idle_bytes,gpu_peak_bytes\n");
         foreach (var s in summary)
             text.Append(CultureInfo.InvariantCulture, $"{s.Method},{s.KvSize},{s.Context},{s.Generated},{s.Rounds},{Range(s.Prefill)},{Text(s.PrefillOverFull)},{Range(s.FirstToken)},{Range(s.Decode)},")
-                .Append(CultureInfo.InvariantCulture, $"{Text(s.TokensPerSecond)},{s.CacheBytes},{s.AllocatedBytes},{s.BytesMoved:F0},{Text(s.Gigabytes)},{Text(s.StreamingGigabytes)},{Text(s.StreamingShare)},{s.IdleBytes},{s.PeakBytes},{s.DeviceIdleBytes},{s.DevicePeakBytes}\n");
+                .Append(CultureInfo.InvariantCulture, $"{Text(s.TokensPerSecond)},{s.CacheBytes},{s.ReservedBytes},{s.BytesMoved:F0},{Text(s.Gigabytes)},{Text(s.StreamingGigabytes)},{Text(s.StreamingShare)},{s.IdleBytes},{s.PeakBytes},{s.DeviceIdleBytes},{s.DevicePeakBytes}\n");
         return text.ToString();
 
         static string Range(Spread s) => $"{Text(s.Median)},{Text(s.Low)},{Text(s.High)}";

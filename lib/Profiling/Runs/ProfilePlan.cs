@@ -1,4 +1,4 @@
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Profiling.Runs;
@@ -21,7 +21,7 @@ public sealed record ProfilePlan(IReadOnlyList<Method> Methods, IReadOnlyList<in
     public int Window { get; init; } = Budget.PaperWindow;
 
     /// <summary>How budgets are settled.</summary>
-    public BudgetDiscipline Discipline { get; init; } = BudgetDiscipline.EqualEntries;
+    public BudgetRule Discipline { get; init; } = BudgetRule.EqualEntries;
 
     /// <summary>Type of the stored numbers.</summary>
     public ScalarType Storage { get; init; } = ScalarType.Float32;

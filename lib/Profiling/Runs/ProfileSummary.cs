@@ -49,7 +49,7 @@ public sealed record ProfileSummary
     public required long CacheBytes { get; init; }
 
     /// <summary>Bytes of the tensors that hold them.</summary>
-    public required long AllocatedBytes { get; init; }
+    public required long ReservedBytes { get; init; }
 
     /// <summary>Bytes that a step reads on average: weights, and the entries that are there half-way through the answer.</summary>
     public required double BytesMoved { get; init; }
@@ -102,7 +102,7 @@ public sealed record ProfileSummary
             PrefillOverFull = ratios.Length == 0 ? double.NaN : Spread.Of(ratios).Median,
             FirstToken = Spread.Of(timed.Select(r => r.FirstTokenMilliseconds)),
             Decode = Spread.Of(timed.Select(r => r.DecodeMilliseconds[generated] / (generated - 1))),
-            CacheBytes = one.CacheBytes, AllocatedBytes = one.AllocatedBytes,
+            CacheBytes = one.CacheBytes, ReservedBytes = one.ReservedBytes,
             BytesMoved = one.WeightBytes + one.CacheBytes + one.BytesPerToken * generated / 2.0,
             StreamingGigabytes = Spread.Of(timed.Select(r => r.StreamingGigabytes)).Median,
             IdleBytes = watched?.IdleBytes ?? 0, PeakBytes = watched?.PeakBytes ?? 0,

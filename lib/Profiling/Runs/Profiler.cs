@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using HeadKvLab.Cache;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Engine;
@@ -128,10 +128,10 @@ public sealed class Profiler : IDisposable
         using (cache)
         {
             var prefilled = Now();
-            var (cacheBytes, entries) = (cache.RealisedBytes * NumberBytes / cache.Shape.Element.Size(), cache.Shape.Layers * cache.Shape.KvHeads);
+            var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Element.Size(), cache.Shape.Layers * cache.Shape.KvHeads);
             if (!wanted.Method.KeepsAll) cache.DropLast();
             using var continuation = _inference.Continue(cache, most + 1);
-            var allocated = continuation.AllocatedBytes ?? cache.AllocatedBytes;
+            var allocated = continuation.ReservedBytes ?? cache.ReservedBytes;
             ReadOnlySpan<float> first = wanted.Method.KeepsAll ? logits : continuation.Run(prompt[^1]);
             var count = 0;
             var tokens = Generation.Run(continuation.Run, first, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
@@ -140,7 +140,7 @@ public sealed class Profiler : IDisposable
                 Method = wanted.Method.Name, KvSize = wanted.KvSize, Context = wanted.Context, Round = round,
                 PrefillMilliseconds = Milliseconds(start, prefilled), FirstTokenMilliseconds = Milliseconds(start, stamps[0]),
                 DecodeMilliseconds = _plan.Generate.Distinct().ToDictionary(n => n, n => Milliseconds(stamps[0], stamps[n - 1])),
-                CacheBytes = cacheBytes, AllocatedBytes = allocated, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
+                CacheBytes = cacheBytes, ReservedBytes = allocated, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
             }, tokens);
         }
     }

@@ -28,7 +28,7 @@ public sealed record TimedRun
     public required long CacheBytes { get; init; }
 
     /// <summary>Bytes of the tensors that hold them, room to grow included.</summary>
-    public required long AllocatedBytes { get; init; }
+    public required long ReservedBytes { get; init; }
 
     /// <summary>Bytes of weights that decoding reads for each token.</summary>
     public required long WeightBytes { get; init; }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Heads;
+using HeadKvLab.Calibration;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 

@@ -1,5 +1,5 @@
 using HeadKvLab.Evaluation.Runs;
-using HeadKvLab.Eviction;
+using HeadKvLab.Compression;
 
 namespace HeadKvLab.Tests.Evaluation.Runs;
 

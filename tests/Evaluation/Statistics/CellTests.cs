@@ -95,10 +95,10 @@ public sealed class CellTests
     [Fact]
     public void A_level_reached_exactly_counts()
     {
-        Assert.True(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, default, Comparison.Level, 1).Distinguishable);
-        Assert.False(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, default, 0.0501, 1).Distinguishable);
-        Assert.True(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, new(default, 1, 6), 1, 1).Reachable);     // 2 / 64
-        Assert.False(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, new(default, 1, 5), 1, 1).Reachable);    // 2 / 32
+        Assert.True(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, default, Comparison.Level, 1, ("SnapKV", "HeadKV-R2")).Distinguishable);
+        Assert.False(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, default, 0.0501, 1, ("SnapKV", "HeadKV-R2")).Distinguishable);
+        Assert.True(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, new(default, 1, 6), 1, 1, ("SnapKV", "HeadKV-R2")).Reachable);     // 2 / 64
+        Assert.False(new Comparison("s", "p", SomeRows.Snap, SomeRows.HeadKv, new(default, 1, 5), 1, 1, ("SnapKV", "HeadKV-R2")).Reachable);    // 2 / 32
     }
 
     [Fact]

@@ -29,6 +29,10 @@ public sealed class ResamplingTests
         Assert.NotEqual(PairedTest.Of(flips, seed: 4).P, PairedTest.Of(flips, seed: 5).P);
     }
 
+    /// <summary>What a context flips is the sum of its questions: 3, 2 and -2.5, together 2.5; six of the eight signs reach that far.</summary>
+    [Fact]
+    public void A_context_weighs_the_sum_of_its_questions() => Assert.Equal(0.75, PairedTest.Of([("a", 1), ("a", 1), ("a", 1), ("b", 2), ("c", -2.5)]).P);
+
     [Fact]
     public void An_interval_is_written_with_two_decimals() => Assert.Equal("0.62 [0.55, 0.70]", new Interval(0.6249, 0.551, 0.6951, 9).ToString());
 

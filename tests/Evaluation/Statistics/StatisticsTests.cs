@@ -90,7 +90,7 @@ public sealed class StatisticsTests
 
     /// <summary>A difference of 100 points in every question of so many contexts, by methods that answer all or nothing.</summary>
     private static IReadOnlyList<Comparison> Extreme(int contexts, int methods) => Comparisons.Of(Enumerable.Range(0, methods).SelectMany(m => Enumerable.Range(0, contexts)
-        .Select(i => SomeRows.Row(i, m == 0 ? 1 : 0, new Variant { Method = HeadKvLab.Eviction.Catalogue.Methods[m + 1].Name, KvSize = 64 }))));
+        .Select(i => SomeRows.Row(i, m == 0 ? 1 : 0, new Variant { Method = HeadKvLab.Compression.Catalogue.Methods[m + 1].Name, KvSize = 64 }))));
 
     [Theory]
     [InlineData(9, 13, 12, 12), InlineData(11, 13, 12, 51), InlineData(9, 2, 6, 12), InlineData(5, 2, 6, 0), InlineData(1, 2, 6, 0)]

@@ -1,0 +1,99 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>How the entries a method asks for become the entries it gets; written into every result.</summary>
+public enum BudgetRule
+{
+    /// <summary>The authors' arithmetic: round half to even, clip to the prompt, let what is clipped go unspent.</summary>
+    AsPublished,
+
+    /// <summary>Every method keeps exactly the nominal number of entries: unspent shares go to the next heads.</summary>
+    EqualEntries,
+
+    /// <summary>Every method spends the bytes of a grouped-query cache of the nominal size, whatever its granularity.</summary>
+    EqualBytes,
+}
+
+/// <summary>Which heads own a set of entries.</summary>
+public enum Granularity
+{
+    /// <summary>One set for each KV head: what a grouped-query cache stores.</summary>
+    KvHead,
+
+    /// <summary>One set for each query head, with K and V stored once per query head: the papers' accounting.</summary>
+    QueryHead,
+}
+
+/// <summary>
+/// What a compressed cache may keep. With <c>EqualEntries</c> and <c>EqualBytes</c> the total over the model is exact;
+/// with <c>AsPublished</c> it is what the authors' arithmetic leaves.
+/// </summary>
+/// <param name="Entries">Nominal entries per head, b, window included; the papers' "KV size".</param>
+/// <param name="Window">Last prompt tokens that are always kept and whose queries vote, alpha.</param>
+/// <param name="Discipline">Who gets what others cannot use.</param>
+/// <param name="Granularity">Which heads own entries.</param>
+public sealed record Budget(
+    int Entries,
+    int Window = Budget.PaperWindow,
+    BudgetRule Discipline = BudgetRule.EqualEntries,
+    Granularity Granularity = Granularity.KvHead)
+{
+    /// <summary>The window of HeadKV's published runs.</summary>
+    public const int PaperWindow = 8;
+
+    /// <summary>Nominal entries per head, b, window included.</summary>
+    public int Entries { get; } = Entries >= 1 ? Entries
+        : throw new LabException($"KV size {Entries}: a head must keep at least its window; give --kv-size {Math.Max(Window, 1)} or more");
+
+    /// <summary>Last prompt tokens that are always kept, alpha.</summary>
+    public int Window { get; } = Window < 1
+        ? throw new LabException($"window {Window}: the last prompt token is always kept; give --window 1 or more")
+        : Window > Entries
+            ? throw new LabException($"window {Window} is larger than KV size {Entries}: give a smaller --window or a larger --kv-size")
+            : Window;
+
+    /// <summary>A budget of a share of the prompt, at least the window: <c>max(window, round(share * promptLength))</c>.</summary>
+    /// <param name="share">Share of the prompt's entries, above 0 and at most 1.</param>
+    /// <param name="promptLength">Tokens of the prompt.</param>
+    /// <param name="window">Always kept tokens.</param>
+    /// <param name="discipline">See <see cref="BudgetRules"/>.</param>
+    /// <param name="granularity">See <see cref="Granularity"/>.</param>
+    public static Budget OfShare(
+        double share, int promptLength, int window = PaperWindow,
+        BudgetRule discipline = BudgetRule.EqualEntries, Granularity granularity = Granularity.KvHead)
+    {
+        if (!(share > 0 && share <= 1))
+            throw new LabException(FormattableString.Invariant($"budget share {share}: give a share above 0 and at most 1"));
+        var entries = (int)Math.Round(share * promptLength, MidpointRounding.ToEven);
+        return new Budget(Math.Max(window, entries), window, discipline, granularity);
+    }
+
+    /// <summary>The name used on the command line and in results.</summary>
+    public static string NameOf(BudgetRule discipline) => discipline switch
+    {
+        BudgetRule.AsPublished => "as-published",
+        BudgetRule.EqualEntries => "equal-entries",
+        _ => "equal-bytes",
+    };
+
+    /// <summary>Reads the name of a discipline.</summary>
+    /// <exception cref="LabException">The name is none of the three.</exception>
+    public static BudgetRule ParseDiscipline(string name) => name switch
+    {
+        "as-published" => BudgetRule.AsPublished,
+        "equal-entries" => BudgetRule.EqualEntries,
+        "equal-bytes" => BudgetRule.EqualBytes,
+        _ => throw new LabException($"budget discipline '{name}' is unknown: use as-published, equal-entries or equal-bytes"),
+    };
+
+    /// <summary>The name used on the command line and in results.</summary>
+    public static string NameOf(Granularity granularity) => granularity == Granularity.KvHead ? "kv-head" : "query-head";
+
+    /// <summary>Reads the name of a granularity.</summary>
+    /// <exception cref="LabException">The name is neither of the two.</exception>
+    public static Granularity ParseGranularity(string name) => name switch
+    {
+        "kv-head" => Granularity.KvHead,
+        "query-head" => Granularity.QueryHead,
+        _ => throw new LabException($"granularity '{name}' is unknown: use kv-head or query-head"),
+    };
+}

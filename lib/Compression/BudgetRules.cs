@@ -1,0 +1,117 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// Turns the entries that heads want into entries they get; the only place that knows of budget disciplines.
+/// <c>as-published</c> rounds half to even and clips to the candidates, as the reference code does; what is clipped is lost.
+/// The others fill like water: clip, hand the surplus to the heads that still have room in proportion to their claims,
+/// repeat, then round by largest remainder, so that the sum is the nominal total or everything there is.
+/// </summary>
+public static class BudgetRules
+{
+    /// <summary>Settles the whole model or one layer.</summary>
+    /// <param name="discipline">Which rule.</param>
+    /// <param name="allotment">Entries wanted and claims; <see cref="Allotment.Wanted"/> is overwritten.</param>
+    /// <param name="candidates">Positions a head can choose from.</param>
+    /// <param name="total">Entries to spend, window excluded; not looked at by <c>as-published</c>.</param>
+    /// <param name="entries">Entries granted, window excluded.</param>
+    public static void Resolve(BudgetRule discipline, Allotment allotment, int candidates, long total, Span<int> entries)
+    {
+        if (discipline == BudgetRule.AsPublished) Round(allotment.Wanted, candidates, entries);
+        else Fill(allotment, candidates, Math.Max(0, total), entries);
+    }
+
+    private static void Round(ReadOnlySpan<double> wanted, int candidates, Span<int> entries)
+    {
+        for (var h = 0; h < entries.Length; h++)
+            entries[h] = (int)Math.Clamp(Math.Round(wanted[h], MidpointRounding.ToEven), 0, candidates);
+    }
+
+    private static void Fill(Allotment allotment, int candidates, long total, Span<int> entries)
+    {
+        if (total >= (long)candidates * entries.Length)
+        {
+            entries.Fill(candidates);
+            return;
+        }
+        var level = allotment.Wanted;
+        for (var h = 0; h < level.Length; h++) level[h] = Math.Clamp(level[h], 0, candidates);
+        var surplus = total - Sum(level);
+        if (surplus < 0) Scale(level, total / Sum(level));
+        else Pour(level, allotment.Claims, candidates, surplus);
+        RoundByLargestRemainder(level, candidates, total, entries);
+    }
+
+    /// <summary>Hands out <paramref name="surplus"/>; each round either spends it or fills at least one head, and only heads with room are looked at again.</summary>
+    private static void Pour(Span<double> level, ReadOnlySpan<double> claims, int candidates, double surplus)
+    {
+        Span<int> open = new int[level.Length];
+        var count = 0;
+        for (var h = 0; h < level.Length; h++)
+            if (level[h] < candidates) open[count++] = h;
+        while (surplus > 1e-6 && count > 0)
+        {
+            double claimed = 0;
+            foreach (var h in open[..count]) claimed += claims[h];
+            var (perClaim, perHead) = claimed > 0 ? (surplus / claimed, 0.0) : (0.0, surplus / count);
+            var (spilled, still) = (0.0, 0);
+            foreach (var h in open[..count])
+            {
+                level[h] += claims[h] * perClaim + perHead;
+                if (level[h] < candidates)
+                {
+                    open[still++] = h;
+                    continue;
+                }
+                spilled += level[h] - candidates;
+                level[h] = candidates;
+            }
+            (surplus, count) = (spilled, still);
+        }
+    }
+
+    private static void RoundByLargestRemainder(ReadOnlySpan<double> level, int candidates, long total, Span<int> entries)
+    {
+        var remainders = new float[level.Length];
+        var missing = total;
+        for (var h = 0; h < level.Length; h++)
+        {
+            var whole = Math.Min(candidates, Math.Floor(level[h] + 1e-9)); // 5 written as 4.999... is 5
+            entries[h] = (int)whole;
+            remainders[h] = entries[h] == candidates ? float.NaN : (float)(level[h] - whole);
+            missing -= entries[h];
+        }
+        while (missing > 0) missing -= AddOne(remainders, candidates, (int)Math.Min(missing, level.Length), entries);
+        for (var h = entries.Length - 1; missing < 0; h = h == 0 ? entries.Length - 1 : h - 1)
+        {
+            if (entries[h] == 0) continue;
+            entries[h]--;
+            missing++;
+        }
+    }
+
+    /// <summary>One entry more for the heads with the largest remainders that have room (full heads carry NaN, the lowest).</summary>
+    private static int AddOne(Span<float> remainders, int candidates, int heads, Span<int> entries)
+    {
+        var chosen = new int[heads];
+        var added = 0;
+        foreach (var h in chosen.AsSpan(0, Selection.Best(remainders, heads, chosen)))
+        {
+            if (entries[h] == candidates) continue;
+            if (++entries[h] == candidates) remainders[h] = float.NaN;
+            added++;
+        }
+        return added;
+    }
+
+    private static double Sum(ReadOnlySpan<double> values)
+    {
+        double sum = 0;
+        foreach (var value in values) sum += value;
+        return sum;
+    }
+
+    private static void Scale(Span<double> values, double factor)
+    {
+        for (var h = 0; h < values.Length; h++) values[h] *= factor;
+    }
+}

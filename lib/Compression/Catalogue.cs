@@ -1,0 +1,153 @@
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using Take = HeadKvLab.Compression.CatalogueSettings;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>What a method needs beside the prompt.</summary>
+public enum HeadScoreKind
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Eq. 1 on retrieval needles.</summary>
+    Retrieval,
+
+    /// <summary>Eq. 2 on retrieval needles.</summary>
+    EnhancedRetrieval,
+
+    /// <summary>Eq. 2 on retrieval-reasoning needles.</summary>
+    RetrievalReasoning,
+}
+
+/// <summary>A method of the catalogue.</summary>
+/// <param name="Name">Its name on the command line, in tables and in results.</param>
+/// <param name="Keeps">What it keeps, in a sentence.</param>
+/// <param name="Takes">The settings it takes: all that its scorer, its allocator and its remainder have.</param>
+/// <param name="Paper">Where it is from.</param>
+/// <param name="Needs">Head scores it needs.</param>
+public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Setting> Takes, string Paper, HeadScoreKind Needs)
+{
+    /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the table is there when <see cref="Needs"/> asks for one.</summary>
+    public required Func<Settings, HeadTable?, Method> Build { get; init; }
+
+    /// <summary>Its settings by default, in words.</summary>
+    public string Defaults => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => $"{setting.Name} {setting.Default}"));
+
+    /// <summary>The effective settings: every one that the method takes, given or by default.</summary>
+    /// <param name="given">Settings given; null for none.</param>
+    /// <exception cref="LabException">The method does not take one of them, or a value is out of range.</exception>
+    public Settings Resolve(Settings? given = null)
+    {
+        given ??= Settings.None;
+        if (given.FirstOrDefault(one => !IsTaken(one.Key)).Key is { } unknown) throw new LabException($"{Name} takes no setting '{unknown}'; it takes {TakenInWords}");
+        return new([.. Takes.Select(setting => (setting.Name, (object)(given.Has(setting.Name) ? setting.Read(given[setting.Name]) : setting.Default)))]);
+    }
+
+    /// <summary>Whether the method takes a setting.</summary>
+    public bool IsTaken(string setting) => Takes.Any(taken => taken.Name == setting);
+
+    /// <summary>The names of the settings it takes.</summary>
+    internal string TakenInWords => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => setting.Name));
+
+    /// <summary>The tables that the method would use of those of a model, each by its name with its hash.</summary>
+    /// <exception cref="LabException">The scores it needs are missing.</exception>
+    public Settings TablesOf(HeadImportances? importances) => TableOf(importances) is { } table ? new((Catalogue.TableName(Needs), table.Hash)) : Settings.None;
+
+    /// <summary>Creates the method.</summary>
+    /// <param name="settings">Settings that differ from the defaults; null for none.</param>
+    /// <param name="importances">Head scores of the model; only those it <see cref="Needs"/> are looked at.</param>
+    /// <exception cref="LabException">The method does not take a setting, a value is out of range, or the scores it needs are missing.</exception>
+    public Method Create(Settings? settings = null, HeadImportances? importances = null)
+    {
+        var effective = Resolve(settings);
+        return Build(effective, TableOf(importances)) with { Settings = effective, Tables = TablesOf(importances) };
+    }
+
+    private HeadTable? TableOf(HeadImportances? importances) => Needs == HeadScoreKind.None ? null : importances?.Of(Needs)
+        ?? throw new LabException($"{Name} needs head scores ({Catalogue.NameOf(Needs)}): compute them with `lab heads score`, or give a file with --scores");
+}
+
+/// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
+public static class Catalogue
+{
+    private const string HeadKvPaper = "Not All Heads Matter, arXiv 2410.19258";
+
+    /// <summary>The methods.</summary>
+    public static IReadOnlyList<CatalogueEntry> Methods { get; } =
+    [
+        new("FullKV", "everything: the reference", [], "-", HeadScoreKind.None)
+            { Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()) },
+        new("StreamingLLM", "the first tokens and the latest ones", [Take.Sinks], "arXiv 2309.17453", HeadScoreKind.None)
+            { Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()) },
+        new("H2O", "tokens that all queries of the prompt attended to most", [Take.Reduction()], "arXiv 2306.14048", HeadScoreKind.None)
+            { Build = (s, _) => new("H2O", new H2O(Reduction(s, "reduction")), new Uniform()) },
+        new("TOVA", "tokens the last query attends to, the same for all heads", [], "arXiv 2401.06104", HeadScoreKind.None)
+            { Build = (_, _) => new("TOVA", new Tova(), new Uniform()) },
+        new("Knorm", "keys of smallest length", [], "arXiv 2406.11430", HeadScoreKind.None)
+            { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
+        new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469", HeadScoreKind.None)
+            { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
+        new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069", HeadScoreKind.None)
+            { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
+        new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550", HeadScoreKind.None)
+            { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+        new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", HeadScoreKind.Retrieval)
+            { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t!), new CompensationToken()) },
+        HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", HeadScoreKind.Retrieval),
+        HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", HeadScoreKind.EnhancedRetrieval),
+        HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", HeadScoreKind.RetrievalReasoning),
+        new("random", "positions drawn at random: the floor", [Take.Seed], "-", HeadScoreKind.None)
+            { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()) },
+        new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, HeadScoreKind.RetrievalReasoning)
+            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t!), s.Whole("seed"))) },
+    ];
+
+    /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>
+    /// <exception cref="LabException">There is none.</exception>
+    public static CatalogueEntry Find(string name) =>
+        Methods.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new LabException($"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
+
+    /// <summary>A method and the settings given for it, from a text such as <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
+    /// <exception cref="LabException">The method is unknown, does not take a setting, or a value is out of range.</exception>
+    public static (CatalogueEntry Entry, Settings Given) Parse(string text)
+    {
+        var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        var entry = Find(words.FirstOrDefault() ?? "");
+        Settings given = new([.. words.Skip(1).Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value)
+            : throw new LabException($"method '{text}': '{word}' is no setting; write name=value, as in HeadKV-R2 beta=2"))]);
+        entry.Resolve(given);
+        return (entry, given);
+    }
+
+    /// <summary>What a kind of head scores is called.</summary>
+    public static string NameOf(HeadScoreKind kind) => kind switch
+    {
+        HeadScoreKind.Retrieval => "Eq. 1 on retrieval needles",
+        HeadScoreKind.EnhancedRetrieval => "Eq. 2 on retrieval needles",
+        HeadScoreKind.RetrievalReasoning => "Eq. 2 on retrieval-reasoning needles",
+        _ => "none",
+    };
+
+    /// <summary>The name of a kind's table in rows; with <c>.json</c> that of its file beside a model.</summary>
+    public static string TableName(HeadScoreKind kind) => kind switch
+    {
+        HeadScoreKind.Retrieval => "retrieval",
+        HeadScoreKind.EnhancedRetrieval => "enhanced-retrieval",
+        HeadScoreKind.RetrievalReasoning => "reasoning",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "it has no table"),
+    };
+
+    private static CatalogueEntry HeadKv(string name, string keeps, HeadScoreKind needs) =>
+        new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t!)) };
+
+    private static SnapKv Window(Settings s) => new(new Pooling(s.Whole("kernel"), Pooling.ParseKind(s["pooling"])), Reduction(s, "reduction"));
+
+    private static HeadKv Shares(Settings s, HeadTable importance) => new(importance, s.Number("beta"), s.Number("temperature"), Reduction(s, "head-reduction"));
+
+    private static Razor Protected(Settings s, HeadTable importance) =>
+        new(importance, s.Whole("sinks"), s["protected-share"] == "by-budget" ? null : s.Number("protected-share"), s.Whole("least-recent"), s.Whole("recent-divisor"));
+
+    private static GroupReduction Reduction(Settings s, string name) => Enum.Parse<GroupReduction>(s[name], ignoreCase: true);
+}

@@ -1,0 +1,51 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>The settings that catalogued methods take, with the defaults of the papers' runs. A name means the same for every method that takes it.</summary>
+internal static class CatalogueSettings
+{
+    /// <summary>Scores of the observation window: SnapKV and the methods that choose as it does.</summary>
+    internal static readonly Setting[] Window =
+    [
+        Setting.Whole("kernel", 7, "an odd number of 1 or more, the positions pooled together", kernel => kernel >= 1 && kernel % 2 == 1),
+        Setting.Word("pooling", "what a position takes from those pooled with it", "max", "avg"),
+        Reduction(),
+    ];
+
+    /// <summary>HeadKV: the window's, the divisor of the pool, the exponent of the head scores, and how those of a group become a KV head's.</summary>
+    internal static readonly Setting[] HeadKv =
+    [
+        .. Window,
+        Setting.Number("beta", Allocators.HeadKv.PaperBeta, "a number above 1, the divisor of the pool", beta => beta > 1),
+        Setting.Number("temperature", 1, "a number above 0, the exponent of the head scores", temperature => temperature > 0),
+        Setting.Word("head-reduction", "how the head scores of a group become a KV head's", "mean", "max", "sum"),
+    ];
+
+    /// <summary>First tokens kept.</summary>
+    internal static readonly Setting Sinks = Setting.Whole("sinks", 4, "0 or more, the first tokens that are kept", sinks => sinks >= 0);
+
+    /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
+    internal static readonly Setting[] Razor =
+    [
+        Sinks,
+        Setting.Number("protected-share", 0, "a share of heads from 0 to 1 that keep everything", share => share is >= 0 and <= 1).Or("by-budget"),
+        Setting.Whole("least-recent", 4000, "0 or more, the fewest last tokens under a protected share", tokens => tokens >= 0),
+        Setting.Whole("recent-divisor", 5, "1 or more, the part of the prompt that counts as last tokens under a protected share", divisor => divisor >= 1),
+    ];
+
+    /// <summary>PyramidKV.</summary>
+    internal static readonly Setting[] Pyramid = [.. Window, Setting.Whole("pyramid-beta", 20, "1 or more, the divisor of the smallest layer budget", beta => beta >= 1)];
+
+    /// <summary>Ada-SnapKV.</summary>
+    internal static readonly Setting[] Ada =
+    [
+        .. Window,
+        Setting.Number("floor", 0.2, "a share from 0 to 1, the uniform part of every head's budget", floor => floor is >= 0 and <= 1),
+        Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", "true", "false"),
+    ];
+
+    /// <summary>How query heads that share a KV head vote.</summary>
+    internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", "mean", "max", "sum");
+
+    /// <summary>Seed of methods that draw.</summary>
+    internal static readonly Setting Seed = Setting.Whole("seed", 0, "a whole number; a run's is --seed", _ => true);
+}

@@ -1,0 +1,111 @@
+using System.Buffers;
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// Compresses a prompt's cache layer by layer during the prefill: score, allot, select, store; only one layer is ever whole.
+/// What is kept is <see cref="LayerSelector"/>'s to say. A prompt that fits into the budget passes through uncompressed.
+/// </summary>
+public sealed class Compressor : IPromptSink, IDisposable
+{
+    private readonly CacheShape _model; // as the model computes it
+    private readonly CacheShape _shape; // as it is stored
+    private readonly int _queryHeads;
+    private RaggedCache? _cache;
+    private LayerSelector? _selector;
+    private int _nextLayer;
+
+    /// <summary>Prepares to receive one prefill.</summary>
+    /// <param name="method">What to keep.</param>
+    /// <param name="budget">How much.</param>
+    /// <param name="shape">The model's layers, KV heads, dimension, and the storage wanted.</param>
+    /// <param name="queryHeads">The model's query heads.</param>
+    public Compressor(Method method, Budget budget, CacheShape shape, int queryHeads)
+    {
+        if (shape.KvHeads < 1 || queryHeads % shape.KvHeads != 0)
+            throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads: the first must be a multiple of the second");
+        (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
+        _shape = shape with { KvHeads = LayerSelector.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
+        _cache = new RaggedCache(_shape);
+    }
+
+    /// <summary>What is kept.</summary>
+    public Method Method { get; }
+
+    /// <summary>How much is kept.</summary>
+    public Budget Budget { get; }
+
+    /// <summary>Whether the prompt fitted into the budget, or was no longer than the window, so that nothing was dropped.</summary>
+    public bool PassedThrough => _selector is { KeepsAll: true };
+
+    /// <summary>Heads of a layer that own entries.</summary>
+    internal int Heads => _shape.KvHeads;
+
+    /// <inheritdoc/>
+    public int QueriesWanted => Method.QueriesWanted(Budget.Window);
+
+    /// <inheritdoc/>
+    public void Accept(in LayerPrompt layer)
+    {
+        if (!NeedsScores(layer))
+        {
+            Pass(layer);
+            return;
+        }
+        var rented = ArrayPool<float>.Shared.Rent(Heads * layer.Length);
+        try
+        {
+            var scores = new HeadRows<float>(rented, Heads, layer.Length);
+            Method.Score(layer, Budget.Window, scores);
+            Accept(layer, scores);
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>The compressed cache after the last layer; the caller owns it.</summary>
+    /// <exception cref="InvalidOperationException">Layers are missing, or the cache was taken before.</exception>
+    public RaggedCache TakeCache()
+    {
+        var cache = _cache ?? throw new InvalidOperationException("the cache was taken already: a compressor serves one prefill");
+        if (_nextLayer != _shape.Layers)
+            throw new InvalidOperationException($"{_nextLayer} of {_shape.Layers} layers have arrived: the cache is not complete");
+        _cache = null;
+        return cache;
+    }
+
+    /// <summary>Releases the cache unless it was taken.</summary>
+    public void Dispose() => _cache?.Dispose();
+
+    /// <summary>Whether this layer is to be compressed; decides it when the first layer tells the prompt's length.</summary>
+    internal bool NeedsScores(in LayerPrompt layer)
+    {
+        if (_cache is null || layer.Layer != _nextLayer)
+            throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
+        _selector ??= new LayerSelector(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
+        return !_selector.KeepsAll;
+    }
+
+    /// <summary>Stores the whole layer.</summary>
+    internal void Pass(in LayerPrompt layer)
+    {
+        _cache![layer.Layer].Append(layer.Keys, layer.Values);
+        Finish(layer);
+    }
+
+    /// <summary>Stores what the scores select.</summary>
+    internal void Accept(in LayerPrompt layer, HeadRows<float> scores)
+    {
+        var kept = _selector!.Select(layer.Layer, scores);
+        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
+        Finish(layer);
+    }
+
+    private void Finish(in LayerPrompt layer)
+    {
+        if (++_nextLayer == _shape.Layers) _cache!.Advance(layer.Length);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// One importance per head of a model, <c>[layer, head]</c>: what a static allocator spends a shared pool by.
+/// Immutable; double precision, because single is not enough to repeat the published allocations.
+/// </summary>
+public sealed class HeadTable
+{
+    private readonly double[] _values;
+
+    /// <summary>Creates a table.</summary>
+    /// <param name="layers">Number of layers.</param>
+    /// <param name="heads">Heads in a layer.</param>
+    /// <param name="values">Importances, layer after layer: finite, not negative, at least one above 0.</param>
+    /// <exception cref="LabException">A value is NaN, infinite or negative, or all are zero.</exception>
+    public HeadTable(int layers, int heads, ReadOnlySpan<double> values)
+    {
+        if (layers < 1 || heads < 1 || values.Length != layers * heads)
+            throw new LabException($"head scores: {values.Length} values do not make {layers} layers of {heads} heads");
+        var any = false;
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (!double.IsFinite(values[i]) || values[i] < 0)
+                throw new LabException(FormattableString.Invariant(
+                    $"head scores: head {i / heads}-{i % heads} has importance {values[i]}: importances are finite and not negative"));
+            any |= values[i] > 0;
+        }
+        if (!any) throw new LabException("head scores: all are zero, so that no head is more important than another; score the heads on prompts the model answers");
+        Layers = layers;
+        Heads = heads;
+        _values = values.ToArray();
+    }
+
+    /// <summary>Number of layers.</summary>
+    public int Layers { get; }
+
+    /// <summary>Heads in a layer.</summary>
+    public int Heads { get; }
+
+    /// <summary>File that the table was read from; null where it was computed.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Names the contents, 16 letters of a SHA-256 over sizes and importances: what methods compute with, however a file spells it.</summary>
+    public string Hash
+    {
+        get
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Layers} {Heads} ")));
+            hash.AppendData(MemoryMarshal.AsBytes<double>(_values));
+            return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        }
+    }
+
+    /// <summary>Importance of one head.</summary>
+    public double this[int layer, int head] => _values[layer * Heads + head];
+
+    /// <summary>All importances, layer after layer.</summary>
+    public ReadOnlySpan<double> Values => _values;
+
+    /// <summary>The importances as <c>[layer, head]</c>, for charts.</summary>
+    public double[,] ToMatrix()
+    {
+        var matrix = new double[Layers, Heads];
+        Buffer.BlockCopy(_values, 0, matrix, 0, sizeof(double) * _values.Length);
+        return matrix;
+    }
+
+    /// <summary>Shares that sum to 1: <c>S = m / sum m</c>, then <c>S^T / sum S^T</c>.</summary>
+    /// <param name="temperature">T; 1 in all published runs.</param>
+    public HeadTable Normalised(double temperature = 1)
+    {
+        if (!double.IsFinite(temperature) || temperature <= 0)
+            throw new LabException(FormattableString.Invariant($"temperature {temperature}: give a number above 0; 1 is the paper's"));
+        var shares = Divide(_values);
+        for (var i = 0; i < shares.Length; i++) shares[i] = Math.Pow(shares[i], temperature);
+        return new(Layers, Heads, Divide(shares));
+    }
+
+    /// <summary>Importances of KV heads from those of the query heads that share them.</summary>
+    /// <param name="kvHeads">KV heads of a layer; must divide <see cref="Heads"/>.</param>
+    /// <param name="reduction">How a group's importances become one.</param>
+    public HeadTable Aggregate(int kvHeads, GroupReduction reduction)
+    {
+        if (kvHeads < 1 || Heads % kvHeads != 0)
+            throw new LabException($"head scores: {Heads} query heads cannot share {kvHeads} KV heads: give --kv-heads a divisor of {Heads}");
+        var group = Heads / kvHeads;
+        if (group == 1) return this;
+        var reduced = new double[Layers * kvHeads];
+        for (var g = 0; g < reduced.Length; g++)
+        {
+            var members = _values.AsSpan(g * group, group);
+            double sum = 0, max = 0;
+            foreach (var value in members) (sum, max) = (sum + value, Math.Max(max, value));
+            reduced[g] = reduction switch { GroupReduction.Mean => sum / group, GroupReduction.Max => max, _ => sum };
+        }
+        return new(Layers, kvHeads, reduced);
+    }
+
+    /// <summary>Heads in descending order of importance; equal ones in row-major order.</summary>
+    public (int Layer, int Head)[] Ranked()
+    {
+        var order = Enumerable.Range(0, _values.Length).OrderByDescending(i => _values[i]);
+        return [.. order.Select(i => (i / Heads, i % Heads))];
+    }
+
+    private static double[] Divide(ReadOnlySpan<double> values)
+    {
+        double sum = 0;
+        foreach (var value in values) sum += value;
+        var shares = values.ToArray();
+        for (var i = 0; i < shares.Length; i++) shares[i] /= sum;
+        return shares;
+    }
+}

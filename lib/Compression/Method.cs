@@ -1,0 +1,62 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>A way to compress a prompt's cache: what is worth keeping, how much each head may keep, what becomes of the rest.</summary>
+/// <param name="Name">Name in the catalogue.</param>
+/// <param name="Scorer">Ranks positions inside a head.</param>
+/// <param name="Allocator">Gives each head its number.</param>
+/// <param name="Remainder">Makes something of what is dropped; null drops it.</param>
+public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, ISettlement? Remainder = null)
+{
+    /// <summary>Ranks positions inside a head. One's own in place of a catalogued one's takes <see cref="Settings"/> away: they were the other's.</summary>
+    public IScorer Scorer { get; init => (field, Settings) = (value, Settings.None); } = Scorer;
+
+    /// <summary>Gives each head its number. One's own in place of a catalogued one's takes <see cref="Settings"/> and <see cref="Tables"/> away.</summary>
+    public IAllocator Allocator { get; init => (field, Settings, Tables) = (value, Settings.None, Settings.None); } = Allocator;
+
+    /// <summary>All settings of a catalogued method, defaults included; one's own method names its own here, to have them in its rows.</summary>
+    public Settings Settings { get; init; } = Settings.None;
+
+    /// <summary>The tables that the method uses, each by its name with its hash.</summary>
+    public Settings Tables { get; init; } = Settings.None;
+
+    /// <summary>Whether the method keeps everything, whatever the budget.</summary>
+    public bool KeepsAll => Allocator is Allocators.FullCache;
+
+    /// <summary>How many of the prompt's last queries the scorer must see; none where everything is kept.</summary>
+    /// <exception cref="LabException">The scorer failed.</exception>
+    internal int QueriesWanted(int window)
+    {
+        if (KeepsAll) return 0;
+        try { return Scorer.QueriesWanted(window); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.QueriesWanted", e); }
+    }
+
+    /// <summary>Has the scorer fill the rows of a layer.</summary>
+    /// <exception cref="LabException">The scorer failed, or left a row without a score.</exception>
+    internal void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    {
+        scores.All.Fill(MethodFault.Unscored); // what borrowed memory held before is no score
+        try { Scorer.Score(layer, window, scores); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Score, layer {layer.Layer}, {scores.Heads} heads", e); }
+        MethodFault.RefuseUnscored(this, layer.Layer, window, scores);
+    }
+
+    /// <summary>Summaries of what each head drops; null where the method makes nothing of it.</summary>
+    /// <exception cref="LabException">The remainder failed.</exception>
+    internal Summary[]? Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept)
+    {
+        try { return Remainder?.Summarise(layer, kept); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "remainder", $"{Remainder!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
+    }
+}
+
+/// <summary>What becomes of the entries that are not kept: one more stored entry for each head that drops any.</summary>
+public interface ISettlement
+{
+    /// <summary>Stands for what each head drops, <c>[head]</c>.</summary>
+    /// <param name="layer">The layer's prompt.</param>
+    /// <param name="kept">Positions each head keeps, ascending, <c>[head][entry]</c>.</param>
+    Summary[] Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept);
+}

@@ -1,0 +1,47 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// Errors in a method's own parts, its scorer, allocator or remainder: they name the method, the part and the layer, because methods are
+/// written by the lab's users, and several run in one prefill.
+/// </summary>
+internal static class MethodFault
+{
+    /// <summary>Whether an exception is the part's fault: not an input the lab refuses, not a stopped run, not memory or libtorch that is missing.</summary>
+    internal static bool IsOwn(Exception e) => e is not (LabException or OperationCanceledException or OutOfMemoryException)
+        && !e.Message.Contains("ried to allocate", StringComparison.Ordinal) && EngineFailure.Describe(e) is null;
+
+    /// <summary>The error in place of what the part threw.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="part">What failed: "scorer", "allocator", "remainder".</param>
+    /// <param name="place">Type, layer and heads.</param>
+    /// <param name="e">What it threw.</param>
+    internal static LabException Of(Method method, string part, string place, Exception e) =>
+        new($"method {method.Name}: its {part} failed: {e.Message} ({e.GetType().Name} in {place})", e);
+
+    /// <summary>What rows hold before they are scored: a NaN that no computation makes.</summary>
+    internal static readonly float Unscored = BitConverter.UInt32BitsToSingle(0x7fc5_c0de);
+
+    /// <summary>Refuses rows that the scorer has left as they were, or in which no position has a number.</summary>
+    internal static void RefuseUnscored(Method method, int layer, int window, HeadRows<float> scores)
+    {
+        for (var head = 0; head < scores.Heads; head++)
+        {
+            var candidates = scores[head][..^window];
+            if (candidates.ContainsAnyExcept(float.NaN)) continue;
+            foreach (var score in candidates)
+                if (BitConverter.SingleToUInt32Bits(score) != BitConverter.SingleToUInt32Bits(Unscored))
+                    throw new ModelOverflow($"method {method.Name}: head {head} of layer {layer} scores all positions NaN, so that none is better than another: a query, key or value overflowed; compute in float32 or bfloat16");
+            throw new LabException($"method {method.Name}: its scorer gave head {head} of layer {layer} no score: it must fill all {scores.Heads} rows with numbers; "
+                + "where query heads own entries there is a row for each of them, and KvHead says whose keys and values it reads");
+        }
+    }
+
+    /// <summary>Refuses wishes and claims that no discipline can settle.</summary>
+    internal static void RefuseNoNumber(Method method, Allotment allotment)
+    {
+        for (var head = 0; head < allotment.Wanted.Length; head++)
+            if (!double.IsFinite(allotment.Wanted[head]) || !double.IsFinite(allotment.Claims[head]) || allotment.Claims[head] < 0)
+                throw new LabException(FormattableString.Invariant(
+                    $"method {method.Name}: its allocator wants {allotment.Wanted[head]} entries for head {head} and claims {allotment.Claims[head]} of the surplus: both must be finite, a claim not negative"));
+    }
+}

@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+using HeadKvLab.Cache;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Compression.Scorers;
+
+/// <summary>
+/// Knorm: keeps the keys of smallest length, which tend to draw the most attention.
+/// score[j] = -||k[j]||.
+/// Paper: A Simple and Effective L2 Norm-Based Strategy (arXiv 2406.11430). Needs no attention weights. The window is kept
+/// like in every method here; KVCache-Factory keeps none and leaves layers 0 and 1 whole.
+/// </summary>
+public sealed record Knorm : IScorer
+{
+    /// <inheritdoc/>
+    public int QueriesWanted(int window) => 0;
+
+    /// <inheritdoc/>
+    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    {
+        using var nograd = no_grad();
+        using var scope = NewDisposeScope();
+        var norms = layer.Keys.mul(layer.Keys).sum(2).sqrt().mul(-1).contiguous(); // [kvHead, position]
+        var source = MemoryMarshal.Cast<byte, float>(norms.bytes);
+        for (var h = 0; h < scores.Heads; h++)
+            source.Slice(scores.KvHead(h, layer) * scores.Length, scores.Length).CopyTo(scores[h]);
+    }
+}

@@ -1,0 +1,26 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression.Scorers;
+
+/// <summary>
+/// Random: the floor under every method. score[j] = a number drawn from (seed, layer, head, position).
+/// The same seed keeps the same positions at every prompt of one length; nothing of the content is looked at.
+/// </summary>
+/// <param name="Seed">Seed of the draw.</param>
+public sealed record RandomScorer(int Seed = 0) : IScorer
+{
+    /// <inheritdoc/>
+    public int QueriesWanted(int window) => 0;
+
+    /// <inheritdoc/>
+    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    {
+        for (var h = 0; h < scores.Heads; h++)
+        {
+            var random = new Random(HashOf(Seed, layer.Layer, h));
+            foreach (ref var score in scores[h]) score = random.NextSingle();
+        }
+    }
+
+    private static int HashOf(int seed, int layer, int head) => unchecked((seed * 1_000_003 + layer) * 8_191 + head);
+}

@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using HeadKvLab.Cache;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// Attention of the prompt's last queries, reduced to one number per head and position: what SnapKV, H2O and TOVA start from.
+/// Where all queries vote and the prefill has added their attention up, that is taken. Else queries attend again, in chunks, so that no more than
+/// <see cref="ChunkNumbers"/> probabilities exist at a time.
+/// </summary>
+internal static class WindowAttention
+{
+    /// <summary>Most attention probabilities held at once: 64 MB of float32.</summary>
+    private const long ChunkNumbers = 16L << 20;
+
+    /// <summary>Fills <paramref name="scores"/> with the attention each position received, averaged over the last <paramref name="rows"/> queries.</summary>
+    /// <param name="layer">Keys of all n positions and at least <paramref name="rows"/> last queries.</param>
+    /// <param name="rows">Queries that vote.</param>
+    /// <param name="reduction">How query heads become KV heads, where <paramref name="scores"/> has KV heads.</param>
+    /// <param name="scores">Mean attention probability, <c>[head, position]</c>.</param>
+    public static void Mean(in LayerPrompt layer, int rows, GroupReduction reduction, HeadRows<float> scores)
+    {
+        var (kvHeads, n) = (layer.Keys.shape[0], layer.Length);
+        var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
+        var group = queryHeads / kvHeads;
+        if (rows > seen)
+            throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
+
+        using var nograd = no_grad();
+        using var scope = NewDisposeScope();
+        var sum = rows == n && layer.Received is { } received ? received : Attend(layer, rows);
+        var mean = sum.div(rows).view(kvHeads, group, n);
+        if (scores.Heads != queryHeads)
+            mean = reduction switch
+            {
+                GroupReduction.Mean => mean.mean([1]),
+                GroupReduction.Max => mean.amax([1]),
+                _ => mean.sum(1),
+            };
+        MemoryMarshal.Cast<byte, float>(mean.contiguous().bytes).CopyTo(scores.All);
+    }
+
+    /// <summary>Attention of the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>.</summary>
+    private static Tensor Attend(in LayerPrompt layer, int rows)
+    {
+        var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
+        var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
+        var group = queryHeads / kvHeads;
+        var chunk = (int)Math.Clamp(ChunkNumbers / (queryHeads * n), 1, rows);
+        var sum = zeros(queryHeads, n);
+        var keys = layer.Keys.transpose(1, 2); // [kvHead, dim, position]
+        for (var first = 0; first < rows; first += chunk)
+        {
+            using var step = NewDisposeScope();
+            var count = Math.Min(chunk, rows - first);
+            var queries = layer.Queries.narrow(1, seen - rows + first, count).mul(layer.Scale).reshape(kvHeads, group * count, dim);
+            var logits = queries.bmm(keys).view(queryHeads, count, n); // [queryHead, query, position]
+            Mask(logits, n - rows + first, layer.SlidingWindow);
+            sum.add_(logits.softmax(2).sum(1));
+        }
+        return sum;
+    }
+
+    /// <summary>Hides the positions that lie after each query, or before its window; query i stands at <paramref name="position"/> + i.</summary>
+    private static void Mask(Tensor logits, int position, int? slidingWindow)
+    {
+        var (count, n) = (logits.shape[1], logits.shape[2]);
+        if (slidingWindow is { } window && position + count > window)
+        {
+            var passed = position + count - window; // positions that the last query no longer sees
+            logits.narrow(2, 0, passed).masked_fill_(ones(count, passed, dtype: ScalarType.Bool).tril(position - window), float.MinValue);
+        }
+        if (position + 1 >= n) return;
+        var tail = logits.narrow(2, position + 1, n - position - 1);
+        var later = ones(count, n - position - 1, dtype: ScalarType.Bool).tril(-1).logical_not(); // query i sees the first i of these
+        tail.masked_fill_(later, float.MinValue);
+    }
+}

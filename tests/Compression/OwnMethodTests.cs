@@ -1,0 +1,140 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Scorers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Compression;
+
+/// <summary>Methods that users write: what their parts throw or leave out is an error that names method, part and layer.</summary>
+public sealed class OwnMethodTests : IDisposable
+{
+    private const int KvHeads = 2, QueryHeads = 4, Dim = 16, N = 60;
+
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    private static LayerPrompt Layer() => new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), 0.25f);
+
+    private static RaggedCache Compress(Method method, Granularity granularity = Granularity.KvHead)
+    {
+        using var compressor = new Compressor(method, new Budget(20, Granularity: granularity), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        compressor.Accept(Layer());
+        return compressor.TakeCache();
+    }
+
+    /// <summary>Position 7 of KV head 0 and position 9 of KV head 1, and ascending numbers below them.</summary>
+    private sealed record Own(bool AsIfKvHeadsWereRows) : IScorer
+    {
+        public int QueriesWanted(int window) => 0;
+
+        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+        {
+            var marked = new[] { 7, 9 };
+            for (var head = 0; head < (AsIfKvHeadsWereRows ? KvHeads : scores.Heads); head++)
+                for (var j = 0; j < scores.Length; j++)
+                    scores[head][j] = j == marked[AsIfKvHeadsWereRows ? head : scores.KvHead(head, layer)] ? 1000 : j;
+        }
+    }
+
+    private sealed record Throwing(Exception What) : IScorer, IAllocator, ISettlement
+    {
+        public AllocationScope Scope { get; init; }
+
+        public int QueriesWanted(int window) => 0;
+
+        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores) => throw What;
+
+        public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment) => throw What;
+
+        public Summary[] Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept) => throw What;
+    }
+
+    private sealed record NoQueries : IScorer
+    {
+        public int QueriesWanted(int window) => throw new NotSupportedException("not yet");
+
+        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores) { }
+    }
+
+    private sealed record Wishes(double Wanted, double Claim) : IAllocator
+    {
+        public AllocationScope Scope => AllocationScope.Layer;
+
+        public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
+        {
+            allotment.Fill(12);
+            (allotment.Wanted[1], allotment.Claims[1]) = (Wanted, Claim);
+        }
+    }
+
+    [Fact]
+    public void A_row_names_its_KV_head_in_both_granularities()
+    {
+        var method = new Method("own", new Own(false), new Uniform());
+        foreach (var (granularity, marked) in new[] { (Granularity.KvHead, new[] { 7, 9 }), (Granularity.QueryHead, [7, 7, 9, 9]) })
+        {
+            using var cache = Compress(method, granularity);
+            Assert.Equal(marked, marked.Select((_, head) => cache[0].Positions(head)[0]));
+        }
+    }
+
+    [Fact]
+    public void A_scorer_that_leaves_rows_empty_is_refused_not_filled_with_what_memory_held()
+    {
+        var method = new Method("own", new Own(true), new Uniform());
+        using var grouped = Compress(method);
+        Assert.Equal(7, grouped[0].Positions(0)[0]);
+        Assert.StartsWith("method own: its scorer gave head 2 of layer 0 no score: it must fill all 4 rows", Assert.Throws<LabException>(() => Compress(method, Granularity.QueryHead)).Message);
+    }
+
+    [Fact]
+    public void What_a_part_throws_names_method_part_and_layer()
+    {
+        var fault = new IndexOutOfRangeException("too far");
+        var throwing = new Throwing(fault);
+        var layered = throwing with { Scope = AllocationScope.Layer };
+        foreach (var (method, message) in new (Method, string)[]
+        {
+            (new("mine", throwing, new Uniform()), "method mine: its scorer failed: too far (IndexOutOfRangeException in Throwing.Score, layer 0, 2 heads)"),
+            (new("mine", new SinksAndRecent(), throwing), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, all layers, 2 heads)"),
+            (new("mine", new SinksAndRecent(), layered), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, layer 0, 2 heads)"),
+            (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its remainder failed: too far (IndexOutOfRangeException in Throwing.Summarise, layer 0)"),
+        })
+        {
+            var told = Assert.Throws<LabException>(() => Compress(method));
+            Assert.Equal(message, told.Message);
+            Assert.Same(fault, told.InnerException);
+        }
+        using var compressor = new Compressor(new("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.QueriesWanted)", Assert.Throws<LabException>(() => compressor.QueriesWanted).Message);
+    }
+
+    [Fact]
+    public void Several_methods_in_one_prefill_tell_whose_scorer_it_was()
+    {
+        Compressor[] compressors = [.. new Method[] { new("good", new SinksAndRecent(), new Uniform()), new("bad", new Throwing(new DivideByZeroException("by zero")), new Uniform()) }
+            .Select(method => new Compressor(method, new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads))];
+        var sink = PromptSinks.Combine(compressors);
+        Assert.StartsWith("method bad: its scorer failed: by zero", Assert.Throws<LabException>(() => sink.Accept(Layer())).Message);
+        foreach (var compressor in compressors) compressor.Dispose();
+    }
+
+    [Fact]
+    public void What_is_not_the_parts_fault_passes()
+    {
+        foreach (var passing in new Exception[] { new LabException("beta 1"), new OperationCanceledException(), new OutOfMemoryException(), new InvalidOperationException("you tried to allocate 123 bytes") })
+            Assert.Same(passing, Assert.Throws(passing.GetType(), () => Compress(new("mine", new Throwing(passing), new Uniform()))));
+    }
+
+    [Theory]
+    [InlineData(double.NaN, 1, "wants NaN entries for head 1"), InlineData(double.PositiveInfinity, 1, "head 1"), InlineData(5, double.NaN, "claims NaN"), InlineData(5, -1, "claims -1")]
+    public void Wishes_that_are_no_numbers_are_refused(double wanted, double claim, string told)
+    {
+        var message = Assert.Throws<LabException>(() => Compress(new("mine", new SinksAndRecent(), new Wishes(wanted, claim)))).Message;
+        Assert.StartsWith("method mine: its allocator", message);
+        Assert.Contains(told, message);
+    }
+}

@@ -66,7 +66,7 @@ internal static class PromptAttention
 
         var received = addUp ? zeros(queryHeads, positions, device: q.device) : null;
         var blocks = new List<Tensor>();
-        for (long row = 0; row < tokens; row += BlockRows)
+        for (var row = (tokens - 1) / BlockRows * BlockRows; row >= 0; row -= BlockRows)  // the longest first: the memory it frees fits all that follow
         {
             using var scope = NewDisposeScope();
             var rows = Math.Min(BlockRows, tokens - row);
@@ -79,6 +79,7 @@ internal static class PromptAttention
             received?.narrow(1, first, end - first).add_(weights.sum(2, type: ScalarType.Float32).view(batch, queryHeads, end - first)[0]);
             blocks.Add(weights.view(batch * kvHeads, group * rows, end - first).bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim).MoveToOuterDisposeScope());
         }
+        blocks.Reverse();
         return (blocks.Count == 1 ? blocks[0] : cat(blocks, 2), received);
     }
 

@@ -170,7 +170,7 @@ public sealed class SettlingTests
     {
         Assert.Contains("use one of FullKV, StreamingLLM, H2O", Assert.Throws<LabException>(() => Catalogue.Find("NOSUCH")).Message);
         Assert.Equal(["none", "Eq. 1 on retrieval needles", "Eq. 2 on retrieval needles", "Eq. 2 on retrieval-reasoning needles"], Enum.GetValues<HeadScoreKind>().Select(Catalogue.NameOf));
-        Assert.Contains("Ada allots layer by layer", Assert.Throws<InvalidOperationException>(() => Allotting.Model(new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new ShuffledBudgets(new Ada(), 0)), BudgetRule.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
+        Assert.Contains("Ada allots layer by layer", Assert.Throws<LabException>(() => Allotting.Model(new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new ShuffledBudgets(new Ada(), 0)), BudgetRule.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
         Assert.Contains("4 query heads cannot share 3 KV heads", Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 3, 8), 4)).Message);
     }
 

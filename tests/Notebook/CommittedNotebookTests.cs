@@ -153,7 +153,7 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
         var (code, said) = Run("run", Files[0], "-p", "modelFolder", "../no-such-model");
         Assert.Equal(1, code);
         Assert.Contains("no-such-model", said);
-        Assert.Contains("LanguageModel.Load(modelFolder)", said);
+        Assert.Contains("LanguageModel.Load(modelFolder", said);
     }
 
     static IReadOnlyList<string> Differences(string was, string now) => NotebookComparison.Differences(

@@ -143,7 +143,7 @@ public class ProfilerTests
             ("--contexts '0': give whole numbers", ["--contexts", "0"]), ("--contexts 'x': give whole numbers", ["--contexts", "x"]), ("--generate: give at least 2 tokens", ["--generate", "1"]),
             ("--repetitions 0: give at least 1", ["--repetitions", "0"]), ("method 'Nonsense' is unknown", ["--methods", "Nonsense"]), ("--kv-sizes 'x': give whole numbers", ["--kv-sizes", "4,x", "--methods", "SnapKV"]),
             ("window 0: the last prompt token is always kept", ["--kv-sizes", "4", "--methods", "SnapKV", "--window", "0"]), ("absent: no such model folder", ["--model", Path.Combine(folder.Path, "absent")]),
-            ("absent.json: cannot be read", ["--scores", Path.Combine(folder.Path, "absent.json")])])
+            ("absent.json: cannot be read", ["--scores", Path.Combine(folder.Path, "absent.json"), "--methods", "HeadKV-R2"])])
         {
             using var error = new StringWriter();
             Assert.Equal(2, Program.Run([.. good.Where((_, i) => i == 0 || !bad.Contains(good[i - (i % 2 == 0 ? 1 : 0)])), .. bad], error));

@@ -99,7 +99,7 @@ public sealed partial class NotebookFormTests
 
     private static string[] Tags(JsonElement cell) => cell.GetProperty("metadata").TryGetProperty("tags", out var tags) ? [.. tags.EnumerateArray().Select(t => t.GetString()!)] : [];
 
-    /// <summary>what only one of the kernels knows, or neither: magics but those of text, the kernel's own types, packages from a feed, namespaces, classic extension methods.</summary>
+    /// <summary>What only one of the kernels knows, or neither: magics but those of text, the kernel's own types, packages from a feed, namespaces, classic extension methods.</summary>
     [GeneratedRegex(@"^\s*#!(?!html\b|markdown\b)|Microsoft\.DotNet\.Interactive|Kernel\.|#r ""nuget|^\s*namespace |\(this ", RegexOptions.Multiline)]
     private static partial Regex Foreign();
 

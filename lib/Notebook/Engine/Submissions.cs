@@ -108,7 +108,7 @@ internal sealed class Submissions : IDisposable
     /// <summary>The first submission, which carries references and imports, and a second, which loads the rest of the compiler.</summary>
     async Task WarmUp()
     {
-        var options = OptionsFor("In[0]").WithReferences(PlatformReferences()).WithImports(Imports);
+        var options = OptionsFor("In[0]").WithReferences(platform.Value).WithImports(Imports);
         var first = CSharpScript.Create<object>("", options, assemblyLoader: loader);
         var started = await first.RunAsync().ConfigureAwait(false);
         var second = started.Script.ContinueWith<object>("(await System.Threading.Tasks.Task.FromResult(new[] { 1 })).Select(x => $\"{x}\").ToList()", OptionsFor("In[0]"));
@@ -119,7 +119,9 @@ internal sealed class Submissions : IDisposable
 
     string[] SearchPaths() => [directory, Environment.CurrentDirectory];
 
-    /// <summary>The assemblies of the framework itself, not those of this program, and the display helpers.</summary>
+    /// <summary>The assemblies of the framework itself, not those of this program, and the display helpers; read once for all sessions.</summary>
+    static readonly Lazy<MetadataReference[]> platform = new(() => [.. PlatformReferences()]);
+
     static IEnumerable<MetadataReference> PlatformReferences()
     {
         var framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -68,7 +69,7 @@ internal static partial class StaticImages
             process.BeginErrorReadLine();
             var written = process.StandardOutput.ReadToEndAsync();
             if (!written.Wait(Patience)) process.Kill(entireProcessTree: true);
-            return [.. Image().Matches(written.Result).Select(match => WebUtility.HtmlDecode(match.Groups[1].Value))];
+            return [.. Image().Matches(written.Result).Select((match, index) => Numbered(WebUtility.HtmlDecode(match.Groups[1].Value), index))];
         }
         finally
         {
@@ -82,6 +83,13 @@ internal static partial class StaticImages
             }
         }
     }
+
+    /// <summary>plotly.js draws a random id for each figure; by its number instead, equal runs give equal bytes.</summary>
+    static string Numbered(string svg, int index) =>
+        FigureId().Match(svg) is { Success: true } id ? svg.Replace(id.Groups[1].Value, index.ToString("D6", CultureInfo.InvariantCulture), StringComparison.Ordinal) : svg;
+
+    [GeneratedRegex(@"id=""(?:top)?defs-([0-9a-f]{6})""")]
+    private static partial Regex FigureId();
 
     [GeneratedRegex("""<pre class="image">(.*?)</pre>""", RegexOptions.Singleline)]
     private static partial Regex Image();

@@ -88,6 +88,8 @@ public static class Catalogue
             { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469", HeadScoreKind.None)
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
+        new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335", HeadScoreKind.None)
+            { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()) },
         new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069", HeadScoreKind.None)
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550", HeadScoreKind.None)

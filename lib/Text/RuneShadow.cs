@@ -6,7 +6,7 @@ namespace HeadKvLab.Text;
 /// <summary>
 /// Stand-ins for the characters a .NET pattern cannot tell apart: those beyond U+FFFF, which are two UTF-16 units, and the
 /// private ones, whose places the stand-ins take. The places that a pattern names cut these characters into stretches; each
-/// stretch has one stand-in for each Unicode category, so a pattern can name both a range and a category.
+/// stretch has one placeholder for each Unicode category, so a pattern can name both a range and a category.
 /// </summary>
 internal sealed class RuneShadow
 {
@@ -22,13 +22,13 @@ internal sealed class RuneShadow
         if (_cuts.Length * Categories > Last + 1 - First) throw new OverflowException();
     }
 
-    /// <summary>Whether a character needs a stand-in.</summary>
+    /// <summary>Whether a character needs a placeholder.</summary>
     public static bool Needs(int code) => code is >= First and <= Last or > 0xFFFF;
 
     /// <summary>Whether a text holds such characters.</summary>
     public static bool In(ReadOnlySpan<char> text) => text.IndexOfAnyInRange('\uD800', (char)Last) >= 0;
 
-    /// <summary>The stand-in of a character.</summary>
+    /// <summary>The placeholder of a character.</summary>
     public char Of(Rune rune)
     {
         int at = Array.BinarySearch(_cuts, rune.Value);

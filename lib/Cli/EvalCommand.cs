@@ -71,7 +71,7 @@ internal static class EvalCommand
                 Seed = parse.GetValue(seed),
             }.Checked("lab eval");
             parse.Refuse(plan.Suites[0] is "needle" or "needle-published" or "ruler", "the suite has lengths of its own; it is for needle, needle-published and ruler", lengths, perTask);
-            parse.Refuse(plan.Methods.Any(m => Catalogue.Find(m).Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, discipline, granularity, window);
+            parse.Refuse(plan.Methods.Any(m => Catalogue.Parse(m).Entry.Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, discipline, granularity, window);
             var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
             var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
             return Task.FromResult(EvalDriver.Run(plan, folder, part, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));

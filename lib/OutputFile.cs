@@ -26,7 +26,7 @@ internal static partial class OutputFile
             content(into);
             return;
         }
-        var target = new FileInfo(path).LinkTarget is null ? Path.GetFullPath(path) : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+        var target = Target(path);
         var draft = target + ".partial";
         var file = new FileStream(draft, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);       // refused while another process writes it
         try
@@ -46,6 +46,28 @@ internal static partial class OutputFile
             catch (Exception e) when (e is IOException or UnauthorizedAccessException) { }
             throw;
         }
+    }
+
+    /// <summary>The file that a path leads to, there or not. .NET's own resolution takes a relative link for one of the root, and ".." of a link's text for the folder it is called by.</summary>
+    private static string Target(string path)
+    {
+        var whole = Path.GetFullPath(path);
+        if (OperatingSystem.IsWindows()) return File.ResolveLinkTarget(whole, returnFinalTarget: true)?.FullName ?? whole;
+        var (done, links, parts) = ("/", 0, new Stack<string>(whole.Split('/').Reverse()));
+        while (parts.TryPop(out var part))
+        {
+            if (part is "" or ".") continue;
+            var next = part == ".." ? Path.GetDirectoryName(done) ?? "/" : Path.Combine(done, part);
+            if (part == ".." || new FileInfo(next).LinkTarget is not { } text)
+            {
+                done = next;
+                continue;
+            }
+            if (++links > 40) throw new IOException($"{path} is a link that leads in a circle.");
+            if (text.StartsWith('/')) done = "/";
+            foreach (var piece in text.Split('/').Reverse()) parts.Push(piece);
+        }
+        return done;
     }
 
     /// <summary>Gives a draft the mode and, where this process may, the owner of the file it will replace.</summary>

@@ -13,10 +13,10 @@ public sealed class OverflowTests : FolderTests
 {
     private static readonly string Model = Repository.Path("tests", "fixtures", "overflow");
 
-    private EvalRow[] Eval(int code, string type, string protocol, out string error)
+    private EvalRow[] Eval(int code, string type, string protocol, out string error, string methods = "SnapKV", string? suite = null)
     {
         using var told = new StringWriter();
-        var child = Child.Lab("eval", Path.Combine(Model, "suite.jsonl"), "--model", Model, "--methods", "SnapKV", "--kv-sizes", "16", "--protocol", protocol, "--type", type, "--out", Inside("out")).End();
+        var child = Child.Lab("eval", suite ?? Path.Combine(Model, "suite.jsonl"), "--data", Model, "--model", Model, "--methods", methods, "--kv-sizes", "16", "--protocol", protocol, "--type", type, "--out", Inside("out")).End();
         Assert.Equal(code, child.Code);
         error = child.Error;
         return [.. RowJournal.Read(Inside("out/rows.jsonl"))];
@@ -25,8 +25,8 @@ public sealed class OverflowTests : FolderTests
     [Theory, InlineData("paper"), InlineData("repaired"), InlineData("agnostic")]
     public void A_sample_that_overflows_fails_by_name_and_the_run_goes_on(string protocol)
     {
-        var rows = Eval(1, "float16", protocol, out var error);
-        Assert.Equal(["FullKV", "SnapKV"], rows.Select(r => r.Variant.Method).Order());
+        var rows = Eval(1, "float16", protocol, out var error, "StreamingLLM");
+        Assert.Equal(["FullKV", "StreamingLLM"], rows.Select(r => r.Variant.Method).Order());
         Assert.All(rows, row =>
         {
             Assert.StartsWith("the logits hold ", row.Failed);
@@ -34,9 +34,28 @@ public sealed class OverflowTests : FolderTests
             Assert.Equal((0, "", 0), (row.Score, row.Prediction, row.NewTokens));
         });
         Assert.Contains("2 of 2 samples failed and count as 0; the first: suite, qasper, question 0, ", error);
-        Assert.Contains("Failed, because the model's numbers overflowed, and counted as 0: 1 of FullKV at full; 1 of SnapKV at 16.", File.ReadAllText(Inside("out/table.md")));
+        Assert.Contains("Failed, because the model's numbers overflowed, and counted as 0: 1 of FullKV at full; 1 of StreamingLLM at 16.", File.ReadAllText(Inside("out/table.md")));
         string[][] table = [.. File.ReadLines(Inside("out/table.csv")).Select(line => line.Split(','))];
         Assert.Equal(["1", "1"], table[1..].Select(line => line[Array.IndexOf(table[0], "failed")]));
+    }
+
+    [Theory, InlineData("paper"), InlineData("repaired"), InlineData("agnostic")]
+    public void Where_the_scores_of_positions_overflow_that_method_fails_and_the_others_say_why_they_do(string protocol)
+    {
+        File.WriteAllText(Inside("long.jsonl"), File.ReadAllText(Path.Combine(Model, "suite.jsonl")).Replace("\"context\": \"a\"", "\"context\": \"" + string.Concat(Enumerable.Repeat("a cat sat ", 20)) + "\""));
+        var rows = Eval(1, "float16", protocol, out var error, "SnapKV,StreamingLLM", Inside("long.jsonl"));
+        Assert.Equal(["FullKV", "SnapKV", "StreamingLLM"], rows.Select(r => r.Variant.Method).Order());
+        Assert.All(rows, row => Assert.StartsWith(row.Variant.Method == "SnapKV" ? "method SnapKV: head 0 of layer 1 scores all positions NaN" : "the logits hold ", row.Failed));
+        Assert.All(rows, row => Assert.Equal((row.Variant.Method == "SnapKV", 0.0), (row.Entries == 0, row.Score)));
+        Assert.Contains("3 of 3 samples failed and count as 0", error);
+    }
+
+    [Fact]
+    public void What_was_kept_is_the_mean_of_the_samples_that_could_be_read()
+    {
+        var read = SomeRows.Row(0, 1, SomeRows.HeadKv);
+        var cells = HeadKvLab.Evaluation.Statistics.ScoreCells.Of([read, SomeRows.Row(1, 0, SomeRows.HeadKv) with { Entries = 0, Bytes = 0, Failed = "scores are NaN" }]);
+        Assert.All(cells, cell => Assert.Equal(((double)read.Entries / read.Heads, (double)read.Bytes, 1), (cell.Entries, cell.Bytes, cell.Failed)));
     }
 
     [Fact]

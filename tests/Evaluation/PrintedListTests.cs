@@ -31,6 +31,10 @@ public sealed class PrintedListTests : FolderTests
         Assert.Contains("pred.jsonl", message);
     }
 
+    [Theory, InlineData("[]"), InlineData("\"[]\"")]
+    public void A_prediction_without_a_reference_is_refused(string answers) => Assert.Contains("pred.jsonl, line 2: 'answers' is empty, so that nothing can be scored",
+        Assert.Throws<LabException>(() => Score("hotpotqa", """{"pred": "tea", "answers": ["tea"]}""", $$"""{"pred": "tea", "answers": {{answers}}}""")).Message);
+
     [Fact]
     public void Classes_may_be_printed_too()
     {

@@ -60,6 +60,27 @@ public sealed class OutputFileTests : FolderTests
     }
 
     [Theory, MemberData(nameof(Writers))]
+    public void A_link_is_followed_from_the_folder_it_stands_in(string writer)
+    {
+        Directory.CreateDirectory(Inside("deep/inner"));
+        Directory.CreateSymbolicLink(Inside("short"), "deep/inner");
+        File.CreateSymbolicLink(Inside("deep/inner/link"), "../target");
+        Write(writer, Inside("short/link"));
+        Assert.Equal(["deep", "deep/inner", "deep/inner/link", "deep/target", "short"],
+            Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Folder, path)).Where(path => !path.StartsWith("short/")).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_link_that_is_called_by_a_relative_path_is_followed()
+    {
+        File.WriteAllText(Inside("target"), "old");
+        File.CreateSymbolicLink(Inside("link"), "target");
+        Child.Output(Folder, "dotnet", Repository.Path("bin", "HeadKvLab.dll"), "logits", "--model", Repository.Path("tests", "fixtures", "overflow"), "--ids", "1", "--type", "float32", "--out", "link");
+        Assert.Equal("target", new FileInfo(Inside("link")).LinkTarget);
+        Assert.NotEqual("old", File.ReadAllText(Inside("target")));
+    }
+
+    [Theory, MemberData(nameof(Writers))]
     public void A_file_keeps_its_mode_and_a_new_one_gets_the_usual_one(string writer)
     {
         File.WriteAllText(Inside("usual"), "");

@@ -27,6 +27,7 @@ public static class PredictionFile
         var lines = JsonLines.Read(path).Select(line => (line.Number, Prediction: line.Text("pred"), Answers: line.Texts("answers"), Classes: line.TextsOrNull("all_classes"),
             Question: line.TextOrEmpty("question"), Length: byLength ? line.Whole("length") : 0)).ToArray();
         if (lines.Length == 0) throw new LabException($"{path}: the file holds no prediction; each line needs pred and answers");
+        if (lines.FirstOrDefault(l => l.Answers.Length == 0) is { Answers: { } } bare) throw new LabException($"{path}, line {bare.Number}: 'answers' is empty, so that nothing can be scored; leave the line out");
         var classes = lines[^1].Classes ?? [];                       // the official script uses the last record's for all
         if (lines.FirstOrDefault(l => !scorer.CanScore(new Reference(l.Answers, classes))) is { Answers: { } } impossible)
             throw new LabException($"{path}, line {impossible.Number}: the answer '{string.Join("', '", impossible.Answers)}' is none of the {classes.Length} classes that the last line lists in all_classes, so that no prediction could score; correct answers or all_classes");

@@ -62,8 +62,13 @@ internal sealed class ContextRun : IDisposable
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
             try
             {
-                foreach (var (variant, cache, logits, seconds) in caches)
+                foreach (var (variant, cache, logits, seconds, unread) in caches)
                 {
+                    if (unread is not null)
+                    {
+                        yield return new(variant, [], 0, 0, seconds, 0) { Failed = unread };
+                        continue;
+                    }
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
@@ -93,7 +98,12 @@ internal sealed class ContextRun : IDisposable
         foreach (var variant in variants)
         {
             stop.ThrowIfCancellationRequested();
-            var (_, kept, before, seconds) = _before[variant];
+            var (_, kept, before, seconds, unread) = _before[variant];
+            if (unread is not null)
+            {
+                yield return new(variant, [], 0, 0, seconds, 0) { Failed = unread };
+                continue;
+            }
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
             using var continuation = _model.Inference.Continue(cache, prompt.Ids.Length - prompt.CompressAt + prompt.MaxNewTokens);
@@ -107,7 +117,22 @@ internal sealed class ContextRun : IDisposable
         }
     }
 
+    /// <summary>The caches of all variants, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
     private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
+    {
+        try
+        {
+            return CompressTogether(prefix, ids, length, variants);
+        }
+        catch (ModelOverflow e)
+        {
+            return variants.Count > 1
+                ? [.. variants.SelectMany(variant => Compress(prefix, ids, length, [variant]))]
+                : [new(variants[0], new RaggedCache(Shape), [], 0, e.Message)];
+        }
+    }
+
+    private List<Compressed> CompressTogether(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
     {
         var clock = Stopwatch.StartNew();
         var shape = Shape;
@@ -118,9 +143,9 @@ internal sealed class ContextRun : IDisposable
         {
             var logits = _model.Inference.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)]));
             var seconds = clock.Elapsed.TotalSeconds;
-            foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds));
+            foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds, null));
             if (done.Count > 0) full = null;
-            foreach (var (variant, compressor) in compressors) done.Add(new(variant, compressor.TakeCache(), logits, seconds));
+            foreach (var (variant, compressor) in compressors) done.Add(new(variant, compressor.TakeCache(), logits, seconds, null));
             return done;
         }
         finally
@@ -191,5 +216,6 @@ internal sealed class ContextRun : IDisposable
         return Math.Max(0, common);
     }
 
-    private sealed record Compressed(Variant Variant, RaggedCache Cache, float[] Logits, double Seconds);
+    /// <summary>A prompt that was read; the cache is empty, and the last field says why, where it could not be.</summary>
+    private sealed record Compressed(Variant Variant, RaggedCache Cache, float[] Logits, double Seconds, string? Unread);
 }

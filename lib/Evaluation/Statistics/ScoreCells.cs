@@ -89,8 +89,9 @@ public static class ScoreCells
     {
         var (first, contexts) = (rows[0], rows.Select(r => r.Context).Distinct().Count());
         var score = Bootstrap.Mean(rows.Select(r => (r.Context, 100 * r.Score)));
+        var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
-            rows.Average(r => (double)r.PromptTokens), rows.Average(r => (double)r.Entries / r.Heads),
-            rows.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), rows.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null) };
+            rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null) };
     }
 }

@@ -23,14 +23,20 @@ internal static class MethodFault
     /// <summary>What rows hold before they are scored: a NaN that no computation makes.</summary>
     internal static readonly float Unscored = BitConverter.UInt32BitsToSingle(0x7fc5_c0de);
 
-    /// <summary>Refuses rows that the scorer has left as they were. Rows of computed NaN pass: numbers overflowed, and the logits tell so of the sample.</summary>
+    /// <summary>Refuses rows that the scorer has left as they were, and rows in which no position has a number.</summary>
+    /// <exception cref="ModelOverflow">All scores of a row were computed and are NaN.</exception>
     internal static void RefuseUnscored(Method method, int layer, int window, HeadRows<float> scores)
     {
         var unscored = BitConverter.SingleToInt32Bits(Unscored);
         for (var head = 0; head < scores.Heads; head++)
-            if (!MemoryMarshal.Cast<float, int>(scores[head][..^window]).ContainsAnyExcept(unscored))
-                throw new LabException($"method {method.Name}: its scorer gave head {head} of layer {layer} no score: it must fill all {scores.Heads} rows with numbers; "
-                    + "where query heads own entries there is a row for each of them, and KvHead says whose keys and values it reads");
+        {
+            var candidates = scores[head][..^window];
+            if (candidates.ContainsAnyExcept(float.NaN)) continue;
+            if (MemoryMarshal.Cast<float, int>(candidates).ContainsAnyExcept(unscored))
+                throw new ModelOverflow($"method {method.Name}: head {head} of layer {layer} scores all positions NaN, so that none is better than another: a query, key or value overflowed; compute in float32 or bfloat16");
+            throw new LabException($"method {method.Name}: its scorer gave head {head} of layer {layer} no score: it must fill all {scores.Heads} rows with numbers; "
+                + "where query heads own entries there is a row for each of them, and KvHead says whose keys and values it reads");
+        }
     }
 
     /// <summary>Refuses wishes and claims that no discipline can settle.</summary>

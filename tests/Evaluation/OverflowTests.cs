@@ -119,7 +119,7 @@ public sealed class OverflowTests : FolderTests
         SafetensorsWriter.Write(Inside("layer.safetensors"), [("query", full([2, 40, 8], 1e30f)), ("key", randn(1, 40, 8) * 1e30f), ("value", randn(1, 40, 8))]);
         using var error = new StringWriter();
         Assert.Equal(2, Program.Run(["select", "--tensors", Inside("layer.safetensors"), "--method", "SnapKV", "--kv-size", "16"], error));
-        Assert.Contains("method SnapKV: head 0 scores positions NaN", error.ToString());
+        Assert.Contains("method SnapKV: head 0 of layer 0 scores all positions NaN", error.ToString());
     }
 
     [Fact]

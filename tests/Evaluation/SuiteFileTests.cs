@@ -4,6 +4,7 @@ using HeadKvLab.Evaluation.Suites;
 namespace HeadKvLab.Tests.Evaluation;
 
 /// <summary>What stands in the files that users bring, and what they are told when it is wrong.</summary>
+[Collection(Engine.Alone.Name)]   // lines of hundreds of megabytes
 public sealed class SuiteFileTests : IDisposable
 {
     private const string Good = """{"_id":"a","context":"Some text.","input":"What?","answers":["text"],"length":2,"dataset":"qasper","language":"en","all_classes":null}""";

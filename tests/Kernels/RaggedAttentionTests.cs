@@ -206,14 +206,15 @@ public unsafe class RaggedAttentionTests
         var (queries, output) = (new float[4 * dim], new float[4 * dim]);
         int[] counts = [300, 20];
         long[] offsets = [0, 310];
-        long before = 0;
+        var least = long.MaxValue;   // of six rounds: a collection that another thread starts counts what is left of this thread's block as allocated
         fixed (float* p = data)
-            for (var run = 0; run < 50; run++)
+            for (var round = 0; round < 6; round++)
             {
-                if (run == 10) before = GC.GetAllocatedBytesForCurrentThread();
-                RaggedAttention.Decode(queries, new RaggedHeads(p, p, Element.Float32, dim, counts, offsets), output, 1);
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                for (var run = 0; run < 20; run++) RaggedAttention.Decode(queries, new RaggedHeads(p, p, Element.Float32, dim, counts, offsets), output, 1);
+                least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
             }
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(0, least);
     }
 
     [Fact]

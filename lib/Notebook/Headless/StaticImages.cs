@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -84,12 +83,13 @@ internal static partial class StaticImages
         }
     }
 
-    /// <summary>plotly.js draws a random id for each figure; by its number instead, equal runs give equal bytes.</summary>
+    /// <summary>plotly.js draws random ids for a figure and its traces; by their numbers instead, equal runs give equal bytes.</summary>
     static string Numbered(string svg, int index) =>
-        FigureId().Match(svg) is { Success: true } id ? svg.Replace(id.Groups[1].Value, index.ToString("D6", CultureInfo.InvariantCulture), StringComparison.Ordinal) : svg;
+        RandomId().Matches(svg).Select(match => match.Groups[1].Value).Distinct().Select((id, place) => (id, number: $"{index:D3}{place:D3}"))
+            .Aggregate(svg, (text, one) => Regex.Replace(text, $"(?<!#){one.id}", one.number));
 
-    [GeneratedRegex(@"id=""(?:top)?defs-([0-9a-f]{6})""")]
-    private static partial Regex FigureId();
+    [GeneratedRegex("(?:defs-|trace)([0-9a-f]{6})")]
+    private static partial Regex RandomId();
 
     [GeneratedRegex("""<pre class="image">(.*?)</pre>""", RegexOptions.Singleline)]
     private static partial Regex Image();

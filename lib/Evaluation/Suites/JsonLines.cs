@@ -65,8 +65,8 @@ public static class JsonLines
             {
                 var end = Array.IndexOf(buffer, (byte)'\n', at, read - at);
                 var stop = end < 0 ? read : end;
+                if (line.Length + stop - at > LongestLine) throw new LabException($"{path}, line {number}: longer than {LongestLine >> 20} MiB, no record of a benchmark; are its newlines missing?");
                 line.Write(buffer, at, stop - at);
-                if (line.Length > LongestLine) throw new LabException($"{path}, line {number}: longer than {LongestLine >> 20} MiB, no record of a benchmark; are its newlines missing?");
                 at = stop;
                 if (end < 0) break;
                 yield return (number++, line.ToArray());

@@ -16,6 +16,7 @@ public static class Child
                 ["journal", var folder, var samples, var seed] => Evaluation.Runs.JournalChild.Run(folder, int.Parse(samples), int.Parse(seed)),
                 ["attention", var path, var tokens] => Models.AttentionMemoryTests.Measure(path, int.Parse(tokens)),
                 ["plain-host", var notebook, var output] => Notebook.PlainHost.Run(notebook, output).GetAwaiter().GetResult(),
+                ["records", var path] => Evaluation.SuiteFileTests.Tell(path),
                 ["vectors"] => Kernels.NarrowMachineTests.Tell(),
                 ["last-use"] => Lifetime.CacheLifetimeTests.LastUse(),
                 ["teams"] => Lifetime.WorkerTeamTests.LeaveTeams(),

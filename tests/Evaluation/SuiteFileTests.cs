@@ -4,7 +4,6 @@ using HeadKvLab.Evaluation.Suites;
 namespace HeadKvLab.Tests.Evaluation;
 
 /// <summary>What stands in the files that users bring, and what they are told when it is wrong.</summary>
-[Collection(Engine.Alone.Name)]   // lines of hundreds of megabytes
 public sealed class SuiteFileTests : IDisposable
 {
     private const string Good = """{"_id":"a","context":"Some text.","input":"What?","answers":["text"],"length":2,"dataset":"qasper","language":"en","all_classes":null}""";
@@ -70,14 +69,31 @@ public sealed class SuiteFileTests : IDisposable
     public void AVeryLongLineIsRead()
     {
         var path = Filled(200L << 20, """{"context":" """.TrimEnd(), "\",\"input\":\"q\",\"answers\":[\"x\"]}\n" + Good);
-        Assert.Equal([200 << 20, 10], LongBenchRecords.Read(path).Select(r => r.Sample.Context.Length));
+        Assert.Equal((0, $"{200 << 20} 10"), Records(path));
     }
 
     [Fact]
     public void AnEndlessLineIsRefused()
     {
         var path = Filled(300L << 20, Good + "\n", "");
-        Assert.Contains("long.jsonl, line 2: longer than 256 MiB", Assert.Throws<LabException>(() => LongBenchRecords.Read(path)).Message, StringComparison.Ordinal);
+        var (code, said) = Records(path);
+        Assert.Equal(2, code);
+        Assert.Contains("long.jsonl, line 2: longer than 256 MiB", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>In a process of its own: what such lines take is above the limit that the tests' own heap has.</summary>
+    private static (int Code, string Said) Records(string path)
+    {
+        var (code, said) = Child.Start("dotnet", ["exec", "--runtimeconfig", Repository.Path("bin", "HeadKvLab.runtimeconfig.json"), "--depsfile", Path.ChangeExtension(typeof(Child).Assembly.Location, ".deps.json"),
+            typeof(Child).Assembly.Location, "records", path]).End();
+        return (code, said.Trim());
+    }
+
+    /// <summary>The child: the lengths of the contexts.</summary>
+    internal static int Tell(string path)
+    {
+        Console.Error.Write(string.Join(' ', LongBenchRecords.Read(path).Select(r => r.Sample.Context.Length)));
+        return 0;
     }
 
     /// <summary>A file with a stretch of letters between two texts.</summary>

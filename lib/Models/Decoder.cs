@@ -65,7 +65,7 @@ public sealed class Decoder : Module
     {
         var x = model.embed_tokens.forward(ids);
         var rotation = Rotary.At(positions);
-        foreach (var layer in model.layers) x = layer.Forward(x, rotation, null, null);
+        foreach (var layer in model.layers) x = layer.Forward(x, rotation);
         return model.norm.forward(x);
     }
 
@@ -93,13 +93,7 @@ public sealed class Decoder : Module
         var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64, device).unsqueeze(0));
         try
         {
-            foreach (var layer in model.layers)
-            {
-                using var layerScope = NewDisposeScope();
-                var next = layer.Forward(x, rotation, full?[layer.Index], sink).MoveToOuterDisposeScope();
-                x.Dispose();
-                x = next;
-            }
+            foreach (var layer in model.layers) layer.Advance(x, rotation, full?[layer.Index], sink, lastTokenOnly: !allLogits && layer.Index == Config.Layers - 1);
         }
         catch
         {
@@ -126,173 +120,4 @@ internal sealed class Backbone : Module
         norm = new RootMeanSquare(source, "model.norm", config.HiddenSize, config.NormEpsilon);
         RegisterComponents();
     }
-}
-
-/// <summary>Rows of the embedding matrix, as float32.</summary>
-internal sealed class EmbeddingTable : Module<Tensor, Tensor>
-{
-    internal readonly Parameter weight;   // [vocabulary, hidden]
-
-    internal EmbeddingTable(WeightSource source, string name, long vocabulary, long hidden) : base(name)
-    {
-        weight = source($"{name}.weight", vocabulary, hidden);
-        RegisterComponents();
-    }
-
-    public override Tensor forward(Tensor input)
-    {
-        var rows = weight.index_select(0, input.reshape(-1));
-        return Projection.Cast(rows, ScalarType.Float32).view(input.shape[0], input.shape[1], weight.shape[1]);
-    }
-}
-
-/// <summary>One layer: <c>x + attend(norm(x))</c>, then <c>x + feedForward(norm(x))</c>.</summary>
-internal sealed class DecoderLayer : Module
-{
-    internal readonly RootMeanSquare input_layernorm, post_attention_layernorm;
-    internal readonly SelfAttention self_attn;
-    internal readonly FeedForward mlp;
-
-    internal DecoderLayer(ModelConfig config, WeightSource source, int index, ScalarType? compute) : base($"layer{index}")
-    {
-        Index = index;
-        var at = $"model.layers.{index}";
-        input_layernorm = new RootMeanSquare(source, $"{at}.input_layernorm", config.HiddenSize, config.NormEpsilon);
-        self_attn = new SelfAttention(config, source, $"{at}.self_attn", index, compute);
-        post_attention_layernorm = new RootMeanSquare(source, $"{at}.post_attention_layernorm", config.HiddenSize, config.NormEpsilon);
-        mlp = new FeedForward(config, source, $"{at}.mlp", compute);
-        RegisterComponents();
-    }
-
-    internal int Index { get; }
-
-    internal Tensor Forward(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink)
-    {
-        x = x + self_attn.Forward(input_layernorm.forward(x), rotation, cache, sink);   // x [batch, token, hidden]
-        return x + mlp.forward(post_attention_layernorm.forward(x));
-    }
-}
-
-/// <summary>RMSNorm (arXiv 1910.07467): <c>x / √(mean(x²) + ε) · w</c> over the last dimension, sums and gains in float32.</summary>
-internal sealed class RootMeanSquare : Module<Tensor, Tensor>
-{
-    private static readonly long[] LastDim = [-1];
-    internal readonly Parameter weight;   // [dim]
-    internal readonly double epsilon;
-
-    internal RootMeanSquare(WeightSource source, string name, long dim, double epsilon) : base(name)
-    {
-        weight = source($"{name}.weight", dim);
-        this.epsilon = epsilon;
-        RegisterComponents();
-    }
-
-    public override Tensor forward(Tensor input)
-    {
-        if (FusedRows.Suit(input)) return FusedRows.Normalise(input, Projection.Cast(weight, ScalarType.Float32), epsilon);
-        var scale = rsqrt(input.mul(input).mean(LastDim, keepdim: true) + epsilon);
-        return input * scale * Projection.Cast(weight, ScalarType.Float32);
-    }
-}
-
-/// <summary>
-/// Grouped-query attention (GQA, arXiv 2305.13245) with rotary positions: <c>o(softmax(q kᵀ / √dim) v)</c>, each position seeing itself and those before
-/// it (within the sliding window). Query head h reads KV head h / group. Qwen3 normalises each head of q and k before it is turned; Qwen2 adds biases.
-/// </summary>
-internal sealed class SelfAttention : Module
-{
-    internal readonly Projection q_proj, k_proj, v_proj, o_proj;
-    internal readonly RootMeanSquare? q_norm, k_norm;
-    private readonly int layer, queryHeads, kvHeads, dim;
-    private readonly int? slidingWindow;
-
-    internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
-    {
-        (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
-        slidingWindow = config.WindowOf(layer);
-        q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
-        k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
-        v_proj = new Projection(source, $"{at}.v_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
-        o_proj = new Projection(source, $"{at}.o_proj", config.HiddenSize, queryHeads * dim, config.OutputBias, compute);
-        q_norm = config.QkNorm ? new RootMeanSquare(source, $"{at}.q_norm", dim, config.NormEpsilon) : null;
-        k_norm = config.QkNorm ? new RootMeanSquare(source, $"{at}.k_norm", dim, config.NormEpsilon) : null;
-        RegisterComponents();
-    }
-
-    internal Tensor Forward(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink)
-    {
-        var (batch, tokens) = (x.shape[0], x.shape[1]);
-        var q = Heads(q_proj.forward(x), queryHeads, q_norm, rotation);      // [batch, queryHead, token, dim]
-        var k = Heads(k_proj.forward(x), kvHeads, k_norm, rotation);         // [batch, kvHead, token, dim]
-        var v = v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2);
-        if (cache is not null)
-        {
-            cache.Append(k[0], v[0]);
-            if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
-        }
-        var wanted = sink?.QueriesWanted ?? 0;
-        var (mixed, received) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: wanted == int.MaxValue);   // [batch, queryHead, token, dim]
-        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, wanted), Scale, slidingWindow, received));
-        return o_proj.forward(mixed.transpose(1, 2).reshape(batch, tokens, queryHeads * dim));
-    }
-
-    internal float Scale => 1f / MathF.Sqrt(dim);
-
-    /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
-    private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)
-    {
-        var split = x.view(x.shape[0], x.shape[1], heads, dim);
-        if (norm is not null) split = norm.forward(split);
-        return (split.shape[0] == 1 && FusedRows.Suit(split) ? FusedRows.Rotate(split, rotation) : rotation.Apply(split)).transpose(1, 2);
-    }
-
-    private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
-}
-
-/// <summary>SwiGLU (arXiv 2002.05202): <c>down(silu(gate(x)) · up(x))</c>.</summary>
-internal sealed class FeedForward : Module<Tensor, Tensor>
-{
-    internal readonly Projection gate_proj, up_proj, down_proj;
-
-    internal FeedForward(ModelConfig config, WeightSource source, string at, ScalarType? compute) : base("mlp")
-    {
-        gate_proj = new Projection(source, $"{at}.gate_proj", config.IntermediateSize, config.HiddenSize, config.MlpBias, compute);
-        up_proj = new Projection(source, $"{at}.up_proj", config.IntermediateSize, config.HiddenSize, config.MlpBias, compute);
-        down_proj = new Projection(source, $"{at}.down_proj", config.HiddenSize, config.IntermediateSize, config.MlpBias, compute);
-        RegisterComponents();
-    }
-
-    public override Tensor forward(Tensor input)
-    {
-        var (gate, up) = (gate_proj.forward(input), up_proj.forward(input));
-        return down_proj.forward(FusedRows.Suit(gate) ? FusedRows.SwiGlu(gate, up) : F.silu(gate) * up);
-    }
-}
-
-/// <summary>A linear map <c>y = x Wᵀ + b</c> whose product runs in the compute type and returns float32. On the CPU, float16 is multiplied as float32: libtorch 1.13 has no other way.</summary>
-internal sealed class Projection : Module<Tensor, Tensor>
-{
-    internal readonly Parameter weight;   // [outputs, inputs]
-    internal readonly Parameter? bias;    // [outputs]
-    private readonly ScalarType? compute;
-
-    internal Projection(WeightSource source, string name, long outputs, long inputs, bool hasBias, ScalarType? compute) : base(name)
-    {
-        weight = source($"{name}.weight", outputs, inputs);
-        bias = hasBias ? source($"{name}.bias", outputs) : null;
-        this.compute = compute;
-        RegisterComponents();
-    }
-
-    public override Tensor forward(Tensor input) => Multiply(input, weight, bias, compute);
-
-    internal static Tensor Multiply(Tensor x, Parameter weight, Parameter? bias, ScalarType? compute)
-    {
-        var type = compute ?? weight.dtype;
-        if (type == ScalarType.Float16 && x.device_type == DeviceType.CPU) type = ScalarType.Float32;
-        var product = F.linear(Cast(x, type), Cast(weight, type), bias is null ? null : Cast(bias, type));
-        return Cast(product, ScalarType.Float32);
-    }
-
-    internal static Tensor Cast(Tensor x, ScalarType type) => x.dtype == type ? x : x.to(type);
 }

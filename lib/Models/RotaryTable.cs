@@ -44,6 +44,9 @@ public sealed class RotaryTable
 /// </summary>
 public readonly record struct Rotation(Tensor Cosines, Tensor Sines)
 {
+    /// <summary>Those of the tokens from <paramref name="first"/> on.</summary>
+    internal Rotation From(long first) => first == 0 ? this : new(Cosines.narrow(1, first, Cosines.shape[1] - first), Sines.narrow(1, first, Sines.shape[1] - first));
+
     /// <summary>Rotates heads <c>[batch, token, head, dim]</c>.</summary>
     public Tensor Apply(Tensor heads)
     {

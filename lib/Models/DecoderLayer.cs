@@ -1,0 +1,144 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using HeadKvLab.Cache;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+using F = TorchSharp.torch.nn.functional;
+
+namespace HeadKvLab.Models;
+
+/// <summary>One layer: <c>x + attend(norm(x))</c>, then <c>x + feedForward(norm(x))</c>.</summary>
+internal sealed class DecoderLayer : Module
+{
+    internal readonly RootMeanSquare input_layernorm, post_attention_layernorm;
+    internal readonly SelfAttention self_attn;
+    internal readonly FeedForward mlp;
+
+    internal DecoderLayer(ModelConfig config, WeightSource source, int index, ScalarType? compute) : base($"layer{index}")
+    {
+        Index = index;
+        var at = $"model.layers.{index}";
+        input_layernorm = new RootMeanSquare(source, $"{at}.input_layernorm", config.HiddenSize, config.NormEpsilon);
+        self_attn = new SelfAttention(config, source, $"{at}.self_attn", index, compute);
+        post_attention_layernorm = new RootMeanSquare(source, $"{at}.post_attention_layernorm", config.HiddenSize, config.NormEpsilon);
+        mlp = new FeedForward(config, source, $"{at}.mlp", compute);
+        RegisterComponents();
+    }
+
+    internal int Index { get; }
+
+    internal Tensor Forward(Tensor x, Rotation rotation)
+    {
+        x = x + self_attn.Forward(input_layernorm.forward(x), rotation);   // x [batch, token, hidden]
+        return x + mlp.forward(post_attention_layernorm.forward(x));
+    }
+
+    /// <summary>
+    /// The same without gradients and in place, for a prompt. After attention, rows do not know of each other: they pass in blocks, so that the memory of the
+    /// wide feed-forward does not grow with the prompt.
+    /// </summary>
+    /// <param name="x"><c>[1, token, hidden]</c>; the layer's output takes its place.</param>
+    /// <param name="rotation">Rotary positions of the tokens.</param>
+    /// <param name="cache">The layer's uncompressed cache, which is appended to; or null.</param>
+    /// <param name="sink">Sees keys, values and last queries; or null.</param>
+    /// <param name="lastTokenOnly">Only the last token's output is needed: rows that neither it nor the sink looks at are left as they are.</param>
+    internal void Advance(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink, bool lastTokenOnly)
+    {
+        using var scope = NewDisposeScope();
+        var tokens = x.shape[1];
+        var first = lastTokenOnly ? FirstNeeded(tokens, sink?.QueriesWanted ?? 0) : 0;
+        Tensor mixed;                                                                   // [1, token - first, queryHead · dim]
+        using (NewDisposeScope()) mixed = self_attn.Mix(input_layernorm.forward(x), rotation, cache, sink, first).MoveToOuterDisposeScope();
+        for (long row = first, rows; row < tokens; row += rows)
+        {
+            using var blockScope = NewDisposeScope();
+            rows = tokens - row < BlockRows + Alignment ? tokens - row : BlockRows;
+            var block = x.narrow(1, row, rows);
+            block.add_(self_attn.o_proj.forward(mixed.narrow(1, row - first, rows)));
+            block.add_(mlp.forward(post_attention_layernorm.forward(block)));
+        }
+    }
+
+    /// <summary>A multiple of <see cref="Alignment"/> that leaves more rows than that: products of fewer rows take another path and end in other bits.</summary>
+    private static long FirstNeeded(long tokens, int wanted) => Math.Max(0, (tokens - Math.Max(wanted, 1)) / Alignment * Alignment - Alignment);
+
+    private const int Alignment = 64, BlockRows = 1024;
+}
+
+/// <summary>
+/// Grouped-query attention (GQA, arXiv 2305.13245) with rotary positions: <c>o(softmax(q kᵀ / √dim) v)</c>, each position seeing itself and those before
+/// it (within the sliding window). Query head h reads KV head h / group. Qwen3 normalises each head of q and k before it is turned; Qwen2 adds biases.
+/// </summary>
+internal sealed class SelfAttention : Module
+{
+    internal readonly Projection q_proj, k_proj, v_proj, o_proj;
+    internal readonly RootMeanSquare? q_norm, k_norm;
+    private readonly int layer, queryHeads, kvHeads, dim;
+    private readonly int? slidingWindow;
+
+    internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
+    {
+        (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
+        slidingWindow = config.WindowOf(layer);
+        q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
+        k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
+        v_proj = new Projection(source, $"{at}.v_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
+        o_proj = new Projection(source, $"{at}.o_proj", config.HiddenSize, queryHeads * dim, config.OutputBias, compute);
+        q_norm = config.QkNorm ? new RootMeanSquare(source, $"{at}.q_norm", dim, config.NormEpsilon) : null;
+        k_norm = config.QkNorm ? new RootMeanSquare(source, $"{at}.k_norm", dim, config.NormEpsilon) : null;
+        RegisterComponents();
+    }
+
+    internal Tensor Forward(Tensor x, Rotation rotation) => o_proj.forward(Mix(x, rotation, null, null, 0));
+
+    /// <summary>What the heads mix from the values, <c>[batch, token, queryHead · dim]</c>: all but the output projection; of the queries from <paramref name="first"/> on.</summary>
+    internal Tensor Mix(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink, long first)
+    {
+        var (batch, tokens) = (x.shape[0], x.shape[1]);
+        var queries = tokens - first;
+        var q = Heads(q_proj.forward(x.narrow(1, first, queries)), queryHeads, q_norm, rotation.From(first));   // [batch, queryHead, token - first, dim]
+        var k = Heads(k_proj.forward(x), kvHeads, k_norm, rotation);         // [batch, kvHead, token, dim]
+        var v = v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2);
+        if (cache is not null)
+        {
+            cache.Append(k[0], v[0]);
+            if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
+        }
+        var wanted = sink?.QueriesWanted ?? 0;
+        var (mixed, received) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: wanted == int.MaxValue);   // [batch, queryHead, token, dim]
+        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, wanted), Scale, slidingWindow, received));
+        return mixed.transpose(1, 2).reshape(batch, queries, queryHeads * dim);
+    }
+
+    internal float Scale => 1f / MathF.Sqrt(dim);
+
+    /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
+    private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)
+    {
+        var split = x.view(x.shape[0], x.shape[1], heads, dim);
+        if (norm is not null) split = norm.forward(split);
+        return (split.shape[0] == 1 && FusedRows.Suit(split) ? FusedRows.Rotate(split, rotation) : rotation.Apply(split)).transpose(1, 2);
+    }
+
+    private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
+}
+
+/// <summary>SwiGLU (arXiv 2002.05202): <c>down(silu(gate(x)) · up(x))</c>.</summary>
+internal sealed class FeedForward : Module<Tensor, Tensor>
+{
+    internal readonly Projection gate_proj, up_proj, down_proj;
+
+    internal FeedForward(ModelConfig config, WeightSource source, string at, ScalarType? compute) : base("mlp")
+    {
+        gate_proj = new Projection(source, $"{at}.gate_proj", config.IntermediateSize, config.HiddenSize, config.MlpBias, compute);
+        up_proj = new Projection(source, $"{at}.up_proj", config.IntermediateSize, config.HiddenSize, config.MlpBias, compute);
+        down_proj = new Projection(source, $"{at}.down_proj", config.HiddenSize, config.IntermediateSize, config.MlpBias, compute);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor input)
+    {
+        var (gate, up) = (gate_proj.forward(input), up_proj.forward(input));
+        return down_proj.forward(FusedRows.Suit(gate) ? FusedRows.SwiGlu(gate, up) : F.silu(gate) * up);
+    }
+}

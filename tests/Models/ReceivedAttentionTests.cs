@@ -59,6 +59,20 @@ public sealed class ReceivedAttentionTests
         Assert.True(tensors!.sum(1).allclose(full(4, 300f), 1e-5, 0));
     }
 
+    /// <summary>Whole prompts and pieces, windows shorter and longer than the prompt, a scale of the model's own; 24 dimensions, so that the kernel leaves them to libtorch.</summary>
+    [Theory]
+    [InlineData(300, 300, null, 0.31f), InlineData(300, 300, 40, 0.31f), InlineData(300, 300, 300, 0.2041241f), InlineData(300, 401, null, 0.2041241f), InlineData(1, 1, null, 1f)]
+    public void Every_way_mixes_the_same(int tokens, int positions, int? window, float scale)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(6);
+        Tensor q = randn([1, 4, tokens, 24], generator: generator), k = randn([1, 2, positions, 24], generator: generator), v = randn([1, 2, positions, 24], generator: generator);
+        var mixed = PromptAttention.Causal(q, k, v, scale, window).Mixed;
+        Assert.Equal([1, 4, tokens, 24], mixed.shape);
+        Assert.True(mixed.allclose(PromptAttention.ByTensors(q, k, v, scale, window).Mixed, 1e-4, 1e-5));
+    }
+
     private sealed class Asking(int wanted) : IPromptSink
     {
         public bool Got { get; private set; }

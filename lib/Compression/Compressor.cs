@@ -43,10 +43,10 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal int Heads => _shape.KvHeads;
 
     /// <inheritdoc/>
-    public int QueriesWanted => Method.QueriesWanted(Budget.Window);
+    public ScorerNeeds Needs => Method.Needs(Budget.Window);
 
     /// <inheritdoc/>
-    public void Accept(in LayerPrompt layer)
+    public void Accept(in LayerView layer)
     {
         if (!NeedsScores(layer))
         {
@@ -81,7 +81,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     public void Dispose() => _cache?.Dispose();
 
     /// <summary>Whether this layer is to be compressed; decides it when the first layer tells the prompt's length.</summary>
-    internal bool NeedsScores(in LayerPrompt layer)
+    internal bool NeedsScores(in LayerView layer)
     {
         if (_cache is null || layer.Layer != _nextLayer)
             throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
@@ -90,21 +90,21 @@ public sealed class Compressor : IPromptSink, IDisposable
     }
 
     /// <summary>Stores the whole layer.</summary>
-    internal void Pass(in LayerPrompt layer)
+    internal void Pass(in LayerView layer)
     {
         _cache![layer.Layer].Append(layer.Keys, layer.Values);
         Finish(layer);
     }
 
     /// <summary>Stores what the scores select.</summary>
-    internal void Accept(in LayerPrompt layer, HeadRows<float> scores)
+    internal void Accept(in LayerView layer, HeadRows<float> scores)
     {
         var kept = _selector!.Select(layer.Layer, scores);
         _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
         Finish(layer);
     }
 
-    private void Finish(in LayerPrompt layer)
+    private void Finish(in LayerView layer)
     {
         if (++_nextLayer == _shape.Layers) _cache!.Advance(layer.Length);
     }

@@ -98,7 +98,7 @@ public sealed class DecodeStep : IDisposable
         if (n == 0 || n != caches.Length || n > Batch) throw new ArgumentException($"{n} tokens for {caches.Length} caches: this step takes 1 to {Batch} of each", nameof(ids));
         for (var b = 0; b < n; b++)
         {
-            PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, 0);
+            PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, ScorerNeeds.None);
             decoder.Rotary.At(caches[b].LogicalLength, Part(cosines, b), Part(sines, b));
             weights.Embedding.Row(ids[b], Part(x, b));
         }

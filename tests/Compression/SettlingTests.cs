@@ -142,7 +142,7 @@ public sealed class SettlingTests
         Assert.Equal(1, new Pyramid(1).Beta);
         Assert.Equal((1, 1), (new Budget(1, 1).Entries, new Budget(1, 1).Window));
         foreach (var share in (double[])[0, 1]) Assert.Equal(share, new Razor(new HeadTable(1, 1, [1]), ProtectedShare: share).ProtectedShare);
-        Assert.Equal(0, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).QueriesWanted);
+        Assert.Equal(HeadKvLab.Cache.ScorerNeeds.None, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).Needs);
         HeadTable gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
         int[] Duo(HeadTable table, double sparsity, int heads) => Allotting.Model(new Method("d", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Duo(table, sparsity, 16, 16)), BudgetRule.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
         Assert.Equal([192, 192, 192, 192], Duo(gates, 0, 2));

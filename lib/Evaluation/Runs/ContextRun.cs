@@ -56,7 +56,7 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
         {
             stop.ThrowIfCancellationRequested();
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);

@@ -61,7 +61,7 @@ internal static class SelectCommand
     {
         if (prompt.Layer < 0 || prompt.Layer >= layers)
             throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
-        var selector = new LayerSelector(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
+        var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");

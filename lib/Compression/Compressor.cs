@@ -5,7 +5,7 @@ namespace HeadKvLab.Compression;
 
 /// <summary>
 /// Compresses a prompt's cache layer by layer during the prefill: score, allot, select, store; only one layer is ever whole.
-/// What is kept is <see cref="LayerSelector"/>'s to say. A prompt that fits into the budget passes through uncompressed.
+/// What is kept is <see cref="PromptAllocation"/>'s to say. A prompt that fits into the budget passes through uncompressed.
 /// </summary>
 public sealed class Compressor : IPromptSink, IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     private readonly CacheShape _shape; // as it is stored
     private readonly int _queryHeads;
     private RaggedCache? _cache;
-    private LayerSelector? _selector;
+    private PromptAllocation? _selector;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -26,7 +26,7 @@ public sealed class Compressor : IPromptSink, IDisposable
         if (shape.KvHeads < 1 || queryHeads % shape.KvHeads != 0)
             throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads: the first must be a multiple of the second");
         (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
-        _shape = shape with { KvHeads = LayerSelector.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
+        _shape = shape with { KvHeads = PromptAllocation.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
         _cache = new RaggedCache(_shape);
     }
 
@@ -85,7 +85,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     {
         if (_cache is null || layer.Layer != _nextLayer)
             throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
-        _selector ??= new LayerSelector(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
+        _selector ??= new PromptAllocation(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
         return !_selector.KeepsAll;
     }
 

@@ -66,7 +66,7 @@ public sealed class OwnMethodTests : IDisposable
         public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
         {
             allotment.Fill(12);
-            (allotment.Wanted[1], allotment.Claims[1]) = (Wanted, Claim);
+            (allotment.Requested[1], allotment.Weights[1]) = (Wanted, Claim);
         }
     }
 
@@ -130,7 +130,7 @@ public sealed class OwnMethodTests : IDisposable
     }
 
     [Theory]
-    [InlineData(double.NaN, 1, "wants NaN entries for head 1"), InlineData(double.PositiveInfinity, 1, "head 1"), InlineData(5, double.NaN, "claims NaN"), InlineData(5, -1, "claims -1")]
+    [InlineData(double.NaN, 1, "requests NaN entries for head 1"), InlineData(double.PositiveInfinity, 1, "head 1"), InlineData(5, double.NaN, "weight NaN"), InlineData(5, -1, "weight -1")]
     public void Wishes_that_are_no_numbers_are_refused(double wanted, double claim, string told)
     {
         var message = Assert.Throws<LabException>(() => Compress(new("mine", new SinksAndRecent(), new Wishes(wanted, claim)))).Message;

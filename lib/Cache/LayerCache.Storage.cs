@@ -31,8 +31,8 @@ public sealed unsafe partial class LayerCache
     private void Write(int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         var at = (_offsets[head] + _counts[head]) * RowBytes;
-        _cache.Shape.Element.Narrow(key, _keyData + at);
-        _cache.Shape.Element.Narrow(value, _valueData + at);
+        _cache.Shape.Format.Narrow(key, _keyData + at);
+        _cache.Shape.Format.Narrow(value, _valueData + at);
         _positions[head][_counts[head]++] = position;
     }
 

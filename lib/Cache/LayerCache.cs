@@ -113,13 +113,13 @@ public sealed unsafe partial class LayerCache
             throw new ArgumentException($"{keys.Length} key and {values.Length} value numbers do not make one entry of dimension {Dim} for {Heads} heads");
         CheckAlive();
         MakeRoom(1);
-        var (group, element) = (Heads / given, _cache.Shape.Element);
+        var (group, format) = (Heads / given, _cache.Shape.Format);
         for (var h = 0; h < Heads; h++)
         {
             var at = (_offsets[h] + _counts[h]) * RowBytes;
             var source = h / group * Dim;
-            element.Narrow(keys.Slice(source, Dim), _keyData + at);
-            element.Narrow(values.Slice(source, Dim), _valueData + at);
+            format.Narrow(keys.Slice(source, Dim), _keyData + at);
+            format.Narrow(values.Slice(source, Dim), _valueData + at);
         }
         Grew(1);
         GC.KeepAlive(this);
@@ -196,9 +196,9 @@ public sealed unsafe partial class LayerCache
                 var skipped = FirstAfter(positions, positions[^1] - window);
                 (seen[h], first[h], bias[h]) = (_counts[h] - skipped, _offsets[h] + skipped, skipped == 0 ? _bias[h] : 0);
             }
-            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first, bias), output, scale);
+            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Format, Dim, seen, first, bias), output, scale);
         }
-        else RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+        else RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Format, Dim, _counts, _offsets, _bias), output, scale);
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
     }
 

@@ -14,7 +14,7 @@ public sealed class RaggedCache : IDisposable
     {
         if (shape.Layers < 1 || shape.KvHeads < 1 || shape.HeadDim < 1)
             throw new LabException($"a cache of {shape.Layers} layers, {shape.KvHeads} heads and dimension {shape.HeadDim} holds nothing: all must be 1 or more");
-        _ = shape.Element;
+        _ = shape.Format;
         Shape = shape;
         _layers = new LayerCache[shape.Layers];
         for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = new LayerCache(this, layer);

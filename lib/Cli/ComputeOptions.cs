@@ -1,4 +1,6 @@
 using System.CommandLine;
+using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -15,7 +17,7 @@ internal static class ComputeOptions
             Description = "Number type of the weights and matrix products: float32, bfloat16, float16 (on the CPU held in 2 bytes, multiplied in float32), or stored (as in the checkpoint, whose pages then serve as memory: nothing is copied).",
             DefaultValueFactory = _ => "float32",
         };
-        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16", "stored");
+        option.AcceptOnlyFromAmong([.. Formats, "stored"]);
         return option;
     }
 
@@ -40,14 +42,11 @@ internal static class ComputeOptions
         return option;
     }
 
+    /// <summary>The names of the formats that models and caches are held in.</summary>
+    internal static string[] Formats => [.. NumberFormats.Floating.Select(NumberFormats.Name)];
+
     /// <summary>The chosen type; null for the stored one.</summary>
-    internal static ScalarType? Parse(string type) => type switch
-    {
-        "float32" => ScalarType.Float32,
-        "bfloat16" => ScalarType.BFloat16,
-        "float16" => ScalarType.Float16,
-        _ => null,
-    };
+    internal static ScalarType? Parse(string type) => NumberFormats.TryParse(type, out var format) ? format.Scalar() : null;
 
     /// <summary>The chosen device.</summary>
     /// <exception cref="LabException">There is no GPU.</exception>

@@ -82,7 +82,7 @@ internal static class EvalCommand
     internal static Option<string?> NumberType()
     {
         var option = new Option<string?>("--type") { Description = "Number type of weights, matrix products and cache: float32, bfloat16 or float16 (on the CPU held in 2 bytes, multiplied in float32); the protocol's where it is not given: float16 for paper, else bfloat16." };
-        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        option.AcceptOnlyFromAmong(ComputeOptions.Formats);
         return option;
     }
 

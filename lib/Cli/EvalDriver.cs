@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
@@ -36,13 +37,13 @@ internal static class EvalDriver
     {
         GC.KeepAlive(FileSizeSignal);
         var own = sets.Select(set => set.Part(shard)).OrderBy(set => set.Type).ToArray();          // each type is loaded once
-        var model = models.In(own[0].Type ?? WeightType.Float32);
+        var model = models.In(own[0].Type ?? NumberFormat.Float32);
         var card = FolderCard.Of(plan, model, sets, shard) with { KnownAs = PublishedFigures.Recognise(model.Config) };
         using var folder = ResultFolder.Open(path, card);
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(set => models.In(set.Type ?? WeightType.Float32), (variant, seed) => variant.Create(own[0].Scores, seed), folder, plan.Seed).Run(own, progress.Show, stop);
+            new EvalRunner(set => models.In(set.Type ?? NumberFormat.Float32), (variant, seed) => variant.Create(own[0].Scores, seed), folder, plan.Seed).Run(own, progress.Show, stop);
         }
         catch (OperationCanceledException)
         {

@@ -1,4 +1,6 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Evaluation.Runs;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
@@ -21,7 +23,7 @@ internal sealed class EvalModels(string folder, Device device) : IDisposable
 
     /// <summary>The model in a type; what was loaded in another one before can no longer run.</summary>
     /// <exception cref="LabException">The folder is missing, incomplete or broken.</exception>
-    internal LanguageModel In(WeightType type)
+    internal LanguageModel In(NumberFormat type)
     {
         if (_loaded is { } there && there.Type == type) return there;
         Dispose();

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Forecast;
 using Spectre.Console;
@@ -33,7 +34,7 @@ internal static class PlanCommand
         {
             var machine = new Machine(parse.GetValue(bandwidth) * 1e9)
             {
-                WeightBytes = BytesOf("--weights", parse.GetRequiredValue(weights), 1), CacheBytes = BytesOf("--cache", parse.GetRequiredValue(cache), 2), Batch = parse.GetValue(batch),
+                WeightBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(weights), "--weights").Bytes(), CacheBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(cache), "--cache", NumberFormats.Floating).Bytes(), Batch = parse.GetValue(batch),
             };
             var model = Read(parse.GetRequiredValue(config));
             DecodeForecast[] plans = [.. from n in Numbers("--context", parse.GetRequiredValue(context))
@@ -87,12 +88,4 @@ internal static class PlanCommand
         return [.. words.Select(word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 1L << 40 ? number
             : throw new LabException($"{option} '{word}': give whole numbers of 1 and more, separated by commas"))];
     }
-
-    private static int BytesOf(string option, string type, int least) => type switch
-    {
-        "float32" => 4,
-        "bfloat16" or "float16" => 2,
-        "int8" when least == 1 => 1,
-        _ => throw new LabException($"{option} '{type}' is unknown: use float32, bfloat16, float16{(least == 1 ? " or int8" : "")}"),
-    };
 }

@@ -26,7 +26,7 @@ internal static class ProfileCommand
         var window = new Option<int>("--window") { Description = "Observation window.", DefaultValueFactory = _ => Budget.PaperWindow };
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
-        storage.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        storage.AcceptOnlyFromAmong(ComputeOptions.Formats);
         var scores = ScoresOption.One();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };

@@ -22,7 +22,7 @@ internal unsafe struct DecodeJob
     private const int Segment = 1024;
 
     public int Heads, Group, Dim;
-    public Element Element;
+    public NumberFormat Format;
     public float Scale;
     public byte* Keys, Values;
     public int* Counts;
@@ -49,7 +49,7 @@ internal unsafe struct DecodeJob
             Parts += PartsOf(Counts[h]);
             entries += Counts[h];
         }
-        Bytes = entries * Dim * 2 * Element.Size();
+        Bytes = entries * Dim * 2 * Format.Bytes();
         _parts = (int*)Scratch.Take((nuint)Parts * (2 * sizeof(int) + (nuint)PartialNumbers * sizeof(float)));
         _partial = (float*)(_parts + 2 * Parts);
         var part = 0;
@@ -61,7 +61,7 @@ internal unsafe struct DecodeJob
     public readonly HeadTask Task(int part)
     {
         var (head, first) = (_parts[2 * part], _parts[2 * part + 1]);
-        var start = (Offsets[head] + first) * Dim * Element.Size();
+        var start = (Offsets[head] + first) * Dim * Format.Bytes();
         var whole = Counts[head] <= Segment;
         var partial = _partial + (long)part * PartialNumbers;
         return new HeadTask

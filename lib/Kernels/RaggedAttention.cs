@@ -35,7 +35,7 @@ public static unsafe class RaggedAttention
         {
             var job = new DecodeJob
             {
-                Heads = heads.Counts.Length, Group = group, Dim = heads.Dim, Element = heads.Element, Scale = scale,
+                Heads = heads.Counts.Length, Group = group, Dim = heads.Dim, Format = heads.Format, Scale = scale,
                 Keys = (byte*)heads.Keys, Values = (byte*)heads.Values, Counts = counts, Offsets = offsets, FirstBias = bias,
                 Queries = q, Output = o,
             };
@@ -50,22 +50,22 @@ public static unsafe class RaggedAttention
     private static void RunPart(void* job, int part)
     {
         var decode = (DecodeJob*)job;
-        Run(decode->Task(part), decode->Element);
+        Run(decode->Task(part), decode->Format);
     }
 
-    private static void Run(in HeadTask head, Element element)
+    private static void Run(in HeadTask head, NumberFormat format)
     {
         if (Vector512.IsHardwareAccelerated && head.Dim % Vector512<float>.Count == 0)
-            switch (element)
+            switch (format)
             {
-                case Element.Float32: WideHead<Float32Lanes>.Run(head); return;
-                case Element.BFloat16: WideHead<BFloat16Lanes>.Run(head); return;
+                case NumberFormat.Float32: WideHead<Float32Lanes>.Run(head); return;
+                case NumberFormat.BFloat16: WideHead<BFloat16Lanes>.Run(head); return;
                 default: WideHead<Float16Lanes>.Run(head); return;
             }
-        switch (element)
+        switch (format)
         {
-            case Element.Float32: PortableHead<Float32Lanes>.Run(head); return;
-            case Element.BFloat16: PortableHead<BFloat16Lanes>.Run(head); return;
+            case NumberFormat.Float32: PortableHead<Float32Lanes>.Run(head); return;
+            case NumberFormat.BFloat16: PortableHead<BFloat16Lanes>.Run(head); return;
             default: PortableHead<Float16Lanes>.Run(head); return;
         }
     }
@@ -80,6 +80,8 @@ public static unsafe class RaggedAttention
         var group = queries.Length / (kvHeads * dim);
         if (dim > LargestDim)
             throw new ArgumentException($"heads of dimension {dim}; the kernel takes at most {LargestDim}");
+        if (heads.Format == NumberFormat.Int8)
+            throw new ArgumentException($"entries in {heads.Format.Name()}; the kernel reads {Names<NumberFormat>.InWords(NumberFormats.Floating)}");
         if (group > LargestGroup)
             throw new ArgumentException($"{group} query heads share a KV head; the kernel takes at most {LargestGroup}");
         var empty = heads.Counts.IndexOfAnyInRange(int.MinValue, 0);

@@ -6,13 +6,13 @@ namespace HeadKvLab.Kernels;
 /// </summary>
 /// <param name="keys">Key buffer.</param>
 /// <param name="values">Value buffer.</param>
-/// <param name="element">Format of its numbers.</param>
+/// <param name="format">Format of its numbers, one of <see cref="NumberFormats.Floating"/>.</param>
 /// <param name="dim">Numbers in an entry.</param>
 /// <param name="counts">Entries of each head, <c>[kvHead]</c>, all above 0.</param>
 /// <param name="offsets">First entry of each head, <c>[kvHead]</c>.</param>
 /// <param name="firstBias">Added to the logit of each head's entry 0, <c>[kvHead]</c>; empty for none.</param>
 public readonly unsafe ref struct RaggedHeads(
-    void* keys, void* values, Element element, int dim, ReadOnlySpan<int> counts, ReadOnlySpan<long> offsets, ReadOnlySpan<float> firstBias = default)
+    void* keys, void* values, NumberFormat format, int dim, ReadOnlySpan<int> counts, ReadOnlySpan<long> offsets, ReadOnlySpan<float> firstBias = default)
 {
     /// <summary>Key buffer.</summary>
     public void* Keys { get; } = keys;
@@ -21,7 +21,7 @@ public readonly unsafe ref struct RaggedHeads(
     public void* Values { get; } = values;
 
     /// <summary>Format of the numbers.</summary>
-    public Element Element { get; } = element;
+    public NumberFormat Format { get; } = format;
 
     /// <summary>Numbers in an entry.</summary>
     public int Dim { get; } = dim;

@@ -94,14 +94,8 @@ internal sealed class DecodeWeights : IDisposable
     private PackedMatrix View(Parameter weight, Parameter? bias)
     {
         var values = Plain(weight, null);
-        var format = values.dtype switch
-        {
-            ScalarType.BFloat16 => WeightFormat.BFloat16,
-            ScalarType.Float16 => WeightFormat.Float16,
-            _ => WeightFormat.Float32,
-        };
         var added = bias is null ? null : Plain(bias, ScalarType.Float32);
-        var view = new PackedMatrix(TensorMemory.Address(values), format, (int)values.shape[0], (int)values.shape[1], added is null ? 0 : TensorMemory.Address(added));
+        var view = new PackedMatrix(TensorMemory.Address(values), values.dtype.Format(), (int)values.shape[0], (int)values.shape[1], added is null ? 0 : TensorMemory.Address(added));
         matrices.Add(view);
         return view;
     }

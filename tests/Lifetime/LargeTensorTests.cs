@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using static TorchSharp.torch;
@@ -79,7 +80,7 @@ public sealed class LargeTensorTests
         var config = new ModelConfig
         {
             Architecture = "LlamaForCausalLM", VocabSize = vocabulary, HiddenSize = hidden, IntermediateSize = 16, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16,
-            NormEpsilon = 1e-6, RopeTheta = 10_000, MaxPositions = 64, TieEmbeddings = true, StorageType = WeightType.Float32,
+            NormEpsilon = 1e-6, RopeTheta = 10_000, MaxPositions = 64, TieEmbeddings = true, StorageType = NumberFormat.Float32,
         };
         config.Save(files.Folder);
         WriteHoles(files.Path("model.safetensors"), config, ("model.norm.weight", 0, 1), (ModelTensors.Embedding, vocabulary - 1, 0.5f), (ModelTensors.Embedding, 1, -0.25f));

@@ -1,3 +1,4 @@
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -17,7 +18,7 @@ public static class PlanRun
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     public static IReadOnlyList<EvalRow> Run(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, string folder, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
-        using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets) with { Type = EvalRunner.NameOf(model.Type) });
+        using var results = ResultFolder.Open(folder, FolderCard.Of(plan, model, sets) with { Type = model.Type.Name() });
         new EvalRunner(_ => model, (variant, seed) => variant.Create(sets[0].Scores, seed), results, plan.Seed).Run(sets, progress, stop);
         var wanted = sets.SelectMany(set => set.Tasks.SelectMany(task => set.Variants.Select(variant => EvalRow.KeyOf(task.Suite, task.Dataset, task.Question, set.Protocol, variant, plan.Seed)))).ToHashSet();
         return [.. results.Rows.Where(row => wanted.Contains(row.Key))];

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -98,7 +99,7 @@ public sealed record SweepPlan
     }.Variants();
 
     /// <summary>The number type under a protocol.</summary>
-    public WeightType TypeOf(Protocol protocol) => Type is null ? protocol.Type : Enum.Parse<WeightType>(Type, ignoreCase: true);
+    public NumberFormat TypeOf(Protocol protocol) => Type is null ? protocol.Type : Names<NumberFormat>.Parse(Type, "number type", NumberFormats.Floating);
 
     /// <summary>Reads a sweep file.</summary>
     /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
@@ -125,9 +126,9 @@ public sealed record SweepPlan
         if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
         if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
-        if (Type is not (null or "float32" or "bfloat16" or "float16")) throw new LabException($"{origin}: number type '{Type}' is unknown: use float32, bfloat16 or float16");
         try
         {
+            foreach (var protocol in Protocols) _ = TypeOf(Protocol.Find(protocol));
             foreach (var protocol in Protocols)
                 if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
                     throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");

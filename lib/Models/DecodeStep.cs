@@ -108,7 +108,7 @@ public sealed class DecodeStep : IDisposable
         }
         catch
         {
-            foreach (var cache in caches) cache.TakeBack(); // as they were before the token
+            foreach (var cache in caches) cache.Truncate(cache.LogicalLength); // as they were before the token
             throw;
         }
         foreach (var cache in caches) cache.Advance(1);

@@ -97,7 +97,7 @@ public sealed class Decoder : Module
         }
         catch
         {
-            full?.TakeBack(); // as it was before the prompt
+            full?.Truncate(start); // as it was before the prompt
             throw;
         }
         full?.Advance(ids.Length);

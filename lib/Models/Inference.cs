@@ -64,7 +64,7 @@ public sealed class Inference : IDisposable
         }
         catch
         {
-            full?.TakeBack();
+            full?.Truncate(0);
             throw;
         }
     }

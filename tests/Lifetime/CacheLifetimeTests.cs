@@ -40,7 +40,8 @@ public sealed class CacheLifetimeTests : IDisposable
         { "bytes", (cache, _) => Assert.NotEqual(-1, cache.StoredBytes) },
         { "reserve", (cache, _) => cache.Reserve(5) },
         { "clone", (cache, _) => cache.Clone() },
-        { "drop the last", (cache, _) => cache.DropLast() },
+        { "retain", (cache, _) => cache[0].Retain(0, [0]) },
+        { "trim", (cache, _) => cache.Trim() },
         { "copy to a device", (cache, _) => new GroupedCache(cache, CPU, ScalarType.Float32, 4) },
     };
 

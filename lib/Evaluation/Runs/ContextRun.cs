@@ -72,7 +72,7 @@ internal sealed class ContextRun : IDisposable
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
-                    if (recompute) cache.DropLast();
+                    if (recompute) cache.Truncate(cache.LogicalLength - 1);
                     using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
                     var (ids, failed) = Try(logits, () => Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop));
                     yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed };

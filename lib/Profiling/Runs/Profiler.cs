@@ -129,7 +129,7 @@ public sealed class Profiler : IDisposable
         {
             var prefilled = Now();
             var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Format.Bytes(), cache.Shape.Layers * cache.Shape.KvHeads);
-            if (!wanted.Method.KeepsAll) cache.DropLast();
+            if (!wanted.Method.KeepsAll) cache.Truncate(cache.LogicalLength - 1);
             using var continuation = _inference.Continue(cache, most + 1);
             var allocated = continuation.ReservedBytes ?? cache.ReservedBytes;
             ReadOnlySpan<float> first = wanted.Method.KeepsAll ? logits : continuation.Run(prompt[^1]);

@@ -25,7 +25,7 @@ public static class HeadScoreFolder
 
     private static readonly HeadScoreKind[] Kinds = [HeadScoreKind.Retrieval, HeadScoreKind.EnhancedRetrieval, HeadScoreKind.RetrievalReasoning];
 
-    private static string FileOf(HeadScoreKind kind) => Catalogue.TableName(kind) + ".json";
+    private static string FileOf(HeadScoreKind kind) => Names<HeadScoreKind>.Of(kind) + ".json";
 
     private static HeadImportances In(string folder, ModelConfig config)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Compression;
@@ -27,6 +28,9 @@ internal static class EvalCommand
         var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (NumberType(), Dictionary());
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
+        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
+        first.CompletionSources.Add([.. Names<FirstToken>.All]);
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var seed = new Option<int>("--seed") { Description = "Seed of methods that draw." };
         var device = ComputeOptions.Device();

@@ -27,6 +27,7 @@ internal static class ProfileCommand
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
         storage.AcceptOnlyFromAmong(ComputeOptions.Formats);
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
         var scores = ScoresOption.One();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
@@ -58,7 +59,7 @@ internal static class ProfileCommand
                 Generate = BenchDecodeCommand.Numbers("--generate", parse.GetRequiredValue(generate)),
                 Repetitions = parse.GetValue(repetitions),
                 Window = parse.GetValue(window),
-                Discipline = Budget.ParseDiscipline(parse.GetRequiredValue(discipline)),
+                Discipline = Names<BudgetRule>.Parse(parse.GetRequiredValue(discipline), "--discipline"),
                 Storage = ComputeOptions.Parse(parse.GetRequiredValue(storage))!.Value,
             },
             parse.GetValue(output), parse.GetValue(csv), stop));

@@ -39,8 +39,7 @@ public static class SuiteTasks
 
     private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, HeadImportances[] scores, Segmenter? dictionary)
     {
-        var first = plan.FirstToken switch { "full-first" => FirstToken.FullFirst, "recompute-last" => FirstToken.RecomputeLast, _ => protocol.FirstToken };
-        return Lay(suite, protocol with { FirstToken = first }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
+        return Lay(suite, protocol with { FirstToken = plan.FirstTokenOf(protocol) }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
     }
 
     /// <summary>A suite under a protocol.</summary>

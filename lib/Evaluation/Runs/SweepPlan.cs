@@ -95,11 +95,14 @@ public sealed record SweepPlan
     /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
     public IReadOnlyList<Variant> Variants(Protocol protocol) => new VariantGrid(Methods)
     {
-        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
+        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity = Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
     }.Variants();
 
     /// <summary>The number type under a protocol.</summary>
     public NumberFormat TypeOf(Protocol protocol) => Type is null ? protocol.Type : Names<NumberFormat>.Parse(Type, "number type", NumberFormats.Floating);
+
+    /// <summary>Where the first token comes from under a protocol.</summary>
+    public FirstToken FirstTokenOf(Protocol protocol) => FirstToken is null ? protocol.FirstToken : Names<FirstToken>.Parse(FirstToken, "first token");
 
     /// <summary>Reads a sweep file.</summary>
     /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
@@ -125,10 +128,9 @@ public sealed record SweepPlan
         if (Protocols.Count == 0) throw new LabException($"{origin}: no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
         if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
-        if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
         try
         {
-            foreach (var protocol in Protocols) _ = TypeOf(Protocol.Find(protocol));
+            foreach (var protocol in Protocols) _ = (TypeOf(Protocol.Find(protocol)), FirstTokenOf(Protocol.Find(protocol)));
             foreach (var protocol in Protocols)
                 if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
                     throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");

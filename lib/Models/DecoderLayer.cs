@@ -79,7 +79,7 @@ internal sealed class SelfAttention : Module
     internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
     {
         (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
-        slidingWindow = config.WindowOf(layer);
+        (slidingWindow, Scale) = (config.WindowOf(layer), config.AttentionScale);
         q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         v_proj = new Projection(source, $"{at}.v_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
@@ -110,7 +110,7 @@ internal sealed class SelfAttention : Module
         return mixed.transpose(1, 2).reshape(batch, queries, queryHeads * dim);
     }
 
-    internal float Scale => 1f / MathF.Sqrt(dim);
+    internal float Scale { get; }
 
     /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)

@@ -59,7 +59,7 @@ internal static class EvalCommand
                 Lengths = Whole(parse.GetRequiredValue(lengths), "--lengths"),
                 PerTask = parse.GetValue(perTask),
                 Protocols = Words(parse.GetRequiredValue(protocols)),
-                Methods = ["FullKV", .. Words(parse.GetRequiredValue(methods))],
+                Methods = [Variant.Full.Method, .. Methods(parse.GetRequiredValue(methods))],
                 KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
                 Disciplines = Words(parse.GetRequiredValue(discipline)),
@@ -101,6 +101,11 @@ internal static class EvalCommand
             else if (!all.TryAdd(name, Words(values))) throw new LabException($"--set {name} is given twice; write all its values behind one");
         return all;
     }
+
+    /// <summary>Methods separated by commas, each alone or with settings of its own.</summary>
+    /// <exception cref="LabException">There is none.</exception>
+    internal static string[] Methods(string list) => Words(list) is { Length: > 0 } names ? names
+        : throw new LabException($"--methods '{list}': name at least one of `lab methods`; FullKV is the full cache alone");
 
     internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

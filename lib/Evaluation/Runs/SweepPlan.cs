@@ -19,6 +19,8 @@ namespace HeadKvLab.Evaluation.Runs;
 /// </example>
 public sealed record SweepPlan
 {
+    private static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -61,7 +63,7 @@ public sealed record SweepPlan
     public string? Granularity { get; init; }
 
     /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
+    public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
 
     /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
@@ -111,7 +113,7 @@ public sealed record SweepPlan
         if (!File.Exists(path)) throw new LabException($"{path}: no such sweep file; see `lab sweep --help` for an example");
         try
         {
-            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
+            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path).Used(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
         }
         catch (JsonException e)
         {
@@ -140,6 +142,17 @@ public sealed record SweepPlan
             throw new LabException($"{origin}: {e.Message}", e);
         }
         return this;
+    }
+
+    /// <summary>This plan if nothing in it is passed over: without a method that compresses there is no budget.</summary>
+    private SweepPlan Used(string path)
+    {
+        (string Name, bool Given)[] budget =
+        [
+            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Disciplines.Count > 0), ("granularity", Granularity is not null),
+        ];
+        return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
+            ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;
     }
 
     /// <summary>The settings with those that have a short name of their own.</summary>

@@ -23,6 +23,8 @@ internal static class BudgetCommand
         var kvHeads = new Option<int?>("--kv-heads") { Description = "KV heads of a layer; needed for kv-head." };
         var length = new Option<int?>("--prompt-length") { Description = "Tokens of the prompt; without it no head is clipped." };
         var json = new Option<bool>("--json") { Description = "Print {\"capacities\": [[one row a layer]], \"total\": n}." };
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
+        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
         var command = new Command("budget", """
             Prints how many entries HeadKV gives each head, window excluded, one row a layer.
 
@@ -36,7 +38,7 @@ internal static class BudgetCommand
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
+                Names<BudgetRule>.Parse(parse.GetValue(discipline), "--discipline"), Names<Granularity>.Parse(parse.GetValue(granularity), "--granularity"));
             parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));

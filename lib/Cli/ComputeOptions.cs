@@ -28,12 +28,14 @@ internal static class ComputeOptions
             Description = "What answers are decoded with, on the CPU: exact (the weights as they are), or int8 (8-bit integers with a factor per output: the bytes of a token's weights fall to a half of bfloat16's, and the text may change). Prompts are read with the exact weights.",
             DefaultValueFactory = _ => "exact",
         };
-        option.AcceptOnlyFromAmong("exact", "int8");
+        option.AcceptOnlyFromAmong([.. Precisions.Select(Names<DecodePrecision>.Of)]);
         return option;
     }
 
     /// <summary>The chosen weights of decoding.</summary>
-    internal static DecodePrecision Precision(string weights) => weights == "int8" ? DecodePrecision.Int8 : DecodePrecision.Lossless;
+    internal static DecodePrecision Precision(string weights) => Names<DecodePrecision>.Parse(weights, "--decode-weights", Precisions);
+
+    private static IReadOnlyList<DecodePrecision> Precisions => [DecodePrecision.Lossless, DecodePrecision.Int8];
 
     internal static Option<string> Device()
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Compression;
@@ -27,6 +28,9 @@ internal static class EvalCommand
         var window = new Option<int>("--window") { Description = "Last prompt tokens that are kept and vote.", DefaultValueFactory = _ => Budget.PaperWindow };
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (NumberType(), Dictionary());
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
+        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
+        first.CompletionSources.Add([.. Names<FirstToken>.All]);
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var seed = new Option<int>("--seed") { Description = "Seed of methods that draw." };
         var device = ComputeOptions.Device();
@@ -55,7 +59,7 @@ internal static class EvalCommand
                 Lengths = Whole(parse.GetRequiredValue(lengths), "--lengths"),
                 PerTask = parse.GetValue(perTask),
                 Protocols = Words(parse.GetRequiredValue(protocols)),
-                Methods = ["FullKV", .. Words(parse.GetRequiredValue(methods))],
+                Methods = [Variant.Full.Method, .. Methods(parse.GetRequiredValue(methods))],
                 KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
                 Disciplines = Words(parse.GetRequiredValue(discipline)),
@@ -97,6 +101,11 @@ internal static class EvalCommand
             else if (!all.TryAdd(name, Words(values))) throw new LabException($"--set {name} is given twice; write all its values behind one");
         return all;
     }
+
+    /// <summary>Methods separated by commas, each alone or with settings of its own.</summary>
+    /// <exception cref="LabException">There is none.</exception>
+    internal static string[] Methods(string list) => Words(list) is { Length: > 0 } names ? names
+        : throw new LabException($"--methods '{list}': name at least one of `lab methods`; FullKV is the full cache alone");
 
     internal static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -20,7 +20,7 @@ internal static class EvalWorldCommand
         var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
         var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
         var (families, weights) = (WorldFamiliesOption.Create(), ComputeOptions.DecodeWeights());
-        split.AcceptOnlyFromAmong("validation", "test");
+        split.AcceptOnlyFromAmong([.. WorldSuite.Splits.Select(Names<WorldSplit>.Of)]);
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
             two tables in Markdown: exact match and token accuracy, each with a 95 % interval (bootstrap over contexts) and the number of
@@ -32,7 +32,7 @@ internal static class EvalWorldCommand
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
             var asked = WorldFamiliesOption.Of(parse, families);
-            var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
+            var (which, each) = (Names<WorldSplit>.Parse(parse.GetRequiredValue(split), "--split", WorldSuite.Splits), parse.GetValue(questions));
             int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
                 : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
             using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights)));

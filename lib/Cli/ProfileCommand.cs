@@ -27,6 +27,7 @@ internal static class ProfileCommand
         var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
         storage.AcceptOnlyFromAmong(ComputeOptions.Formats);
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
         var scores = ScoresOption.One();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
@@ -46,7 +47,7 @@ internal static class ProfileCommand
             """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device, weights };
         command.SetAction((parse, stop) =>
         {
-            var entries = EvalCommand.Words(parse.GetRequiredValue(methods)).Select(Catalogue.Find).ToArray();
+            var entries = EvalCommand.Methods(parse.GetRequiredValue(methods)).Select(Catalogue.Find).ToArray();
             parse.Refuse(entries.Any(m => m.Needs != HeadScoreKind.None), "none of the methods needs head scores", scores);
             parse.Refuse(entries.Any(m => m.Name != "FullKV"), "the full cache has no budget; name a method that compresses", sizes, window, discipline);
             return Task.FromResult(Run(
@@ -58,7 +59,7 @@ internal static class ProfileCommand
                 Generate = BenchDecodeCommand.Numbers("--generate", parse.GetRequiredValue(generate)),
                 Repetitions = parse.GetValue(repetitions),
                 Window = parse.GetValue(window),
-                Discipline = Budget.ParseDiscipline(parse.GetRequiredValue(discipline)),
+                Discipline = Names<BudgetRule>.Parse(parse.GetRequiredValue(discipline), "--discipline"),
                 Storage = ComputeOptions.Parse(parse.GetRequiredValue(storage))!.Value,
             },
             parse.GetValue(output), parse.GetValue(csv), stop));
@@ -74,9 +75,9 @@ internal static class ProfileCommand
         using var timed = TimedModel.Open(path, plan.Contexts.Max() + plan.Generate.Max(), type, device);
         var gpu = device.type == DeviceType.CUDA ? GpuDriver.Open(Math.Max(0, device.index)) : null;
         var place = device.type == DeviceType.CUDA ? $"cuda:{Math.Max(0, device.index)} {gpu?.Name}".TrimEnd() : "cpu";
-        var importances = scores is not null
-            ? HeadScoreFolder.Open(scores, timed.Decoder.Config)
-            : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
+        var weights = Directory.Exists(path) ? new Lazy<string>(() => LanguageModel.HashOf(path)) : null;
+        Func<string>? hash = weights is null ? null : () => weights.Value;
+        var importances = scores is not null ? HeadScoreFolder.Open(scores, timed.Decoder.Config, hash) : weights is null ? null : HeadScoreFolder.Load(path, timed.Decoder.Config, hash);
         string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
         using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);

@@ -31,6 +31,10 @@ internal static class SelectCommand
         var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
         var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
         var json = new Option<bool>("--json") { Description = "Print {\"kept\": [[ascending positions, window included], one list a head]}." };
+        pooling.CompletionSources.Add([.. Names<PoolingKind>.All]);
+        reduction.CompletionSources.Add([.. Names<GroupReduction>.All]);
+        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
         var command = new Command("select", """
             Prints the positions a method keeps of one layer, from tensors that any program wrote:
             query [queryHead, n, dim], key [kvHead, n, dim], value [kvHead, n, dim], after RoPE, of any float type.
@@ -41,7 +45,7 @@ internal static class SelectCommand
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                Budget.ParseDiscipline(parse.GetValue(discipline)!), Budget.ParseGranularity(parse.GetValue(granularity)!));
+                Names<BudgetRule>.Parse(parse.GetValue(discipline), "--discipline"), Names<Granularity>.Parse(parse.GetValue(granularity), "--granularity"));
             var chosen = Catalogue.Find(parse.GetValue(method)!);
             (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();

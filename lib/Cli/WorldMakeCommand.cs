@@ -22,7 +22,7 @@ internal static class WorldMakeCommand
             "Example:\n  lab world make --out data/suites --lengths 2048 --questions 24 --per-context 1 --mixed") { output, lengths, split, questions, perContext, seed, families, mixed };
         command.SetAction(parse =>
         {
-            var which = Split(parse.GetValue(split)!);
+            var which = Names<WorldSplit>.Parse(parse.GetValue(split), "--split", WorldSuite.Splits);
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
             if (parse.GetValue(perContext) < 0) throw new LabException($"--per-context {parse.GetValue(perContext)}: give at least 1, or 0 for all");
             var asked = WorldFamiliesOption.Of(parse, families);
@@ -59,11 +59,4 @@ internal static class WorldMakeCommand
         });
         return command;
     }
-
-    private static WorldSplit Split(string name) => name switch
-    {
-        "validation" => WorldSplit.Validation,
-        "test" => WorldSplit.Test,
-        _ => throw new LabException($"--split {name}: choose validation or test"),
-    };
 }

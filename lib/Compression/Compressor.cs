@@ -23,8 +23,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     /// <param name="queryHeads">The model's query heads.</param>
     public Compressor(Method method, Budget budget, CacheShape shape, int queryHeads)
     {
-        if (shape.KvHeads < 1 || queryHeads % shape.KvHeads != 0)
-            throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads: the first must be a multiple of the second");
+        _ = HeadGroups.Of(queryHeads, shape.KvHeads);
         (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
         _shape = shape with { KvHeads = PromptAllocation.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
         _cache = new RaggedCache(_shape);

@@ -65,7 +65,7 @@ public sealed class DecodeStep : IDisposable
     }
 
     /// <summary>Factor of the attention logits.</summary>
-    public float Scale => 1f / MathF.Sqrt(config.HeadDim);
+    public float Scale => config.AttentionScale;
 
     /// <summary>Longest context, tokens.</summary>
     public int MaxPositions => config.MaxPositions;

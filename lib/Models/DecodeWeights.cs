@@ -13,6 +13,7 @@ public enum DecodePrecision
     AsLoaded,
 
     /// <summary>The decoder's numbers, copied to bfloat16 where they are such numbers widened: the same products to the last bit, half the bytes.</summary>
+    [Named("exact")]
     Lossless,
 
     /// <summary>8-bit integers with a factor per output, made once from the decoder's weights: a quarter of float32's bytes. Embedding and norms stay as loaded.</summary>

@@ -80,7 +80,7 @@ internal sealed class SelfAttention : Module
     internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
     {
         (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
-        slidingWindow = config.WindowOf(layer);
+        (slidingWindow, Scale) = (config.WindowOf(layer), config.AttentionScale);
         q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         v_proj = new Projection(source, $"{at}.v_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
@@ -114,7 +114,7 @@ internal sealed class SelfAttention : Module
     /// <summary>Whether some of a prompt's queries attend to the same bits as all of them: by the lab's kernel they do.</summary>
     internal bool TakesAnyRows(Tensor x) => PromptAttention.Suits(x, dim);
 
-    internal float Scale => 1f / MathF.Sqrt(dim);
+    internal float Scale { get; }
 
     /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)

@@ -78,7 +78,8 @@ public sealed class LanguageModel : IDisposable
         Decoder.Dispose();
     }
 
-    private static string HashOf(string directory)
+    /// <summary>The hash of a folder's weights; reads all of them.</summary>
+    internal static string HashOf(string directory)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];

@@ -79,6 +79,9 @@ public sealed record ModelConfig
     /// <summary>Query heads that share one KV head.</summary>
     public int Group => QueryHeads / KvHeads;
 
+    /// <summary>Factor of the attention logits, 1/sqrt(dim) in all models that are read.</summary>
+    public float AttentionScale => 1f / MathF.Sqrt(HeadDim);
+
     /// <summary>The sliding window of one layer, tokens; null when the layer sees the whole context.</summary>
     public int? WindowOf(int layer) => SlidingLayers.Count == 0 || SlidingLayers[layer] ? SlidingWindow : null;
 

@@ -114,19 +114,6 @@ public sealed class SettlingTests
     }
 
     [Fact]
-    public void Names_are_read_as_they_are_written()
-    {
-        foreach (var discipline in Enum.GetValues<BudgetRule>()) Assert.Equal(discipline, Budget.ParseDiscipline(Budget.NameOf(discipline)));
-        foreach (var granularity in Enum.GetValues<Granularity>()) Assert.Equal(granularity, Budget.ParseGranularity(Budget.NameOf(granularity)));
-        Assert.Equal(["as-published", "equal-entries", "equal-bytes"], Enum.GetValues<BudgetRule>().Select(Budget.NameOf));
-        Assert.Equal(["kv-head", "query-head"], Enum.GetValues<Granularity>().Select(Budget.NameOf));
-        Assert.Equal([PoolingKind.Max, PoolingKind.Average, PoolingKind.Average], ((string[])["max", "avg", "average"]).Select(Pooling.ParseKind));
-        Assert.Contains("'fair' is unknown", Assert.Throws<LabException>(() => Budget.ParseDiscipline("fair")).Message);
-        Assert.Contains("'token' is unknown", Assert.Throws<LabException>(() => Budget.ParseGranularity("token")).Message);
-        Assert.Contains("'median' is unknown", Assert.Throws<LabException>(() => Pooling.ParseKind("median")).Message);
-    }
-
-    [Fact]
     public void Refusals_name_the_number_and_the_cure()
     {
         Says("KV size 0: a head must keep at least its window; give --kv-size 8 or more", () => new Budget(0, 8));

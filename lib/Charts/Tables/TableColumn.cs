@@ -6,11 +6,11 @@ namespace HeadKvLab.Charts;
 /// <summary>One shown column of a result table: how its cells read and by what they are sorted.</summary>
 internal sealed record TableColumn(string Source, string Heading, bool IsNumber, Func<long, TableCell> Cell)
 {
-    /// <summary>Rows whose value is the best, by the rule that <see cref="ResultTable.Best"/> set; null where there is none.</summary>
-    public IReadOnlySet<long>? BestRows { get; init; }
+    /// <summary>What <see cref="ResultTable.Best"/> marks; null for nothing.</summary>
+    public BestRule? Best { get; init; }
 
-    /// <summary>That rule.</summary>
-    public (bool Highest, string? Within, string? LeaveOut) Best { get; init; }
+    /// <summary>The rows that it marks.</summary>
+    public IReadOnlySet<long>? BestRows { get; init; }
 
     /// <summary>A column as the frame has it: texts as they are, numbers with three digits, whole numbers in full.</summary>
     public static TableColumn Of(DataFrameColumn column)
@@ -50,6 +50,12 @@ internal sealed record TableColumn(string Source, string Heading, bool IsNumber,
         var value => Convert.ToDouble(value, CultureInfo.InvariantCulture),
     };
 }
+
+/// <summary>Which values of a column are marked as the best.</summary>
+/// <param name="Highest">Whether the highest is the best, else the lowest.</param>
+/// <param name="Within">A column whose equal values form groups, each with a best of its own; null for the whole table.</param>
+/// <param name="LeaveOut">Rows with this text in one of their columns take no part; null: all do.</param>
+internal sealed record BestRule(bool Highest, string? Within, string? LeaveOut);
 
 /// <summary>What stands in a cell.</summary>
 /// <param name="Text">The value as it reads.</param>

@@ -22,8 +22,7 @@ public sealed record Duo(HeadTable Gates, double Sparsity = 0.5, int Sinks = 64,
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        if (Gates.Layers != frame.Layers || frame.Heads % Gates.Heads != 0)
-            throw new LabException($"gates describe {Gates.Layers} layers of {Gates.Heads} KV heads, the model has {frame.Layers} layers of {frame.Heads}");
+        Gates.Require(frame, byKvHead: true);
         var threshold = Quantile(Gates.Values, Sparsity);
         var group = frame.Heads / Gates.Heads;
         var streaming = Math.Min(frame.Candidates, Sinks + Math.Max(0, Recent - frame.Window));

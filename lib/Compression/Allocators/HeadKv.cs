@@ -45,7 +45,7 @@ public sealed record HeadKv : IAllocator
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        Require(frame);
+        _importance.Require(frame);
         var pool = FloorDivide(frame.Selectable, Beta);
         if (frame.Heads == _importance.Heads || Reduction != GroupReduction.Mean)
         {
@@ -79,11 +79,4 @@ public sealed record HeadKv : IAllocator
     /// <summary>The floor division of Python on floats, which the reference uses: not fooled where the plain quotient rounds up to a whole number.</summary>
     private static double FloorDivide(double dividend, double divisor) =>
         Math.Round((dividend - dividend % divisor) / divisor);
-
-    private void Require(in BudgetFrame frame)
-    {
-        if (_importance.Layers != frame.Layers || _importance.Heads % frame.Heads != 0)
-            throw new LabException($"head scores describe {_importance.Layers} layers of {_importance.Heads} query heads, "
-                + $"the model has {frame.Layers} layers of {frame.Heads}: use scores computed on this model");
-    }
 }

@@ -26,9 +26,7 @@ public sealed record Razor(
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        if (Importance.Layers != frame.Layers || Importance.Heads % frame.Heads != 0)
-            throw new LabException($"head scores describe {Importance.Layers} layers of {Importance.Heads} query heads, "
-                + $"the model has {frame.Layers} layers of {frame.Heads}: use scores computed on this model");
+        Importance.Require(frame);
         var heads = allotment.Requested.Length;
         var sinks = Math.Min(Sinks, frame.Selectable);
         var recent = Math.Max(LeastRecent, frame.PromptLength / RecentDivisor) - frame.Window;

@@ -31,17 +31,17 @@ public static class ResultReport
         return text.ToString();
     }
 
-    /// <summary>Mean times of each variant; they differ between runs, which the other tables do not.</summary>
+    /// <summary>Mean times of each variant over the samples that have an answer, empty where none has; they differ between runs, which the other tables do not.</summary>
     public static string TimeCsv(IEnumerable<EvalRow> rows)
     {
         var text = new StringBuilder("suite,protocol,method,kv_size,share,settings,samples,prefill_s,decode_s,new_tokens,ms_per_token\n");
         foreach (var part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol)))
             foreach (var variant in ScoreCells.InOrder(part.Select(r => r.Variant)))
             {
-                var samples = part.Where(r => r.Variant == variant).ToArray();
-                var (decode, tokens) = (samples.Sum(r => r.DecodeSeconds), samples.Sum(r => r.NewTokens));
-                Line(text, part.Key.Suite, part.Key.Protocol, variant.Method, variant.KvSize, variant.Share, variant.Key, samples.Length, Fixed(samples.Average(r => r.PrefillSeconds), 4), Fixed(decode / samples.Length, 4),
-                    Fixed(tokens / (double)samples.Length, 2), tokens == 0 ? "" : Fixed(1000 * decode / tokens, 3));
+                var samples = part.Where(r => r.Variant == variant && r.Failed is null).ToArray();
+                double? prefill = samples.Average(r => r.PrefillSeconds), decode = samples.Average(r => r.DecodeSeconds), tokens = samples.Average(r => (double?)r.NewTokens);
+                Line(text, part.Key.Suite, part.Key.Protocol, variant.Method, variant.KvSize, variant.Share, variant.Key, samples.Length, Fixed(prefill ?? double.NaN, 4), Fixed(decode ?? double.NaN, 4),
+                    Fixed(tokens ?? double.NaN, 2), tokens > 0 ? Fixed(1000 * decode / tokens ?? double.NaN, 3) : "");
             }
         return text.ToString();
     }

@@ -19,6 +19,8 @@ namespace HeadKvLab.Evaluation.Runs;
 /// </example>
 public sealed record SweepPlan
 {
+    private static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -61,7 +63,7 @@ public sealed record SweepPlan
     public string? Granularity { get; init; }
 
     /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
+    public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
 
     /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
@@ -95,11 +97,14 @@ public sealed record SweepPlan
     /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
     public IReadOnlyList<Variant> Variants(Protocol protocol) => new VariantGrid(Methods)
     {
-        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity = Granularity ?? Budget.NameOf(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
+        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity = Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
     }.Variants();
 
     /// <summary>The number type under a protocol.</summary>
     public NumberFormat TypeOf(Protocol protocol) => Type is null ? protocol.Type : Names<NumberFormat>.Parse(Type, "number type", NumberFormats.Floating);
+
+    /// <summary>Where the first token comes from under a protocol.</summary>
+    public FirstToken FirstTokenOf(Protocol protocol) => FirstToken is null ? protocol.FirstToken : Names<FirstToken>.Parse(FirstToken, "first token");
 
     /// <summary>Reads a sweep file.</summary>
     /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
@@ -108,7 +113,7 @@ public sealed record SweepPlan
         if (!File.Exists(path)) throw new LabException($"{path}: no such sweep file; see `lab sweep --help` for an example");
         try
         {
-            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
+            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path).Used(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
         }
         catch (JsonException e)
         {
@@ -125,10 +130,9 @@ public sealed record SweepPlan
         if (Protocols.Count == 0) throw new LabException($"{origin}: no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
         if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
-        if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
         try
         {
-            foreach (var protocol in Protocols) _ = TypeOf(Protocol.Find(protocol));
+            foreach (var protocol in Protocols) _ = (TypeOf(Protocol.Find(protocol)), FirstTokenOf(Protocol.Find(protocol)));
             foreach (var protocol in Protocols)
                 if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
                     throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");
@@ -138,6 +142,17 @@ public sealed record SweepPlan
             throw new LabException($"{origin}: {e.Message}", e);
         }
         return this;
+    }
+
+    /// <summary>This plan if nothing in it is passed over: without a method that compresses there is no budget.</summary>
+    private SweepPlan Used(string path)
+    {
+        (string Name, bool Given)[] budget =
+        [
+            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Disciplines.Count > 0), ("granularity", Granularity is not null),
+        ];
+        return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
+            ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;
     }
 
     /// <summary>The settings with those that have a short name of their own.</summary>

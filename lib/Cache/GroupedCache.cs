@@ -68,6 +68,7 @@ public sealed class GroupedCache : IDisposable
             group.Keys.view(rows, dim).index_copy_(0, group.Ends, Of(group, keys).to(group.Keys.dtype));
             group.Values.view(rows, dim).index_copy_(0, group.Ends, Of(group, values).to(group.Values.dtype));
             group.Bias.view(rows).index_copy_(0, group.Ends, _one.expand(group.Count));
+            group.Positions.view(rows).index_fill_(0, group.Ends, LogicalLength);
             group.Ends.add_(1);
             group.Used++;
         }
@@ -77,8 +78,9 @@ public sealed class GroupedCache : IDisposable
     /// <param name="layer">The layer.</param>
     /// <param name="queries">Queries after RoPE, <c>[queryHead, dim]</c>.</param>
     /// <param name="scale">Factor of the logits.</param>
+    /// <param name="slidingWindow">Positions the token sees, itself included; null: all that are stored.</param>
     /// <returns><c>[queryHead, dim]</c>, float32.</returns>
-    public Tensor Attend(int layer, Tensor queries, float scale)
+    public Tensor Attend(int layer, Tensor queries, float scale, int? slidingWindow = null)
     {
         using var scope = NewDisposeScope();
         var (dim, perHead) = (queries.shape[1], queries.shape[0] / KvHeads);
@@ -88,7 +90,9 @@ public sealed class GroupedCache : IDisposable
         {
             var type = group.Keys.dtype;
             var logits = Of(group, byHead).to(type).bmm(group.Keys.narrow(1, 0, group.Used).transpose(1, 2)).to(ScalarType.Float32);
-            var weights = logits.add(group.Bias.narrow(2, 0, group.Used)).softmax(-1).to(type);
+            logits.add_(group.Bias.narrow(2, 0, group.Used));
+            if (slidingWindow is { } window) logits.masked_fill_(group.Positions.narrow(2, 0, group.Used).le(LogicalLength - window), Hidden);
+            var weights = logits.softmax(-1).to(type);
             var part = weights.bmm(group.Values.narrow(1, 0, group.Used)).to(ScalarType.Float32);
             if (mixed is null) return part.view(queries.shape[0], dim).MoveToOuterDisposeScope();
             mixed.index_copy_(0, group.Heads, part);
@@ -104,7 +108,7 @@ public sealed class GroupedCache : IDisposable
     {
         _one.Dispose();
         foreach (var group in _layers.SelectMany(groups => groups ?? []))
-            foreach (var tensor in (Tensor[])[group.Heads, group.Keys, group.Values, group.Bias, group.Ends]) tensor.Dispose();
+            foreach (var tensor in (Tensor[])[group.Heads, group.Keys, group.Values, group.Bias, group.Positions, group.Ends]) tensor.Dispose();
     }
 
     private Tensor Of(Group group, Tensor heads) => group.Count == KvHeads ? heads : heads.index_select(0, group.Heads);
@@ -126,7 +130,7 @@ public sealed class GroupedCache : IDisposable
     {
         using var scope = NewDisposeScope();
         var (rows, dim) = (longest + room, layer.KeysOf(heads[0]).shape[1]);
-        Tensor keys = zeros(heads.Length, rows, dim, type, device), values = zeros(heads.Length, rows, dim, type, device), bias = full(heads.Length, 1, rows, Hidden);
+        Tensor keys = zeros(heads.Length, rows, dim, type, device), values = zeros(heads.Length, rows, dim, type, device), bias = full(heads.Length, 1, rows, Hidden), positions = zeros(heads.Length, 1, rows, ScalarType.Int32);
         var ends = new long[heads.Length];
         for (var i = 0; i < heads.Length; i++)
         {
@@ -135,14 +139,15 @@ public sealed class GroupedCache : IDisposable
             values[i].narrow(0, 0, count).copy_(layer.ValuesOf(heads[i]));
             bias[i].narrow(1, 0, count).fill_(0);
             bias[i].narrow(1, 0, 1).fill_(layer.BiasOf(heads[i]));
+            positions[i, 0].narrow(0, 0, count).copy_(tensor(layer.Positions(heads[i]).ToArray()));
             ends[i] = (long)i * rows + count;
         }
-        Tensor[] whole = [tensor([.. heads.Select(h => (long)h)]).to(device), keys, values, bias.to(device), tensor(ends).to(device)];
+        Tensor[] whole = [tensor([.. heads.Select(h => (long)h)]).to(device), keys, values, bias.to(device), positions.to(device), tensor(ends).to(device)];
         foreach (var made in whole) made.DetachFromDisposeScope();
-        return new Group(heads.Length, rows, longest, whole[0], whole[1], whole[2], whole[3], whole[4]);
+        return new Group(heads.Length, rows, longest, whole[0], whole[1], whole[2], whole[3], whole[4], whole[5]);
     }
 
-    private sealed record Group(int Count, int Room, int Longest, Tensor Heads, Tensor Keys, Tensor Values, Tensor Bias, Tensor Ends)
+    private sealed record Group(int Count, int Room, int Longest, Tensor Heads, Tensor Keys, Tensor Values, Tensor Bias, Tensor Positions, Tensor Ends)
     {
         /// <summary>Columns in use: the longest head's.</summary>
         internal int Used { get; set; } = Longest;

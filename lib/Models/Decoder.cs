@@ -93,7 +93,11 @@ public sealed class Decoder : Module
         var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64, device).unsqueeze(0));
         try
         {
-            foreach (var layer in model.layers) layer.Advance(x, rotation, full?[layer.Index], sink, lastTokenOnly: !allLogits && layer.Index == Config.Layers - 1);
+            foreach (var layer in model.layers)
+            {
+                var first = allLogits || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, sink?.Needs ?? ScorerNeeds.None);
+                layer.Advance(x, rotation, new PromptStore(layer.Index, full?[layer.Index], sink), first);
+            }
         }
         catch
         {

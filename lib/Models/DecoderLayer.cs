@@ -39,16 +39,14 @@ internal sealed class DecoderLayer : Module
     /// </summary>
     /// <param name="x"><c>[1, token, hidden]</c>; the layer's output takes its place.</param>
     /// <param name="rotation">Rotary positions of the tokens.</param>
-    /// <param name="cache">The layer's uncompressed cache, which is appended to; or null.</param>
-    /// <param name="sink">Sees keys, values and last queries; or null.</param>
-    /// <param name="lastTokenOnly">Only the last token's output is needed: rows that neither it nor the sink looks at are left as they are.</param>
-    internal void Advance(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink, bool lastTokenOnly)
+    /// <param name="store">Takes the entries and gives what queries read.</param>
+    /// <param name="first">First row whose output is needed: those before it are left as they are.</param>
+    internal void Advance(Tensor x, Rotation rotation, ILayerStore store, long first = 0)
     {
         using var scope = NewDisposeScope();
         var tokens = x.shape[1];
-        var first = lastTokenOnly && self_attn.TakesAnyRows(x) ? FirstNeeded(tokens, sink?.Needs ?? ScorerNeeds.None) : 0;
         Tensor mixed;                                                                   // [1, token - first, queryHead · dim]
-        using (NewDisposeScope()) mixed = self_attn.Mix(input_layernorm.forward(x), rotation, cache, sink, first).MoveToOuterDisposeScope();
+        using (NewDisposeScope()) mixed = self_attn.Mix(input_layernorm.forward(x), rotation, store, first).MoveToOuterDisposeScope();
         for (long row = first, rows; row < tokens; row += rows)
         {
             using var blockScope = NewDisposeScope();
@@ -59,9 +57,12 @@ internal sealed class DecoderLayer : Module
         }
     }
 
-    /// <summary>A multiple of <see cref="Alignment"/> that leaves more rows than that: products of fewer rows take another path and end in other bits.</summary>
-    private static long FirstNeeded(long tokens, ScorerNeeds needs) =>
-        needs.AttentionSums ? 0 : Math.Max(0, (tokens - Math.Max(needs.Queries, 1)) / Alignment * Alignment - Alignment);
+    /// <summary>
+    /// First row that is needed where only the last token's output is, and what the sink looks at: a multiple of <see cref="Alignment"/> that leaves more rows than
+    /// that, since products of fewer rows take another path and end in other bits.
+    /// </summary>
+    internal long FirstNeeded(Tensor x, ScorerNeeds needs) => needs.AttentionSums || !self_attn.TakesAnyRows(x) ? 0
+        : Math.Max(0, (x.shape[1] - Math.Max(needs.Queries, 1)) / Alignment * Alignment - Alignment);
 
     private const int Alignment = 64, BlockRows = 1024;
 }
@@ -74,12 +75,12 @@ internal sealed class SelfAttention : Module
 {
     internal readonly Projection q_proj, k_proj, v_proj, o_proj;
     internal readonly RootMeanSquare? q_norm, k_norm;
-    private readonly int layer, queryHeads, kvHeads, dim;
+    private readonly int queryHeads, kvHeads, dim;
     private readonly int? slidingWindow;
 
     internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
     {
-        (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
+        (queryHeads, kvHeads, dim) = (config.QueryHeads, config.KvHeads, config.HeadDim);
         (slidingWindow, Scale) = (config.WindowOf(layer), config.AttentionScale);
         q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
@@ -90,25 +91,17 @@ internal sealed class SelfAttention : Module
         RegisterComponents();
     }
 
-    internal Tensor Forward(Tensor x, Rotation rotation) => o_proj.forward(Mix(x, rotation, null, null, 0));
+    internal Tensor Forward(Tensor x, Rotation rotation) => o_proj.forward(Mix(x, rotation, PromptStore.Nowhere, 0));
 
     /// <summary>What the heads mix from the values, <c>[batch, token, queryHead · dim]</c>: all but the output projection; of the queries from <paramref name="first"/> on.</summary>
-    internal Tensor Mix(Tensor x, Rotation rotation, LayerCache? cache, IPromptSink? sink, long first)
+    internal Tensor Mix(Tensor x, Rotation rotation, ILayerStore store, long first)
     {
         var (batch, tokens) = (x.shape[0], x.shape[1]);
         var queries = tokens - first;
         var q = Heads(q_proj.forward(x.narrow(1, first, queries)), queryHeads, q_norm, rotation.From(first));   // [batch, queryHead, token - first, dim]
         var k = Heads(k_proj.forward(x), kvHeads, k_norm, rotation);         // [batch, kvHead, token, dim]
         var v = v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2);
-        if (cache is not null)
-        {
-            cache.Append(k[0], v[0]);
-            if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
-        }
-        var needs = sink?.Needs ?? ScorerNeeds.None;
-        var (mixed, sums) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: needs.AttentionSums);   // [batch, queryHead, token, dim]
-        sink?.Accept(new LayerView(layer, k[0], v[0], LastQueries(q, needs.Queries), Scale, slidingWindow, sums));
-        return mixed.transpose(1, 2).reshape(batch, queries, queryHeads * dim);
+        return store.Attend(q, k, v, Scale, slidingWindow).transpose(1, 2).reshape(batch, queries, queryHeads * dim);
     }
 
     /// <summary>Whether some of a prompt's queries attend to the same bits as all of them: by the lab's kernel they do.</summary>
@@ -123,8 +116,6 @@ internal sealed class SelfAttention : Module
         if (norm is not null) split = norm.forward(split);
         return (split.shape[0] == 1 && FusedRows.Suit(split) ? FusedRows.Rotate(split, rotation) : rotation.Apply(split)).transpose(1, 2);
     }
-
-    private static Tensor LastQueries(Tensor q, int wanted) => q[0].narrow(1, Math.Max(0, q.shape[2] - wanted), Math.Min(wanted, q.shape[2]));
 }
 
 /// <summary>SwiGLU (arXiv 2002.05202): <c>down(silu(gate(x)) · up(x))</c>.</summary>

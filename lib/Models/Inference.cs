@@ -17,7 +17,7 @@ public sealed class Inference : IDisposable
     /// <summary>Prepares to run a model.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="precision">What decoding multiplies with; 8-bit integers on a CPU only.</param>
-    /// <exception cref="LabException">Its weights are not on a CPU, and a layer slides or 8-bit integers were asked for.</exception>
+    /// <exception cref="LabException">Its weights are not on a CPU, and 8-bit integers were asked for.</exception>
     public Inference(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless)
         : this(decoder, byTensors: decoder.Model.embed_tokens.weight.device_type != TorchSharp.DeviceType.CPU, precision)
     {
@@ -31,7 +31,7 @@ public sealed class Inference : IDisposable
         else _byTensors = new TensorDecodeStep(decoder);
     }
 
-    /// <summary>Whether everything runs on the CPU; only there a prefill can go on from a cache that is filled.</summary>
+    /// <summary>Whether everything runs on the CPU.</summary>
     public bool OnCpu => _step is not null;
 
     /// <summary>The step that decodes on a CPU.</summary>
@@ -51,25 +51,14 @@ public sealed class Inference : IDisposable
 
     /// <summary>Reads a prompt.</summary>
     /// <param name="ids">Its tokens.</param>
-    /// <param name="full">Receives all entries; null: nothing is stored. Off the CPU it must be empty.</param>
+    /// <param name="full">Receives all entries; null: nothing is stored. Some it may hold already: the prompt goes on from them.</param>
     /// <param name="sink">Receives the layers, in main memory; null: nobody looks.</param>
     /// <returns>Logits <c>[vocabulary]</c> after the last token.</returns>
     /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
     public float[] Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null)
     {
         using var scope = NewDisposeScope();
-        if (OnCpu) return _decoder.Prefill(ids, full, sink).data<float>().ToArray();
-        if (full is { LogicalLength: > 0 }) throw new InvalidOperationException("off the CPU a prompt is read from its beginning: give an empty cache");
-        var stored = full is null ? sink : sink is null ? new FullSink(full) : new Both(new FullSink(full), sink);
-        try
-        {
-            return _decoder.Prefill(ids, null, stored is null ? null : new HostSink(stored)).cpu().data<float>().ToArray();
-        }
-        catch
-        {
-            full?.Truncate(0);
-            throw;
-        }
+        return _decoder.Prefill(ids, full, OnCpu || sink is null ? sink : new HostSink(sink)).cpu().data<float>().ToArray();
     }
 
     /// <summary>Goes on from a cache.</summary>
@@ -86,17 +75,6 @@ public sealed class Inference : IDisposable
     private static Continuation OnHost(DecodeStep session, RaggedCache cache) => new(id => session.Run(id, cache), null);
 
     private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
-
-    private sealed class Both(IPromptSink first, IPromptSink second) : IPromptSink
-    {
-        public ScorerNeeds Needs => first.Needs.Or(second.Needs);
-
-        public void Accept(in LayerView layer)
-        {
-            first.Accept(layer);
-            second.Accept(layer);
-        }
-    }
 }
 
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>

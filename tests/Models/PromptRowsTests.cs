@@ -59,7 +59,7 @@ public sealed class PromptRowsTests
         var rotation = decoder.Rotary.At(arange(start, start + ids.Length, ScalarType.Int64).unsqueeze(0));
         foreach (var layer in decoder.Model.layers)
         {
-            x = x + layer.self_attn.o_proj.forward(layer.self_attn.Mix(layer.input_layernorm.forward(x), rotation, cache?[layer.Index], sink, 0));
+            x = x + layer.self_attn.o_proj.forward(layer.self_attn.Mix(layer.input_layernorm.forward(x), rotation, new PromptStore(layer.Index, cache?[layer.Index], sink), 0));
             x = x + layer.mlp.forward(layer.post_attention_layernorm.forward(x));
         }
         return decoder.Logits(decoder.Model.norm.forward(x[0].narrow(0, ids.Length - 1, 1)))[0].data<float>().ToArray();

@@ -2,6 +2,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Calibration;
 using HeadKvLab.Models;
+using HeadKvLab.Profiling.Decode;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;
@@ -17,7 +18,7 @@ public class TensorDecodeStepTests
         int[] prompt = [.. Enumerable.Range(0, 300).Select(i => i * 37 % 1900)];
         var method = Catalogue.Find(name).Create(null, HeadScoreFolder.Load(model.DirectoryName, model.Config));
         RaggedCache cache;
-        if (method.KeepsAll) model.Decoder.Prefill(prompt, null, new HostSink(new FullSink(cache = new RaggedCache(model.CacheShape())))).Dispose();
+        if (method.KeepsAll) model.Decoder.Prefill(prompt, cache = new RaggedCache(model.CacheShape())).Dispose();
         else
         {
             using var compressor = new Compressor(method, new Budget(40, Granularity: granularity), model.CacheShape(), model.Config.QueryHeads);
@@ -40,4 +41,56 @@ public class TensorDecodeStepTests
         Assert.Equal(ragged.LogicalLength, grouped.LogicalLength);
         Assert.Throws<InvalidOperationException>(() => step.Run(5, grouped));   // the room is used up
     }
+
+    /// <summary>Windows that leave evicted heads behind, and a merged entry that goes out of sight when the window leaves the text's beginning.</summary>
+    [Theory]
+    [InlineData("SnapKV"), InlineData("RazorAttention"), InlineData("FullKV")]
+    public void Slides_as_the_fused_step(string name)
+    {
+        const int window = 70;
+        using var decoder = RandomModel.Create(Sliding(window));
+        int[] prompt = [.. Enumerable.Range(0, 60).Select(i => i * 37 % 97)];
+        var method = Catalogue.Find(name).Create(null, HeadImportances.Same(new HeadTable(2, 4, [1, 5, 2, 8, 1, 1, 7, 3])));
+        using var compressor = new Compressor(method, new Budget(12), new CacheShape(2, 2, 32), 4);
+        decoder.Prefill(prompt, null, compressor).Dispose();
+        using var ragged = compressor.TakeCache();
+        using var grouped = new GroupedCache(ragged, CPU, ScalarType.Float32, 40);
+        var (step, fused) = (new TensorDecodeStep(decoder), new DecodeStep(decoder));
+        for (var i = 0; i < 40; i++)
+        {
+            var expected = fused.Run(i * 11 % 97, ragged).ToArray();
+            var found = step.Run(i * 11 % 97, grouped);
+            for (var w = 0; w < expected.Length; w++) Assert.Equal(expected[w], found[w], 1e-4f);
+        }
+    }
+
+    /// <summary>A prompt that goes on from a filled cache, compressed on the way: as on the CPU.</summary>
+    [Fact]
+    public void A_prompt_continues_a_filled_cache()
+    {
+        using var decoder = RandomModel.Create(Sliding(null));
+        int[] prompt = [.. Enumerable.Range(0, 90).Select(i => i * 37 % 97)];
+        var answers = new List<int[]>();
+        var kept = new List<int[]>();
+        foreach (var byTensors in new[] { false, true })
+        {
+            using var inference = new Inference(decoder, byTensors);
+            using var full = new RaggedCache(new CacheShape(2, 2, 32));
+            inference.Prefill(prompt.AsSpan(0, 50), full);
+            using var compressor = new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(2, 2, 32), 4);
+            var logits = inference.Prefill(prompt.AsSpan(50), full, compressor);
+            Assert.Equal(90, full.LogicalLength);
+            using var cache = compressor.TakeCache();
+            kept.Add([.. cache[1].Positions(0)]);
+            answers.Add(Answer.Run(inference, cache, prompt, logits, recomputeLast: true, 12, [], Generation.Greedy).Ids);
+        }
+        Assert.Equal(kept[0], kept[1]);
+        Assert.Equal(12, answers[0].Length);
+        Assert.Equal(answers[0], answers[1]);
+    }
+
+    private static ModelConfig Sliding(int? window) => new()
+    {
+        Architecture = "MistralForCausalLM", VocabSize = 97, HiddenSize = 64, IntermediateSize = 96, Layers = 2, QueryHeads = 4, KvHeads = 2, HeadDim = 32, MaxPositions = 1024, SlidingWindow = window,
+    };
 }

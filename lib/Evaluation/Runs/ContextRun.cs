@@ -31,7 +31,7 @@ internal sealed class ContextRun : IDisposable
     internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, Method> methods, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
     {
         (_model, _methods, Prompts) = (model, methods, prompts);
-        _shared = prompts.Count > 1 && model.Inference.OnCpu ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
+        _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
     }
 
     internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }

@@ -1,0 +1,60 @@
+using HeadKvLab.Cache;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Models;
+
+/// <summary>Where a layer's attention puts new entries, and what its queries read: all that a prompt and a single token on a device do differently.</summary>
+internal interface ILayerStore
+{
+    /// <summary>Takes the entries of some tokens and has their queries attend.</summary>
+    /// <param name="q">Queries after RoPE, <c>[batch, queryHead, query, dim]</c>: those of the last tokens.</param>
+    /// <param name="k">Keys after RoPE, <c>[batch, kvHead, token, dim]</c>.</param>
+    /// <param name="v">Values, same shape.</param>
+    /// <param name="scale">Factor of the logits.</param>
+    /// <param name="slidingWindow">Positions a query sees, itself included; null: all.</param>
+    /// <returns>What the heads mix, <c>[batch, queryHead, query, dim]</c>.</returns>
+    Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow);
+}
+
+/// <summary>A prompt, or a piece of one: tokens see each other, and what an uncompressed cache holds before them.</summary>
+/// <param name="layer">Index of the layer.</param>
+/// <param name="cache">Keeps the entries; null: nobody does.</param>
+/// <param name="sink">Sees them; null: nobody does.</param>
+internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink) : ILayerStore
+{
+    /// <summary>Sequences of a batch, of which nothing is kept: training.</summary>
+    internal static PromptStore Nowhere { get; } = new(0, null, null);
+
+    public Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    {
+        if (cache is not null)
+        {
+            cache.Append(k[0], v[0]);
+            if (cache.Counts[0] > k.shape[2]) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
+        }
+        var needs = sink?.Needs ?? ScorerNeeds.None;
+        var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, addUp: needs.AttentionSums);
+        var rows = Math.Min(needs.Queries, q.shape[2]);
+        sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums));
+        return mixed;
+    }
+}
+
+/// <summary>One token on a device: heads read their own entries, grouped by length.</summary>
+/// <param name="layer">Index of the layer.</param>
+/// <param name="cache">Holds the entries.</param>
+internal sealed class DeviceStore(int layer, GroupedCache cache) : ILayerStore
+{
+    public Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow)
+    {
+        cache.Append(layer, Spread(k), Spread(v));
+        return cache.Attend(layer, q.view(q.shape[1], q.shape[3]), scale, slidingWindow).view(q.shape);
+    }
+
+    /// <summary><c>[owner, dim]</c>: at query-head granularity every query head has entries of its own.</summary>
+    private Tensor Spread(Tensor heads)
+    {
+        var rows = heads.reshape(heads.shape[1], heads.shape[3]);
+        return cache.KvHeads == rows.shape[0] ? rows : rows.repeat_interleave(cache.KvHeads / rows.shape[0], 0);
+    }
+}

@@ -61,11 +61,11 @@ internal static class SelectCommand
         return command;
     }
 
-    private static int[][] Kept(Method method, Budget budget, in LayerPrompt prompt, int layers)
+    private static int[][] Kept(Method method, Budget budget, in LayerView prompt, int layers)
     {
         if (prompt.Layer < 0 || prompt.Layer >= layers)
             throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
-        var selector = new LayerSelector(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
+        var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
@@ -76,7 +76,7 @@ internal static class SelectCommand
         return selector.Select(prompt.Layer, scores);
     }
 
-    private static LayerPrompt Read(string path, int layer)
+    private static LayerView Read(string path, int layer)
     {
         using var file = SafetensorsFile.Open(path);
         var (query, key, value) = (file.Load("query", ScalarType.Float32), file.Load("key", ScalarType.Float32), file.Load("value", ScalarType.Float32));
@@ -87,7 +87,7 @@ internal static class SelectCommand
             throw new LabException($"{path}: 'key' {Shape(key)} and 'value' {Shape(value)} must have one shape");
         if (query.shape[1] != key.shape[1] || query.shape[2] != key.shape[2] || query.shape[0] % key.shape[0] != 0)
             throw new LabException($"{path}: 'query' {Shape(query)} does not fit 'key' {Shape(key)}: positions and dimensions must agree, query heads be a multiple of KV heads");
-        return new LayerPrompt(layer, key, value, query, 1 / MathF.Sqrt(key.shape[2]));
+        return new LayerView(layer, key, value, query, 1 / MathF.Sqrt(key.shape[2]));
     }
 
     private static string Shape(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";

@@ -38,6 +38,9 @@ public sealed class Inference : IDisposable
     /// <exception cref="LabException">The weights are elsewhere.</exception>
     public DecodeStep Step => _step ?? throw new LabException("this works on the CPU only: load the model without a device (leave --device out)");
 
+    /// <summary>Tokens of a text that the model can see, prompt and answer together.</summary>
+    public int MaxPositions => _decoder.Config.MaxPositions;
+
     /// <summary>Bytes of weights that decoding one token reads.</summary>
     public long WeightBytes => _step is { } step ? step.WeightBytes
         : _decoder.Model.layers.SelectMany(layer => layer.parameters()).Append(_decoder.Unembedding).Where(w => w.ndim == 2).Sum(w => w.NumberOfElements * w.ElementSize);
@@ -64,7 +67,7 @@ public sealed class Inference : IDisposable
         }
         catch
         {
-            full?.TakeBack();
+            full?.Truncate(0);
             throw;
         }
     }
@@ -86,9 +89,9 @@ public sealed class Inference : IDisposable
 
     private sealed class Both(IPromptSink first, IPromptSink second) : IPromptSink
     {
-        public int QueriesWanted => Math.Max(first.QueriesWanted, second.QueriesWanted);
+        public ScorerNeeds Needs => first.Needs.Or(second.Needs);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             first.Accept(layer);
             second.Accept(layer);

@@ -26,12 +26,15 @@ internal static class PromptAttention
     /// <returns><c>[batch, queryHead, token, dim]</c>; and where wanted <c>[queryHead, position]</c> of the first prompt of the batch.</returns>
     internal static (Tensor Mixed, Tensor? Received) Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false) =>
         Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, addUp)
-        : !addUp && SuitsFused(q, k, slidingWindow) ? (Fused(q, k, v, scale), null)
+        : SuitsFused(q, k, slidingWindow) ? (Fused(q, k, v, scale), addUp ? ByTensors(q, k, v, scale, slidingWindow, addUp).Received : null)   // who asks for sums gets the same bits
         : ByTensors(q, k, v, scale, slidingWindow, addUp);
 
     /// <summary>The kernel reads one prompt in float32 on the CPU, and leaves no trace for autograd.</summary>
-    private static bool Suits(Tensor x) =>
-        x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && x.shape[0] == 1 && BlockwiseAttention.Supports((int)x.shape[3]) && !(is_grad_enabled() && x.requires_grad);
+    private static bool Suits(Tensor x) => Suits(x, (int)x.shape[3]);
+
+    /// <summary>The same asked of hidden states <c>[batch, token, hidden]</c> that become heads of <paramref name="dim"/> numbers.</summary>
+    internal static bool Suits(Tensor x, int dim) =>
+        x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && x.shape[0] == 1 && BlockwiseAttention.Supports(dim) && !(is_grad_enabled() && x.requires_grad);
 
     /// <summary>libtorch puts its causal mask at the first position, so the queries must be those of all positions.</summary>
     private static bool SuitsFused(Tensor q, Tensor k, int? slidingWindow) =>

@@ -75,7 +75,7 @@ public sealed class TextGenerator : IDisposable
     {
         var config = folder.Config;
         var sampler = new Sampler(settings, prompt);
-        PromptChecks.Check(config, prompt, 0, 0);
+        PromptChecks.Check(config, prompt, 0, ScorerNeeds.None);
         var most = Math.Min(settings.Room(prompt.Length), config.MaxPositions - prompt.Length + 1);
         decoder ??= folder.LoadDecoder(compute, device);
         inference ??= new Inference(decoder, precision);
@@ -85,9 +85,8 @@ public sealed class TextGenerator : IDisposable
         var clock = Stopwatch.StartNew();
         if (inference.OnCpu) cache.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
         var logits = inference.Prefill(prompt, cache);
-        using var continuation = inference.Continue(cache, most);
         var prefill = clock.Elapsed.TotalSeconds;
-        var ids = Generation.Run(continuation.Run, logits, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop);
+        var ids = Answer.Run(inference, cache, prompt, logits, recomputeLast: false, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
         Show(stream.Flush());
         return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill);
 

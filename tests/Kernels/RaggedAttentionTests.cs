@@ -70,7 +70,7 @@ public unsafe class RaggedAttentionTests
         var output = new float[queries.Length];
         var scale = 1 / MathF.Sqrt(dim);
         fixed (byte* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, format, dim, counts, offsets, bias), output, scale);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, format, dim, counts, offsets, bias), output, scale);
         var expected = Naive(queries, readKeys, readValues, counts, offsets, dim, scale, bias);
         for (var i = 0; i < output.Length; i++)
             Assert.True(Math.Abs(output[i] - expected[i]) <= 1e-5, $"dim {dim}, group {group}, {format}, number {i}: {output[i]} for {expected[i]}");
@@ -116,7 +116,7 @@ public unsafe class RaggedAttentionTests
         int[] counts = [n, n];
         long[] offsets = [0, n];
         fixed (float* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, NumberFormat.Float32, dim, counts, offsets), output, 1);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, counts, offsets), output, 1);
         var expected = Naive(queries, keys, values, counts, offsets, dim, 1);
         for (var i = 0; i < output.Length; i++) Assert.Equal(expected[i], output[i], 1e-5);
     }
@@ -133,9 +133,9 @@ public unsafe class RaggedAttentionTests
         float[] thrice = [.. key, .. key, .. key, .. rest], thriceValues = [.. value, .. value, .. value, .. rest];
         var (a, b) = (new float[dim], new float[dim]);
         fixed (float* k = once, v = onceValues)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, NumberFormat.Float32, dim, [6], [0], [MathF.Log(3)]), a, 0.25f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [6], [0], [MathF.Log(3)]), a, 0.25f);
         fixed (float* k = thrice, v = thriceValues)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, NumberFormat.Float32, dim, [8], [0]), b, 0.25f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [8], [0]), b, 0.25f);
         for (var i = 0; i < dim; i++) Assert.Equal(b[i], a[i], 1e-6);
     }
 
@@ -178,7 +178,7 @@ public unsafe class RaggedAttentionTests
         var queries = Numbers(new Random(33), 6 * dim);
         var output = new float[queries.Length];
         fixed (float* k = data, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, NumberFormat.Float32, dim, [n, n], [0, n]), output, 0.2f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [n, n], [0, n]), output, 0.2f);
         Assert.All(output[..(3 * dim)], x => Assert.True(float.IsFinite(x)));
         Assert.All(output[(3 * dim)..], x => Assert.True(float.IsNaN(x)));
     }
@@ -194,7 +194,7 @@ public unsafe class RaggedAttentionTests
         for (var g = 0; g < 3; g++) queries[g * dim] = 1;
         var output = new float[queries.Length];
         fixed (float* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, NumberFormat.Float32, dim, [n], [0]), output, 1);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [n], [0]), output, 1);
         for (var i = 0; i < output.Length; i++) Assert.Equal(values[250 * dim + i % dim], output[i], 1e-6);
     }
 
@@ -208,12 +208,15 @@ public unsafe class RaggedAttentionTests
         long[] offsets = [0, 310];
         var least = long.MaxValue;   // of six rounds: a collection that another thread starts counts what is left of this thread's block as allocated
         fixed (float* p = data)
+        {
+            var heads = Pieces.Of(p, p, NumberFormat.Float32, dim, counts, offsets);
             for (var round = 0; round < 6; round++)
             {
                 var before = GC.GetAllocatedBytesForCurrentThread();
-                for (var run = 0; run < 20; run++) RaggedAttention.Decode(queries, new RaggedHeads(p, p, NumberFormat.Float32, dim, counts, offsets), output, 1);
+                for (var run = 0; run < 20; run++) RaggedAttention.Decode(queries, heads, output, 1);
                 least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
             }
+        }
         Assert.Equal(0, least);
     }
 
@@ -225,7 +228,7 @@ public unsafe class RaggedAttentionTests
         {
             var pointer = (nint)p;
             void Decode(int queries, int output, int dim, int[] counts) => RaggedAttention.Decode(
-                new float[queries], new RaggedHeads((void*)pointer, (void*)pointer, NumberFormat.Float32, dim, counts, new long[counts.Length]), new float[output], 1);
+                new float[queries], Pieces.Of((void*)pointer, (void*)pointer, NumberFormat.Float32, dim, counts, new long[counts.Length]), new float[output], 1);
             Assert.Contains("head 1", Assert.Throws<InvalidOperationException>(() => Decode(32, 32, 16, [2, 0])).Message);
             Assert.Throws<ArgumentException>(() => Decode(24, 24, 16, [2]));
             Assert.Throws<ArgumentException>(() => Decode(16, 32, 16, [2]));
@@ -281,7 +284,7 @@ public unsafe class RaggedAttentionTests
         {
             var output = new float[queries.Length];
             fixed (float* p = data)
-                RaggedAttention.Decode(queries, new RaggedHeads(p, p, NumberFormat.Float32, dim, counts, offsets), output, 0.125f);
+                RaggedAttention.Decode(queries, Pieces.Of(p, p, NumberFormat.Float32, dim, counts, offsets), output, 0.125f);
             return output;
         }
         var expected = Once();

@@ -35,12 +35,12 @@ public sealed class ReceivedAttentionTests
     public void Who_does_not_ask_pays_nothing()
     {
         using var decoder = RandomModel.Create(new() { Architecture = "LlamaForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16, MaxPositions = 64 });
-        foreach (var wanted in new[] { 0, 1, 8, 100, int.MaxValue })
+        foreach (var wanted in new[] { new ScorerNeeds(), new(1), new(8), new(100), new(int.MaxValue), new(AttentionSums: true), new(8, true) })
         {
             var sink = new Asking(wanted);
             using var scope = NewDisposeScope();
             decoder.Prefill([.. Enumerable.Range(0, 60)], null, sink);
-            Assert.Equal(wanted == int.MaxValue, sink.Got);
+            Assert.Equal(wanted.AttentionSums, sink.Got);
         }
     }
 
@@ -73,28 +73,28 @@ public sealed class ReceivedAttentionTests
         Assert.True(mixed.allclose(PromptAttention.ByTensors(q, k, v, scale, window).Mixed, 1e-4, 1e-5));
     }
 
-    private sealed class Asking(int wanted) : IPromptSink
+    private sealed class Asking(ScorerNeeds wanted) : IPromptSink
     {
         public bool Got { get; private set; }
 
-        public int QueriesWanted => wanted;
+        public ScorerNeeds Needs => wanted;
 
-        public void Accept(in LayerPrompt layer) => Got = layer.Received is not null;
+        public void Accept(in LayerView layer) => Got = layer.AttentionSums is not null;
     }
 
     private sealed class Scores : IPromptSink
     {
         public List<(float[] Taken, float[] Again)> Pairs { get; } = [];
 
-        public int QueriesWanted => int.MaxValue;
+        public ScorerNeeds Needs => new(int.MaxValue, AttentionSums: true);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
-            Assert.NotNull(layer.Received);
-            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { Received = null }, reduction)));
+            Assert.NotNull(layer.AttentionSums);
+            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { AttentionSums = null }, reduction)));
         }
 
-        private static float[] Of(in LayerPrompt layer, GroupReduction reduction)
+        private static float[] Of(in LayerView layer, GroupReduction reduction)
         {
             var scores = new float[2 * layer.Length];
             new H2O(reduction).Score(layer, 8, new HeadRows<float>(scores, 2, layer.Length));

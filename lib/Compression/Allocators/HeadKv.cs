@@ -50,30 +50,30 @@ public sealed record HeadKv : IAllocator
         if (frame.Heads == _importance.Heads || Reduction != GroupReduction.Mean)
         {
             var shares = frame.Heads == _importance.Heads ? _importance : _importance.Aggregate(frame.Heads, Reduction).Normalised();
-            Spend(frame.Selectable, pool, shares.Values, allotment.Wanted);
-            shares.Values.CopyTo(allotment.Claims);
+            Spend(frame.Selectable, pool, shares.Values, allotment.Requested);
+            shares.Values.CopyTo(allotment.Weights);
             return;
         }
         Span<double> capacities = new double[_importance.Values.Length]; // [layer, queryHead]
         Spend(frame.Selectable, pool, _importance.Values, capacities);
         var group = _importance.Heads / frame.Heads;
-        for (var g = 0; g < allotment.Wanted.Length; g++)
+        for (var g = 0; g < allotment.Requested.Length; g++)
         {
-            double sum = 0, claim = 0;
+            double sum = 0, weight = 0;
             for (var h = g * group; h < (g + 1) * group; h++)
             {
                 sum += Math.Round(capacities[h], MidpointRounding.ToEven);
-                claim += _importance.Values[h];
+                weight += _importance.Values[h];
             }
-            allotment.Wanted[g] = sum / group;
-            allotment.Claims[g] = claim;
+            allotment.Requested[g] = sum / group;
+            allotment.Weights[g] = weight;
         }
     }
 
-    private static void Spend(int selectable, double pool, ReadOnlySpan<double> shares, Span<double> wanted)
+    private static void Spend(int selectable, double pool, ReadOnlySpan<double> shares, Span<double> requested)
     {
         for (var h = 0; h < shares.Length; h++)
-            wanted[h] = shares[h] * pool * shares.Length + (selectable - pool);
+            requested[h] = shares[h] * pool * shares.Length + (selectable - pool);
     }
 
     /// <summary>The floor division of Python on floats, which the reference uses: not fooled where the plain quotient rounds up to a whole number.</summary>

@@ -56,7 +56,7 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
         {
             stop.ThrowIfCancellationRequested();
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
@@ -71,10 +71,7 @@ internal sealed class ContextRun : IDisposable
                     }
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
-                    var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
-                    if (recompute) cache.DropLast();
-                    using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
-                    var (ids, failed) = Try(logits, () => Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop));
+                    var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
                     yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed };
                     cache.Dispose();
                 }
@@ -106,13 +103,7 @@ internal sealed class ContextRun : IDisposable
             }
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
-            using var continuation = _model.Inference.Continue(cache, prompt.Ids.Length - prompt.CompressAt + prompt.MaxNewTokens);
-            var (ids, failed) = Try(before, () =>
-            {
-                ReadOnlySpan<float> logits = default;
-                foreach (var id in prompt.Ids.AsSpan(prompt.CompressAt)) logits = continuation.Run(id);
-                return Generate(prompt, continuation, logits, stop);
-            });
+            var (ids, failed) = Try(before, () => Generate(prompt, cache, before, stop));
             yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed };
         }
     }
@@ -173,19 +164,18 @@ internal sealed class ContextRun : IDisposable
         return _prefix = prefix;
     }
 
-    private int[] Generate(PreparedPrompt prompt, Continuation continuation, ReadOnlySpan<float> logits, CancellationToken stop)
+    private int[] Generate(PreparedPrompt prompt, RaggedCache cache, float[] logits, CancellationToken stop)
     {
         int[] stops = [.. prompt.StopIds];
         var first = prompt.NoEmptyAnswer;
-        var most = Math.Min(prompt.MaxNewTokens, _model.Config.MaxPositions - prompt.Ids.Length + 1);
-        var ids = Generation.Run(continuation.Run, logits, most, stops, scores =>
+        var answer = Models.Answer.Run(_model.Inference, cache, prompt.Ids, logits, prompt.FirstToken == FirstToken.RecomputeLast, prompt.MaxNewTokens, stops, scores =>
         {
             var id = Generation.Greedy(scores, first ? stops : []);
             first = false;
             return id;
         }, stop: stop);
         stop.ThrowIfCancellationRequested();
-        return ids;
+        return answer.Ids;
     }
 
     /// <summary>The answer, or why there is none, so that the other samples go on. Entries that overflowed may be evicted: the prompt's own logits tell of them too.</summary>

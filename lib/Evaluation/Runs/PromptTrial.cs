@@ -32,12 +32,10 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
             using var _ = compressor;
             using var cache = compressor.TakeCache();
             var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.StoredBytes);
-            cache.DropLast();
-            using var continuation = model.Inference.Continue(cache, most + 1);
             int[] answer;
             try
             {
-                answer = Generation.Run(continuation.Run, continuation.Run(prompt[^1]), Math.Min(most, model.Config.MaxPositions - prompt.Length + 1), stops, Generation.Greedy);
+                answer = Models.Answer.Run(model.Inference, cache, prompt, [], recomputeLast: true, most, stops, Generation.Greedy).Ids;
             }
             catch (ModelOverflow e)
             {

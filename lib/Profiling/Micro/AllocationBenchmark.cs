@@ -28,6 +28,6 @@ public static class AllocationBenchmark
     private static void Allot(HeadKv allocator, BudgetRule discipline, int layers, int heads)
     {
         var budget = new Budget(1024, Discipline: discipline, Granularity: Granularity.QueryHead);
-        Allotting.Model(new Method("HeadKV", new SnapKv(), allocator), discipline, BudgetFrame.Of(budget, layers, heads, heads, 2000));
+        PromptAllocation.OfModel(new Method("HeadKV", new SnapKv(), allocator), discipline, BudgetFrame.Of(budget, layers, heads, heads, 2000));
     }
 }

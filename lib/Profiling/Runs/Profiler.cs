@@ -129,19 +129,15 @@ public sealed class Profiler : IDisposable
         {
             var prefilled = Now();
             var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Format.Bytes(), cache.Shape.Layers * cache.Shape.KvHeads);
-            if (!wanted.Method.KeepsAll) cache.DropLast();
-            using var continuation = _inference.Continue(cache, most + 1);
-            var allocated = continuation.ReservedBytes ?? cache.ReservedBytes;
-            ReadOnlySpan<float> first = wanted.Method.KeepsAll ? logits : continuation.Run(prompt[^1]);
             var count = 0;
-            var tokens = Generation.Run(continuation.Run, first, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
+            var answer = Answer.Run(_inference, cache, prompt, logits, recomputeLast: !wanted.Method.KeepsAll, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
             return (new TimedRun
             {
                 Method = wanted.Method.Name, KvSize = wanted.KvSize, Context = wanted.Context, Round = round,
                 PrefillMilliseconds = Milliseconds(start, prefilled), FirstTokenMilliseconds = Milliseconds(start, stamps[0]),
                 DecodeMilliseconds = _plan.Generate.Distinct().ToDictionary(n => n, n => Milliseconds(stamps[0], stamps[n - 1])),
-                CacheBytes = cacheBytes, ReservedBytes = allocated, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
-            }, tokens);
+                CacheBytes = cacheBytes, ReservedBytes = answer.ReservedBytes, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
+            }, answer.Ids);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Models;
 
@@ -22,35 +23,35 @@ internal static class GenerationConfigReader
         var defaults = new GenerationConfig { StopIds = model.EosIds };
         var path = Path.Combine(directory, "generation_config.json");
         if (!File.Exists(path)) return defaults;
-        var json = JsonFields.ReadFile(path, "it was there a moment ago; start again");
-        var total = json.Has("max_length", out _) && !json.Has("max_new_tokens", out _) ? json.Int("max_length", 1, int.MaxValue) : (int?)null; // of the two, max_new_tokens counts
+        var json = JsonPlace.Read(path, "it was there a moment ago; start again");
+        var total = json["max_length"].Exists && !json["max_new_tokens"].Exists ? json["max_length"].Int(1, int.MaxValue) : (int?)null; // of the two, max_new_tokens counts
         return (defaults with
         {
-            Sample = json.Flag("do_sample", false),
-            Temperature = json.Number("temperature") ?? 1,
-            TopK = json.Int("top_k", 0, int.MaxValue, 50),
-            TopP = json.Number("top_p") ?? 1,
-            MinP = json.Number("min_p") ?? 0,
-            TypicalP = json.Number("typical_p") ?? 1,
-            EpsilonCutoff = json.Number("epsilon_cutoff") ?? 0,
-            EtaCutoff = json.Number("eta_cutoff") ?? 0,
-            RepetitionPenalty = json.Number("repetition_penalty") ?? 1,
-            NoRepeatNgramSize = json.Int("no_repeat_ngram_size", 0, int.MaxValue, 0),
-            BadWords = json.IdLists("bad_words_ids", model.VocabSize),
-            SuppressIds = json.Ids("suppress_tokens", model.VocabSize),
-            BeginSuppressIds = json.Ids("begin_suppress_tokens", model.VocabSize),
-            MaxNewTokens = json.Int("max_new_tokens", 1, int.MaxValue, total ?? defaults.MaxNewTokens),
+            Sample = json["do_sample"].FlagOr(false),
+            Temperature = json["temperature"].Number() ?? 1,
+            TopK = json["top_k"].Int(0, int.MaxValue, 50),
+            TopP = json["top_p"].Number() ?? 1,
+            MinP = json["min_p"].Number() ?? 0,
+            TypicalP = json["typical_p"].Number() ?? 1,
+            EpsilonCutoff = json["epsilon_cutoff"].Number() ?? 0,
+            EtaCutoff = json["eta_cutoff"].Number() ?? 0,
+            RepetitionPenalty = json["repetition_penalty"].Number() ?? 1,
+            NoRepeatNgramSize = json["no_repeat_ngram_size"].Int(0, int.MaxValue, 0),
+            BadWords = json["bad_words_ids"].IdLists(model.VocabSize),
+            SuppressIds = json["suppress_tokens"].Ids(model.VocabSize),
+            BeginSuppressIds = json["begin_suppress_tokens"].Ids(model.VocabSize),
+            MaxNewTokens = json["max_new_tokens"].Int(1, int.MaxValue, total ?? defaults.MaxNewTokens),
             MaxLength = total,
-            MinNewTokens = json.Int("min_new_tokens", 0, int.MaxValue, 0),
-            MinLength = json.Int("min_length", 0, int.MaxValue, 0),
-            StopIds = json.Has("eos_token_id", out _) ? json.Ids("eos_token_id", model.VocabSize) : model.EosIds,
+            MinNewTokens = json["min_new_tokens"].Int(0, int.MaxValue, 0),
+            MinLength = json["min_length"].Int(0, int.MaxValue, 0),
+            StopIds = json["eos_token_id"].Exists ? json["eos_token_id"].Ids(model.VocabSize) : model.EosIds,
             NotComputed = [.. Reasons(json, NotComputed), .. QuantisedCache(json)],
             NotComputedWhenDrawing = [.. Reasons(json, NotComputedWhenDrawing)],
         }).Checked(path);
     }
 
-    private static IEnumerable<string> Reasons(JsonFields json, (string Key, double Neutral)[] keys) =>
-        from key in keys where json.Has(key.Key, out var value) && Changes(value, key.Neutral) select Reason(json, key.Key);
+    private static IEnumerable<string> Reasons(JsonPlace json, (string Key, double Neutral)[] keys) =>
+        from key in keys let place = json[key.Key] where place.Exists && Changes(place.Value, key.Neutral) select Reason(place);
 
     private static bool Changes(JsonElement value, double neutral) => value.ValueKind switch
     {
@@ -61,12 +62,7 @@ internal static class GenerationConfigReader
         _ => true,
     };
 
-    private static string[] QuantisedCache(JsonFields json) => json.Text("cache_implementation") == "quantized" ? [Reason(json, "cache_implementation")] : [];
+    private static string[] QuantisedCache(JsonPlace json) => json["cache_implementation"].TextOrNone() == "quantized" ? [Reason(json["cache_implementation"])] : [];
 
-    private static string Reason(JsonFields json, string key)
-    {
-        json.Has(key, out var value);
-        var raw = value.GetRawText();
-        return json.Error(key, $"is {(raw.Length > 60 ? raw[..60] + "…" : raw)}: it changes the text, and this lab does not compute it; remove the key to generate without it").Message;
-    }
+    private static string Reason(JsonPlace place) => place.Bad($"is {place.Raw}: it changes the text, and this lab does not compute it; remove the key to generate without it").Message;
 }

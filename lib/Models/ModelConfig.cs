@@ -97,13 +97,13 @@ public sealed record ModelConfig
     /// <param name="directory">The folder.</param>
     /// <exception cref="LabException">The file is missing or broken, or names an architecture, rope rule or activation this lab does not compute.</exception>
     public static ModelConfig Load(string directory) =>
-        ModelConfigReader.Read(JsonFields.ReadFile(Path.Combine(directory, "config.json"), "name a folder in Hugging Face form (config.json, model.safetensors, tokenizer.json)"));
+        ModelConfigReader.Read(JsonPlace.Read(Path.Combine(directory, "config.json"), "name a folder in Hugging Face form (config.json, model.safetensors, tokenizer.json)"));
 
     /// <summary>Reads the text of a <c>config.json</c>.</summary>
     /// <param name="utf8">The file's bytes.</param>
     /// <param name="file">Name used in messages.</param>
     /// <exception cref="LabException">As in <see cref="Load"/>.</exception>
-    public static ModelConfig Parse(byte[] utf8, string file = "config.json") => ModelConfigReader.Read(new JsonFields(StrictJson.Parse(utf8, file), file, ""));
+    public static ModelConfig Parse(byte[] utf8, string file = "config.json") => ModelConfigReader.Read(new JsonPlace(file, "", StrictJson.Parse(utf8, file)));
 
     /// <summary>The configuration as the text of a <c>config.json</c> that Hugging Face's libraries read too.</summary>
     public string ToJson() => ModelConfigWriter.Write(this);

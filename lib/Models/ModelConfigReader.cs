@@ -1,5 +1,6 @@
 using System.Text.Json;
 using HeadKvLab.Kernels;
+using HeadKvLab.Text;
 
 
 namespace HeadKvLab.Models;
@@ -17,32 +18,32 @@ internal static class ModelConfigReader
         ["llama"] = Llama, ["mistral"] = Mistral, ["qwen2"] = Qwen2, ["qwen3"] = Qwen3,
     };
 
-    internal static ModelConfig Read(JsonFields json)
+    internal static ModelConfig Read(JsonPlace json)
     {
         var architecture = Architecture(json);
         RefuseNull(json, architecture);
-        var hidden = json.Int("hidden_size", 1, 1 << 17);
-        var heads = json.Int("num_attention_heads", 1, 1024);
-        var vocabulary = json.Int("vocab_size", 1, 1 << 24);
-        var layers = json.Int("num_hidden_layers", 1, 1024);
-        var allBias = architecture is Llama or Qwen3 && json.Flag("attention_bias", false);
+        var hidden = json["hidden_size"].Int(1, 1 << 17);
+        var heads = json["num_attention_heads"].Int(1, 1024);
+        var vocabulary = json["vocab_size"].Int(1, 1 << 24);
+        var layers = json["num_hidden_layers"].Int(1, 1024);
+        var allBias = architecture is Llama or Qwen3 && json["attention_bias"].FlagOr(false);
         var config = new ModelConfig
         {
             Architecture = architecture,
             VocabSize = vocabulary,
             HiddenSize = hidden,
-            IntermediateSize = json.Int("intermediate_size", 1, 1 << 20),
+            IntermediateSize = json["intermediate_size"].Int(1, 1 << 20),
             Layers = layers,
             QueryHeads = heads,
             KvHeads = KvHeads(json, architecture, heads),
             HeadDim = HeadDim(json, architecture, hidden, heads),
-            NormEpsilon = json.Positive("rms_norm_eps", 1e-6),
-            MaxPositions = json.Int("max_position_embeddings", 1, int.MaxValue, architecture switch { Llama => 2048, Mistral => 131_072, _ => 32_768 }),
+            NormEpsilon = json["rms_norm_eps"].Positive(1e-6),
+            MaxPositions = json["max_position_embeddings"].Int(1, int.MaxValue, architecture switch { Llama => 2048, Mistral => 131_072, _ => 32_768 }),
             AttentionBias = architecture == Qwen2 || allBias,
             OutputBias = allBias,
-            MlpBias = architecture == Llama && json.Flag("mlp_bias", false),
+            MlpBias = architecture == Llama && json["mlp_bias"].FlagOr(false),
             QkNorm = architecture == Qwen3,
-            TieEmbeddings = json.Flag("tie_word_embeddings", false),
+            TieEmbeddings = json["tie_word_embeddings"].FlagOr(false),
             BosId = Special(json, "bos_token_id", architecture, 1, vocabulary) is [var bos, ..] ? bos : null,
             EosIds = Special(json, "eos_token_id", architecture, 2, vocabulary),
             StorageType = StorageType(json),
@@ -51,21 +52,21 @@ internal static class ModelConfigReader
         return RopeReader.Apply(json, SlidingReader.Apply(json, config));
     }
 
-    private static string Architecture(JsonFields json)
+    private static string Architecture(JsonPlace json)
     {
-        var names = json.Texts("architectures") ?? [];
-        var type = json.Text("model_type");
+        var names = json["architectures"].Texts() ?? [];
+        var type = json["model_type"].TextOrNone();
         var name = names.FirstOrDefault() ?? (type is not null ? ByModelType.GetValueOrDefault(type, type) : null)
-            ?? throw json.Error("architectures", "is missing: add the model's class name, for example [\"LlamaForCausalLM\"]");
+            ?? throw json["architectures"].Bad("is missing: add the model's class name, for example [\"LlamaForCausalLM\"]");
         if (!ByModelType.ContainsValue(name))
-            throw json.Error("architectures", $"names '{name}', which this lab does not compute: it reads {string.Join(", ", ByModelType.Values)}");
+            throw json["architectures"].Bad($"names '{name}', which this lab does not compute: it reads {string.Join(", ", ByModelType.Values)}");
         if (type is not null && ByModelType.GetValueOrDefault(type) != name)
-            throw json.Error("model_type", $"is '{type}', but 'architectures' says {name}: the two must agree");
+            throw json["model_type"].Bad($"is '{type}', but 'architectures' says {name}: the two must agree");
         return name;
     }
 
     /// <summary>Null is a value where a class has one for it (no sliding window, no stop id); where it has none, the file is wrong, not silent.</summary>
-    private static void RefuseNull(JsonFields json, string architecture)
+    private static void RefuseNull(JsonPlace json, string architecture)
     {
         string[] always = ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "rms_norm_eps", "max_position_embeddings", "hidden_act", "tie_word_embeddings"];
         string[] own = architecture switch
@@ -75,50 +76,50 @@ internal static class ModelConfigReader
             Qwen2 => ["head_dim", "use_sliding_window", "max_window_layers"],
             _ => ["head_dim", "use_sliding_window", "max_window_layers", "attention_bias"],
         };
-        if (always.Concat(own).FirstOrDefault(key => json.Mentions(key) && !json.Has(key, out _)) is { } empty)
-            throw json.Error(empty, $"is null, which {architecture} gives no meaning: give a value, or remove the key for the default");
+        if (always.Concat(own).FirstOrDefault(key => json[key].Given && !json[key].Exists) is { } empty)
+            throw json[empty].Bad($"is null, which {architecture} gives no meaning: give a value, or remove the key for the default");
     }
 
     /// <summary>Ids of a special token. Llama and Mistral have one where the key is absent; null is none.</summary>
-    private static int[] Special(JsonFields json, string key, string architecture, int missing, int vocabulary) =>
-        json.Mentions(key) ? json.Ids(key, vocabulary) : architecture is Llama or Mistral && missing < vocabulary ? [missing] : [];
+    private static int[] Special(JsonPlace json, string key, string architecture, int missing, int vocabulary) =>
+        json[key].Given ? json[key].Ids(vocabulary) : architecture is Llama or Mistral && missing < vocabulary ? [missing] : [];
 
-    private static int KvHeads(JsonFields json, string architecture, int heads)
+    private static int KvHeads(JsonPlace json, string architecture, int heads)
     {
-        var missing = architecture == Llama || json.Mentions("num_key_value_heads") ? heads : architecture == Mistral ? 8 : 32; // null in Qwen: as many as query heads
-        var kvHeads = json.Int("num_key_value_heads", 1, 1024, missing);
+        var missing = architecture == Llama || json["num_key_value_heads"].Given ? heads : architecture == Mistral ? 8 : 32; // null in Qwen: as many as query heads
+        var kvHeads = json["num_key_value_heads"].Int(1, 1024, missing);
         return heads % kvHeads == 0
             ? kvHeads
-            : throw json.Error("num_key_value_heads", $"is {kvHeads}, which does not divide the {heads} query heads: each KV head must serve the same number of them");
+            : throw json["num_key_value_heads"].Bad($"is {kvHeads}, which does not divide the {heads} query heads: each KV head must serve the same number of them");
     }
 
-    private static int HeadDim(JsonFields json, string architecture, int hidden, int heads)
+    private static int HeadDim(JsonPlace json, string architecture, int hidden, int heads)
     {
-        if (!json.Has("head_dim", out _) && architecture != Qwen3 && hidden % heads != 0)
-            throw json.Error("num_attention_heads", $"is {heads}, which does not divide hidden_size {hidden}: correct it or give head_dim");
-        var dim = json.Int("head_dim", 2, 1024, architecture == Qwen3 ? 128 : hidden / heads);
-        return dim % 2 == 0 ? dim : throw json.Error("head_dim", $"is {dim}: rope turns pairs, so it must be even");
+        if (!json["head_dim"].Exists && architecture != Qwen3 && hidden % heads != 0)
+            throw json["num_attention_heads"].Bad($"is {heads}, which does not divide hidden_size {hidden}: correct it or give head_dim");
+        var dim = json["head_dim"].Int(2, 1024, architecture == Qwen3 ? 128 : hidden / heads);
+        return dim % 2 == 0 ? dim : throw json["head_dim"].Bad($"is {dim}: rope turns pairs, so it must be even");
     }
 
-    private static NumberFormat StorageType(JsonFields json)
+    private static NumberFormat StorageType(JsonPlace json)
     {
-        var key = json.Has("dtype", out _) ? "dtype" : "torch_dtype";
-        if (json.Text(key) is not { } name) return NumberFormat.Float32;
+        var key = json["dtype"].Exists ? "dtype" : "torch_dtype";
+        if (json[key].TextOrNone() is not { } name) return NumberFormat.Float32;
         return NumberFormats.TryParse(name, out var format) && NumberFormats.Floating.Contains(format)
-            ? format : throw json.Error(key, $"is '{name}': this lab reads float32, bfloat16 and float16 weights; convert the checkpoint");
+            ? format : throw json[key].Bad($"is '{name}': this lab reads float32, bfloat16 and float16 weights; convert the checkpoint");
     }
 
-    private static void RefuseWhatIsNotComputed(JsonFields json, string architecture)
+    private static void RefuseWhatIsNotComputed(JsonPlace json, string architecture)
     {
-        if ((json.Text("hidden_act") ?? "silu") is not ("silu" or "swish") and var activation)
-            throw json.Error("hidden_act", $"is '{activation}': the feed-forward block of {architecture} is computed with silu only");
-        if (json.Has("quantization_config", out _))
-            throw json.Error("quantization_config", "is set: quantised checkpoints are not read; use the float32, bfloat16 or float16 one");
-        if (json.Has("per_layer_config", out _))
-            throw json.Error("per_layer_config", "is set: layers that differ in their sizes or options are not computed by this lab");
-        if (json.Has("transformers_weights", out _))
-            throw json.Error("transformers_weights", "names another file for the weights: rename that file to model.safetensors and remove the key");
-        if (architecture is Qwen2 or Mistral && json.Flag("attention_bias", architecture == Qwen2) != (architecture == Qwen2))
-            throw json.Error("attention_bias", $"contradicts {architecture}, whose biases are fixed: remove the key");
+        if ((json["hidden_act"].TextOrNone() ?? "silu") is not ("silu" or "swish") and var activation)
+            throw json["hidden_act"].Bad($"is '{activation}': the feed-forward block of {architecture} is computed with silu only");
+        if (json["quantization_config"].Exists)
+            throw json["quantization_config"].Bad("is set: quantised checkpoints are not read; use the float32, bfloat16 or float16 one");
+        if (json["per_layer_config"].Exists)
+            throw json["per_layer_config"].Bad("is set: layers that differ in their sizes or options are not computed by this lab");
+        if (json["transformers_weights"].Exists)
+            throw json["transformers_weights"].Bad("names another file for the weights: rename that file to model.safetensors and remove the key");
+        if (architecture is Qwen2 or Mistral && json["attention_bias"].FlagOr(architecture == Qwen2) != (architecture == Qwen2))
+            throw json["attention_bias"].Bad($"contradicts {architecture}, whose biases are fixed: remove the key");
     }
 }

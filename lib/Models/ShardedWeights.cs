@@ -1,5 +1,6 @@
 using System.Text.Json;
 using static TorchSharp.torch;
+using HeadKvLab.Text;
 
 namespace HeadKvLab.Models;
 
@@ -71,9 +72,9 @@ internal sealed class ShardedWeights : IDisposable
 
     private void AddShards(string directory, IReadOnlySet<string> needed)
     {
-        var index = JsonFields.ReadFile(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
-        var map = index.Object("weight_map") ?? throw index.Error("weight_map", "is missing: it says which shard holds each tensor; download the index again");
-        var wanted = map.Element.EnumerateObject().Select(item => (item.Name, Shard: map.Text(item.Name) ?? throw map.Error(item.Name, "names no shard: download the index again"))).ToArray();
+        var index = JsonPlace.Read(File, $"the folder holds neither {Single} nor its index; download the weights in safetensors form");
+        var map = index["weight_map"] is { Exists: true } there ? there : throw index["weight_map"].Bad("is missing: it says which shard holds each tensor; download the index again");
+        var wanted = map.Members().Select(item => (item.Name, Shard: item.Value.TextOrNone() ?? throw item.Value.Bad("names no shard: download the index again"))).ToArray();
         foreach (var shard in wanted.Select(item => item.Shard).Distinct()) Add(SafetensorsFile.Open(Locate(directory, shard)));
         foreach (var (name, shard) in wanted)
             if (fileOf.TryGetValue(name, out var file) ? Path.GetFileName(file.File) != shard : needed.Contains(name))

@@ -1,3 +1,5 @@
+using HeadKvLab.Text;
+
 namespace HeadKvLab.Models;
 
 /// <summary>
@@ -6,17 +8,17 @@ namespace HeadKvLab.Models;
 /// </summary>
 internal static class SlidingReader
 {
-    internal static ModelConfig Apply(JsonFields json, ModelConfig config) => config.Architecture switch
+    internal static ModelConfig Apply(JsonPlace json, ModelConfig config) => config.Architecture switch
     {
         "LlamaForCausalLM" => RefuseSlidingTypes(json, config),
         "MistralForCausalLM" => RefuseMixedTypes(json, config with { SlidingWindow = Window(json) }),
         _ => Qwen(json, config),
     };
 
-    private static ModelConfig Qwen(JsonFields json, ModelConfig config)
+    private static ModelConfig Qwen(JsonPlace json, ModelConfig config)
     {
-        if (!json.Flag("use_sliding_window", false) || Window(json) is not { } window) return RefuseSlidingTypes(json, config);
-        var from = json.Int("max_window_layers", 0, int.MaxValue, 28);
+        if (!json["use_sliding_window"].FlagOr(false) || Window(json) is not { } window) return RefuseSlidingTypes(json, config);
+        var from = json["max_window_layers"].Int(0, int.MaxValue, 28);
         var slides = Types(json, config.Layers) ?? [.. Enumerable.Range(0, config.Layers).Select(layer => layer >= from)];
         return slides.Contains(true)
             ? config with { SlidingWindow = window, SlidingLayers = slides }
@@ -24,28 +26,28 @@ internal static class SlidingReader
     }
 
     /// <summary>The window; null when the file says null, which means none.</summary>
-    private static int? Window(JsonFields json) =>
-        json.Mentions("sliding_window") && !json.Has("sliding_window", out _) ? null : json.Int("sliding_window", 1, int.MaxValue, 4096);
+    private static int? Window(JsonPlace json) =>
+        json["sliding_window"].Given && !json["sliding_window"].Exists ? null : json["sliding_window"].Int(1, int.MaxValue, 4096);
 
-    private static ModelConfig RefuseSlidingTypes(JsonFields json, ModelConfig config) =>
+    private static ModelConfig RefuseSlidingTypes(JsonPlace json, ModelConfig config) =>
         Types(json, config.Layers)?.Contains(true) == true
-            ? throw json.Error("layer_types", $"names sliding layers, but {config.Architecture} has no sliding window here: correct the file")
+            ? throw json["layer_types"].Bad($"names sliding layers, but {config.Architecture} has no sliding window here: correct the file")
             : config;
 
-    private static ModelConfig RefuseMixedTypes(JsonFields json, ModelConfig config) =>
+    private static ModelConfig RefuseMixedTypes(JsonPlace json, ModelConfig config) =>
         Types(json, config.Layers)?.Contains(config.SlidingWindow is null) == true
-            ? throw json.Error("layer_types", $"does not fit sliding_window of {config.Architecture}, which holds for all layers: correct the file")
+            ? throw json["layer_types"].Bad($"does not fit sliding_window of {config.Architecture}, which holds for all layers: correct the file")
             : config;
 
-    private static bool[]? Types(JsonFields json, int layers)
+    private static bool[]? Types(JsonPlace json, int layers)
     {
-        if (json.Texts("layer_types") is not { } types) return null;
-        if (types.Length != layers) throw json.Error("layer_types", $"has {types.Length} entries for {layers} layers: correct the file");
+        if (json["layer_types"].Texts() is not { } types) return null;
+        if (types.Length != layers) throw json["layer_types"].Bad($"has {types.Length} entries for {layers} layers: correct the file");
         return [.. types.Select(type => type switch
         {
             "full_attention" => false,
             "sliding_attention" => true,
-            _ => throw json.Error("layer_types", $"names '{type}', which this lab does not compute: it knows full_attention and sliding_attention"),
+            _ => throw json["layer_types"].Bad($"names '{type}', which this lab does not compute: it knows full_attention and sliding_attention"),
         })];
     }
 }

@@ -167,10 +167,10 @@ public sealed class GenerationSettingsTests : IDisposable
     [InlineData("\"epsilon_cutoff\":-0.1", "epsilon_cutoff is -0.1")]
     [InlineData("\"eta_cutoff\":1", "eta_cutoff is 1")]
     [InlineData("\"no_repeat_ngram_size\":-1", "'no_repeat_ngram_size' is -1")]
-    [InlineData("\"bad_words_ids\":[[]]", "'bad_words_ids' is [] where an array of token ids is expected")]
-    [InlineData("\"bad_words_ids\":[3]", "'bad_words_ids' is 3 where an array of token ids is expected")]
-    [InlineData("\"bad_words_ids\":[[16]]", "'bad_words_ids' names token 16, beyond the vocabulary of 16")]
-    [InlineData("\"suppress_tokens\":[16]", "'suppress_tokens' names token 16, beyond the vocabulary of 16")]
+    [InlineData("\"bad_words_ids\":[[]]", "'bad_words_ids[0]' is [] where an array of token ids is expected")]
+    [InlineData("\"bad_words_ids\":[3]", "'bad_words_ids[0]' is 3 where an array of token ids is expected")]
+    [InlineData("\"bad_words_ids\":[[16]]", "'bad_words_ids[0][0]' names token 16, beyond the vocabulary of 16")]
+    [InlineData("\"suppress_tokens\":[16]", "'suppress_tokens[0]' names token 16, beyond the vocabulary of 16")]
     public void RefusesImpossibleValues(string setting, string named) =>
         Assert.StartsWith(files.Path("generation_config.json") + ": " + named, Assert.Throws<LabException>(() => Read("{" + setting + "}")).Message);
 

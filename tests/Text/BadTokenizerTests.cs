@@ -34,7 +34,7 @@ public sealed class BadTokenizerTests
     {
         Assert.Contains("2000000000", Refusal(f => f["model"]!["vocab"]!["big"] = 2_000_000_000));
         Assert.Contains("-1", Refusal(f => f["model"]!["vocab"]!["big"] = -1));
-        Assert.Contains("[big] should be a whole number", Refusal(f => f["model"]!["vocab"]!["big"] = 99_999_999_999));
+        Assert.Contains("model.vocab[big]' is 99999999999 where a whole number below 2^31 is expected", Refusal(f => f["model"]!["vocab"]!["big"] = 99_999_999_999));
         Assert.Contains("id 5", Refusal(f => f["model"]!["vocab"]!["twice"] = 5));
         Assert.Contains("9000000", Refusal(f => f["added_tokens"]![0]!["id"] = 9_000_000));
         Assert.Contains("<|bos|>", Refusal(f => f["model"]!["vocab"]!["<|bos|>"] = 300));

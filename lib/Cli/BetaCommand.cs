@@ -5,6 +5,7 @@ using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Compression;
 using HeadKvLab.Models;
+using HeadKvLab.Tables;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
@@ -87,17 +88,14 @@ internal static class BetaCommand
     internal static string Markdown(SweepPlan plan, EvalSet validation, EvalSet test, IReadOnlyList<BetaResult> results)
     {
         var labels = VariantLabels.Of(validation.Variants);
-        var lines = new List<string>
-        {
-            $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}", "",
-            "| KV size | chosen on validation | there | on test | beta 1.01, fixed in advance, on test | chosen on test (leaky) | its score there | leaky minus honest |", "|---|---|---|---|---|---|---|---|",
-        };
-        foreach (var r in results)
-            lines.Add($"| {r.Chosen.BudgetName} | {Name(r.Chosen)} | {Show(r.Validation)} | {Show(r.Test)} | {Show(r.Fixed)} | {(r.Leaky is null ? "–" : Name(r.Leaky))} | {(r.LeakyTest is { } score ? Show(score) : "–")} | "
-                + $"{(r.Gap is { } gap ? string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}") : "–")} |");
-        return string.Join("\n", lines) + "\n";
+        var table = Table.Of("", results,
+            ("KV size", r => r.Chosen.BudgetName), ("chosen on validation", r => Name(r.Chosen)), ("there", r => ResultReport.Percent(r.Validation)), ("on test", r => ResultReport.Percent(r.Test)),
+            ("beta 1.01, fixed in advance, on test", r => ResultReport.Percent(r.Fixed)), (Leaky("chosen on test (leaky)"), r => r.Leaky is { } leaky ? Name(leaky) : null),
+            (Leaky("its score there"), r => r.LeakyTest is { } score ? ResultReport.Percent(score) : null), (Leaky("leaky minus honest"), r => r.Gap is { } gap ? Difference(gap) : null));
+        return $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}\n\n{table.ToMarkdown()}";
 
         string Name(Variant v) => string.Join(", ", labels(v).Prepend($"beta {v.Settings["beta"]}").Distinct());
-        static string Show(Interval i) => double.IsNaN(i.Low) ? i.Mean.ToString("0.00", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
+        static Column Leaky(string name) => new(name) { Missing = "–" };
+        static string Difference(PairedDifference gap) => string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}");
     }
 }

@@ -5,6 +5,7 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
+using HeadKvLab.Tables;
 using HeadKvLab.World;
 
 namespace HeadKvLab.Cli;
@@ -58,14 +59,11 @@ internal static class EvalWorldCommand
     /// <summary>One figure of each family and length, as a table in Markdown.</summary>
     internal static string Table(string figure, IReadOnlyList<WorldFamily> families, int[] lengths, IReadOnlyList<(int Length, EvalRow Row)> rows, Func<EvalRow, double> value)
     {
-        var lines = new List<string>
-        {
-            $"| {figure} | {string.Join(" | ", lengths.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l} tokens")))} |",
-            $"|---|{string.Concat(lengths.Select(_ => "---|"))}",
-        };
-        foreach (var family in families)
-            lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))} |");
-        return string.Join("\n", lines) + "\n";
+        return Tables.Table.Of("", families,
+        [
+            (figure, family => $"`{family.Name()}`"),
+            .. lengths.Select(l => (new Column(string.Create(CultureInfo.InvariantCulture, $"{l} tokens")), (Func<WorldFamily, object?>)(family => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))),
+        ]).ToMarkdown();
 
         string Cell(IEnumerable<(int Length, EvalRow Row)> of)
         {

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Forecast;
-using Spectre.Console;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
 
@@ -58,11 +58,9 @@ internal static class PlanCommand
 
     private static void Show(DecodeForecast[] plans, double? memory)
     {
-        var table = new Table().Border(TableBorder.Simple);
-        foreach (var column in (string[])["context", "KV size", "full cache", "compressed", "full, ms/token", "compressed, ms/token", "speed-up"]) table.AddColumn(new TableColumn(column).RightAligned());
-        foreach (var p in plans)
-            table.AddRow(Count(p.Context), Count(p.KvSize), Bytes(p.FullBytes), Bytes(p.CompressedBytes), Text("N2", p.FullSeconds * 1e3), Text("N2", p.CompressedSeconds * 1e3), Text("N2", p.SpeedUp) + "x");
-        AnsiConsole.Write(table);
+        Terminal.Write(Table.Of("", plans,
+            (Right("context"), p => Count(p.Context)), (Right("KV size"), p => Count(p.KvSize)), (Right("full cache"), p => Bytes(p.FullBytes)), (Right("compressed"), p => Bytes(p.CompressedBytes)),
+            (Right("full", "ms/token", "N2"), p => p.FullSeconds * 1e3), (Right("compressed", "ms/token", "N2"), p => p.CompressedSeconds * 1e3), (Right("speed-up", format: "#,0.00'x'"), p => p.SpeedUp)));
         Console.WriteLine($"weights: {Bytes(plans[0].WeightBytes)}, of which a token reads {Bytes(plans[0].WeightBytesRead)}");
         foreach (var p in plans.DistinctBy(p => p.KvSize))
         {
@@ -71,6 +69,8 @@ internal static class PlanCommand
                 Console.WriteLine($"  longest context in {Text("N0", gigabytes)} GB: {Count(p.LongestContext(gigabytes * 1e9, false))} tokens with the full cache, {Count(p.LongestContext(gigabytes * 1e9, true))} compressed layer by layer");
         }
     }
+
+    private static Column Right(string name, string unit = "", string format = "") => new(name) { Unit = unit, Format = format, Align = Alignment.Right };
 
     private static string From(long? context) => context is { } n ? $"from {Count(n)} tokens of context" : "at no context length: every layer slides";
 

@@ -1,3 +1,4 @@
+using HeadKvLab.Tables;
 using Microsoft.Data.Analysis;
 
 namespace HeadKvLab.Charts;
@@ -15,15 +16,15 @@ namespace HeadKvLab.Charts;
 [TypeFormatterSource(typeof(ResultTableFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed class ResultTable
 {
-    private readonly IReadOnlyList<TableColumn> columns;
+    private readonly IReadOnlyList<FrameColumn> columns;
     private readonly IReadOnlyList<string> remarks;
 
     /// <summary>Shows every column of a frame.</summary>
     /// <param name="frame">The results.</param>
     /// <param name="caption">What the table shows; empty for none.</param>
-    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(TableColumn.Of)], []) { }
+    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(FrameColumn.Of)], []) { }
 
-    private ResultTable(DataFrame frame, string caption, IReadOnlyList<TableColumn> columns, IReadOnlyList<string> remarks) => (Frame, Caption, this.columns, this.remarks) = (frame, caption, columns, remarks);
+    private ResultTable(DataFrame frame, string caption, IReadOnlyList<FrameColumn> columns, IReadOnlyList<string> remarks) => (Frame, Caption, this.columns, this.remarks) = (frame, caption, columns, remarks);
 
     /// <summary>The results.</summary>
     public DataFrame Frame { get; }
@@ -31,21 +32,10 @@ public sealed class ResultTable
     /// <summary>What the table shows.</summary>
     public string Caption { get; }
 
-    internal IReadOnlyList<TableColumn> Columns => columns;
-
-    internal IReadOnlyList<string> Remarks => remarks;
-
-    /// <summary>What the mark of the best says, written below the table; empty where nothing is marked.</summary>
-    internal string BestMeans
-    {
-        get
-        {
-            var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best.Highest ? "highest" : "lowest")} {column.Heading}"
-                + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Heading ?? within}" : "")
-                + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
-            return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
-        }
-    }
+    /// <summary>What is shown, as it is written.</summary>
+    public Table Table => new(Caption, [.. columns.Select(column => column.Column)],
+        [.. Enumerable.Range(0, (int)Frame.Rows.Count).Select(row => (IReadOnlyList<Cell>)[.. columns.Select(column => column.Cell(row) with { Marked = column.BestRows?.Contains(row) == true })])])
+    { MarkMeans = BestMeans(), Remarks = remarks };
 
     /// <summary>Spells a column's numbers with a fixed count of decimals.</summary>
     /// <param name="column">Name of the column in the frame.</param>
@@ -53,12 +43,12 @@ public sealed class ResultTable
     /// <param name="heading">Its heading, with the unit; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Number(string column, int decimals, string? heading = null) =>
-        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, value => Words.Fixed(value, decimals)));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals)));
 
     /// <summary>Spells a column of shares as percentages: 0.03 as <c>3 %</c>.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Percent(string column, string? heading = null) =>
-        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, Words.Percent));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, Words.Percent));
 
     /// <summary>Puts the interval that two other columns hold beside a column's values, <c>0.62 [0.55, 0.69]</c>, and hides those two.</summary>
     /// <param name="column">Name of the column of values.</param>
@@ -68,11 +58,11 @@ public sealed class ResultTable
     /// <param name="heading">Its heading; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such columns.</exception>
     public ResultTable Interval(string column, string low, string high, int decimals = 2, string? heading = null) =>
-        Replace(column, old => TableColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
+        Replace(column, old => FrameColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
 
     /// <summary>Gives a column another heading.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
-    public ResultTable Heading(string column, string heading) => Replace(column, old => old with { Heading = heading });
+    public ResultTable Heading(string column, string heading) => Replace(column, old => old with { Column = old.Column with { Name = heading } });
 
     /// <summary>Leaves columns out; they stay in the frame.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
@@ -95,23 +85,23 @@ public sealed class ResultTable
     public ResultTable Best(string column, bool highest = true, string? within = null, string? leaveOut = null)
     {
         var rows = Enumerable.Range(0, (int)Frame.Rows.Count).Select(row => (long)row)
-            .Where(row => !double.IsNaN(TableColumn.Value(Frame[column], row)))
+            .Where(row => !double.IsNaN(FrameColumn.Value(Frame[column], row)))
             .Where(row => leaveOut is null || !Frame.Rows[row].Contains(leaveOut));
         var best = new HashSet<long>();
         foreach (var group in rows.GroupBy(row => within is null ? "" : Frame[within][row] ?? ""))
         {
-            var values = group.Select(row => TableColumn.Value(Frame[column], row)).ToArray();
+            var values = group.Select(row => FrameColumn.Value(Frame[column], row)).ToArray();
             var bound = highest ? values.Max() : values.Min();
-            best.UnionWith(group.Where(row => TableColumn.Value(Frame[column], row) == bound));
+            best.UnionWith(group.Where(row => FrameColumn.Value(Frame[column], row) == bound));
         }
         return Replace(column, old => old with { BestRows = best, Best = (highest, within, leaveOut) });
     }
 
     /// <summary>The table as a piece of HTML; equal tables give equal HTML.</summary>
-    public string ToHtml() => HtmlTable.Write(this);
+    public string ToHtml() => Table.ToHtml();
 
     /// <summary>The table in Markdown, the best values in bold.</summary>
-    public string ToMarkdown() => TextTable.Markdown(this);
+    public string ToMarkdown() => Table.ToMarkdown();
 
     /// <summary>Writes the frame, all columns and all digits, as CSV in UTF-8.</summary>
     /// <param name="path">File to write; its folder is made where it is missing.</param>
@@ -123,9 +113,18 @@ public sealed class ResultTable
     }
 
     /// <summary>The table in plain text, the best values marked with an asterisk.</summary>
-    public override string ToString() => TextTable.Plain(this);
+    public override string ToString() => Table.ToText();
 
-    private ResultTable Replace(string column, Func<TableColumn, TableColumn> change)
+    /// <summary>What the mark of the best says; empty where nothing is marked.</summary>
+    private string BestMeans()
+    {
+        var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best.Highest ? "highest" : "lowest")} {column.Column.Heading}"
+            + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Column.Heading ?? within}" : "")
+            + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
+        return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
+    }
+
+    private ResultTable Replace(string column, Func<FrameColumn, FrameColumn> change)
     {
         var index = IndexOf(column);
         var changed = columns.ToArray();

@@ -12,7 +12,7 @@ internal static class DoctorCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "Print the report, the traps and the notes as JSON." };
+        var json = Options.Json("Print the report, the traps and the notes as JSON.");
         var command = new Command("doctor", "Shows the tensor engine, measures it (about two seconds) and flags what makes it slow or wrong, each with its cure.\n"
             + "Rates are the best of several runs; on a busy machine they still come out low.\n\nExample:\n  lab doctor") { json };
         command.SetAction(parse =>

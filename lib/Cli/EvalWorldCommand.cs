@@ -15,12 +15,12 @@ internal static class EvalWorldCommand
 {
     internal static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
-        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens, answer included.", DefaultValueFactory = _ => "512,1024,2048,4096,8000" };
+        var model = Options.Model();
+        var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens, answer included.", "512,1024,2048,4096,8000");
         var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
         var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
-        var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
-        var (families, weights) = (WorldFamiliesOption.Create(), ComputeOptions.DecodeWeights());
+        var seed = Options.Seed("Seed of the questions; other seeds give other ones of the same split.", 0);
+        var (families, weights) = (Options.Families(), Options.DecodeWeights());
         split.AcceptOnlyFromAmong("validation", "test");
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
@@ -32,12 +32,10 @@ internal static class EvalWorldCommand
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
-            var asked = WorldFamiliesOption.Of(parse, families);
+            var asked = parse.Read(families);
             var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
-            int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
-                : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights)));
-            return Task.FromResult(Run(loaded, asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
+            using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: parse.Read(weights));
+            return Task.FromResult(Run(loaded, asked, [.. parse.Read(lengths).Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
         });
         return command;
     }

@@ -12,7 +12,7 @@ internal static class ModelExportCommand
         var folder = new Argument<string>("dir") { Description = "Model folder." };
         var format = new Option<string>("--format") { Description = "Format to write: llama2c (version 0 of karpathy/llama2.c).", Required = true };
         format.AcceptOnlyFromAmong("llama2c");
-        var file = new Option<string>("--out") { Description = "Checkpoint to write.", Required = true };
+        var file = Options.NeededOut("Checkpoint to write.");
         var command = new Command("export", """
             Writes the weights of a model folder as a checkpoint of another program (the tokenizer is not converted).
 

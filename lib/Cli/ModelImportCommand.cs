@@ -12,7 +12,7 @@ internal static class ModelImportCommand
         var format = new Option<string>("--format") { Description = "Its format: llama2c (version 0 of karpathy/llama2.c).", Required = true };
         format.AcceptOnlyFromAmong("llama2c");
         var tokenizer = new Option<string>("--tokenizer") { Description = "The tokenizer.bin that belongs to it.", Required = true };
-        var folder = new Option<string>("--out") { Description = "Folder to write config.json, model.safetensors, tokenizer.json and generation_config.json into.", Required = true };
+        var folder = Options.NeededOut("Folder to write config.json, model.safetensors, tokenizer.json and generation_config.json into.");
         var command = new Command("import", """
             Turns a checkpoint of another program into a model folder in Hugging Face form.
 

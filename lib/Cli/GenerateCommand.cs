@@ -28,7 +28,7 @@ internal static class GenerateCommand
 
             Examples:
               lab generate --model data/models/world-4m --prompt-file prompt.txt --max-new-tokens 60
-              lab generate --model stories260K --prompt "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
+              lab generate --model data/models/world-4m --prompt "Anna" --temperature 0.8 --top-p 0.9 --seed 7
               lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16 --decode-weights int8
             """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device, weights };
         command.Validators.Add(result =>

@@ -69,7 +69,7 @@ public sealed class CommandLineTests : FolderTests
             {
                 declared++;
                 var name = variable.Groups[1].Value;
-                if (name is "option" or "format") continue;          // made for several commands, and handed over; of one value, which is checked
+                if (name is "option") continue;          // made for several commands, and handed over
                 Assert.True(System.Text.RegularExpressions.Regex.IsMatch(text, $@"(GetValue|GetRequiredValue|Read|Place)\({name}\)"), $"{Path.GetFileName(file)}: '{name}' is accepted and never read");
             }
         }

@@ -4,7 +4,6 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Compression;
-using HeadKvLab.Models;
 using HeadKvLab.Tables;
 using static TorchSharp.torch;
 
@@ -60,8 +59,8 @@ internal static class BetaCommand
 
     private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, Device device, CancellationToken stop)
     {
-        using var models = EvalModels.Of(plan, device, out var model);
-        var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
+        using var models = EvalModels.Of(plan, device);
+        var all = SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");
         if (EvalDriver.RunInto(models, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;

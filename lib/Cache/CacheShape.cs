@@ -11,15 +11,9 @@ namespace HeadKvLab.Cache;
 public readonly record struct CacheShape(int Layers, int KvHeads, int HeadDim, ScalarType Storage = ScalarType.Float32)
 {
     /// <summary>Bytes of one stored entry: its key and its value.</summary>
-    public int EntryBytes => 2 * HeadDim * Element.Size();
+    public int EntryBytes => 2 * HeadDim * Format.Bytes();
 
-    /// <summary>The kernels' name of <see cref="Storage"/>.</summary>
+    /// <summary>Format of the stored numbers.</summary>
     /// <exception cref="LabException">The cache cannot store this kind of number.</exception>
-    public Element Element => Storage switch
-    {
-        ScalarType.Float32 => Element.Float32,
-        ScalarType.BFloat16 => Element.BFloat16,
-        ScalarType.Float16 => Element.Float16,
-        _ => throw new LabException($"a cache cannot store {Storage}: use Float32, BFloat16 or Float16"),
-    };
+    public NumberFormat Format => Storage.Format();
 }

@@ -31,21 +31,30 @@ public sealed unsafe partial class LayerCache
     private void Write(int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
         var at = (_offsets[head] + _counts[head]) * RowBytes;
-        _cache.Shape.Element.Narrow(key, _keyData + at);
-        _cache.Shape.Element.Narrow(value, _valueData + at);
+        _cache.Shape.Format.Narrow(key, _keyData + at);
+        _cache.Shape.Format.Narrow(value, _valueData + at);
         _positions[head][_counts[head]++] = position;
+    }
+
+    /// <summary>Puts an entry of a head into the place of an earlier one.</summary>
+    private void Move(int head, int from, int to)
+    {
+        if (from == to) return;
+        long source = (_offsets[head] + from) * RowBytes, target = (_offsets[head] + to) * RowBytes;
+        Buffer.MemoryCopy(_keyData + source, _keyData + target, RowBytes, RowBytes);
+        Buffer.MemoryCopy(_valueData + source, _valueData + target, RowBytes, RowBytes);
+        _positions[head][to] = _positions[head][from];
     }
 
     private void Grew(int tokens)
     {
         for (var h = 0; h < Heads; h++)
             for (var t = 0; t < tokens; t++) _positions[h][_counts[h]++] = _cache.LogicalLength + t;
-        _room -= tokens;
     }
 
     private void MakeRoom(int tokens)
     {
-        if (_room >= tokens && _keys is not null) return;
+        if (_keys is not null && Room >= tokens) return;
         var longest = 0;
         foreach (var count in _counts) longest = Math.Max(longest, count);
         Layout(_counts, Math.Max(Math.Max(tokens, _reserved), longest == 0 ? 0 : Math.Max(SmallestRoom + tokens, longest / 4)));
@@ -80,7 +89,6 @@ public sealed unsafe partial class LayerCache
         }
         positions.CopyTo(_positions, 0);
         offsets.CopyTo(_offsets);
-        _room = room;
         oldKeys?.Dispose();
         oldValues?.Dispose();
     }
@@ -89,6 +97,7 @@ public sealed unsafe partial class LayerCache
     {
         _keys = keys.DetachFromDisposeScope();
         _values = values.DetachFromDisposeScope();
+        _rows = _keys.shape[0];
         _keyData = (byte*)TensorMemory.Address(_keys);
         _valueData = (byte*)TensorMemory.Address(_values);
     }
@@ -114,6 +123,6 @@ public sealed unsafe partial class LayerCache
         if (!IsUniform) throw new InvalidOperationException($"layer {_layer} is ragged: its heads cannot be viewed as one tensor");
         return storage is null
             ? empty(Heads, 0, Dim, dtype: _cache.Shape.Storage)
-            : storage.view(Heads, _counts[0] + _room, Dim).narrow(1, 0, _counts[0]);
+            : storage.view(Heads, Capacity(0), Dim).narrow(1, 0, _counts[0]);
     }
 }

@@ -22,10 +22,10 @@ public sealed unsafe partial class LayerCache
     private readonly long[] _offsets;  // [head], first entry of the head in the buffers
     private readonly int[][] _positions; // [head][entry]
     private readonly float[] _bias;    // [head], added to the logit of entry 0
-    private int _room;                 // entries every head can still take
     private int _reserved;             // room asked for
     private bool _summarised, _disposed;
     private Tensor? _keys, _values;    // [entry, dim]
+    private long _rows;                // entries that fit into them
     private byte* _keyData, _valueData;
 
     internal LayerCache(RaggedCache cache, int layer)
@@ -62,13 +62,36 @@ public sealed unsafe partial class LayerCache
         }
     }
 
-    /// <summary>Whether all heads have the same number of entries and none is a summary, so that they can be viewed as one tensor.</summary>
-    public bool IsUniform => !_summarised && _counts.AsSpan().IndexOfAnyExcept(_counts[0]) < 0;
+    /// <summary>Whether all heads have the same number of entries, equally far apart, and none is a summary, so that they can be viewed as one tensor.</summary>
+    public bool IsUniform
+    {
+        get
+        {
+            if (_summarised || _counts.AsSpan().IndexOfAnyExcept(_counts[0]) >= 0) return false;
+            for (var h = 1; h < Heads; h++)
+                if (Capacity(h) != Capacity(0)) return false;
+            return true;
+        }
+    }
 
     internal long ReservedBytes =>
         _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize;
 
     private int Heads => _counts.Length;
+
+    /// <summary>Entries every head can still take.</summary>
+    private int Room
+    {
+        get
+        {
+            var room = int.MaxValue;
+            for (var h = 0; h < Heads; h++) room = (int)Math.Min(room, Capacity(h) - _counts[h]);
+            return room;
+        }
+    }
+
+    /// <summary>Entries that fit where a head lies.</summary>
+    private long Capacity(int head) => (head + 1 < Heads ? _offsets[head + 1] : _rows) - _offsets[head];
 
     private int Dim => _cache.Shape.HeadDim;
 
@@ -113,13 +136,13 @@ public sealed unsafe partial class LayerCache
             throw new ArgumentException($"{keys.Length} key and {values.Length} value numbers do not make one entry of dimension {Dim} for {Heads} heads");
         CheckAlive();
         MakeRoom(1);
-        var (group, element) = (Heads / given, _cache.Shape.Element);
+        var (group, format) = (Heads / given, _cache.Shape.Format);
         for (var h = 0; h < Heads; h++)
         {
             var at = (_offsets[h] + _counts[h]) * RowBytes;
             var source = h / group * Dim;
-            element.Narrow(keys.Slice(source, Dim), _keyData + at);
-            element.Narrow(values.Slice(source, Dim), _valueData + at);
+            format.Narrow(keys.Slice(source, Dim), _keyData + at);
+            format.Narrow(values.Slice(source, Dim), _valueData + at);
         }
         Grew(1);
         GC.KeepAlive(this);
@@ -184,22 +207,19 @@ public sealed unsafe partial class LayerCache
     public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null)
     {
         CheckAlive();
-        if (slidingWindow is { } window)
-        {
-            var few = Heads <= MostOnStack;
-            var seen = few ? stackalloc int[Heads] : new int[Heads];
-            var first = few ? stackalloc long[Heads] : new long[Heads];
-            var bias = few ? stackalloc float[Heads] : new float[Heads];
-            for (var h = 0; h < Heads; h++)
-            {
-                var positions = Positions(h);
-                var skipped = FirstAfter(positions, positions[^1] - window);
-                (seen[h], first[h], bias[h]) = (_counts[h] - skipped, _offsets[h] + skipped, skipped == 0 ? _bias[h] : 0);
-            }
-            RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, seen, first, bias), output, scale);
-        }
-        else RaggedAttention.Decode(queries, new RaggedHeads(_keyData, _valueData, _cache.Shape.Element, Dim, _counts, _offsets, _bias), output, scale);
+        var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
+        for (var h = 0; h < Heads; h++) runs[h] = RunOf(h, slidingWindow);
+        RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
+    }
+
+    /// <summary>The entries of a head that a token sees.</summary>
+    private Run RunOf(int head, int? slidingWindow)
+    {
+        var skipped = 0;
+        if (slidingWindow is { } window && Positions(head) is { IsEmpty: false } positions) skipped = FirstAfter(positions, positions[^1] - window);
+        var at = (_offsets[head] + skipped) * RowBytes;
+        return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0);
     }
 
     /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
@@ -209,37 +229,10 @@ public sealed unsafe partial class LayerCache
         return at >= 0 ? at + 1 : ~at;
     }
 
-    /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head.</summary>
-    public void Reserve(int tokens)
-    {
-        CheckAlive();
-        _reserved = Math.Max(0, tokens);
-        if (_keys is not null && _room < _reserved) Layout(_counts, _reserved);
-    }
-
-    internal void DropLast(int position)
-    {
-        CheckAlive();
-        for (var h = 0; h < Heads; h++)
-            if (_counts[h] == 0 || _positions[h][_counts[h] - 1] != position)
-                throw new InvalidOperationException($"layer {_layer}, head {h} did not keep position {position}, the last token: it cannot be taken back");
-        for (var h = 0; h < Heads; h++) _counts[h]--;
-        _room++;
-    }
-
-    /// <summary>Takes back what was appended from a position on; of a disposed layer nothing.</summary>
-    internal void TakeBack(int position)
-    {
-        var taken = 0;
-        for (var h = 0; h < Heads; h++)
-            for (taken = 0; _counts[h] > 0 && _positions[h][_counts[h] - 1] >= position; taken++) _counts[h]--;
-        _room += taken;
-    }
-
     internal LayerCache CloneFor(RaggedCache cache)
     {
         CheckAlive();
-        var copy = new LayerCache(cache, _layer) { _room = _room, _reserved = _reserved, _summarised = _summarised };
+        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised };
         _counts.CopyTo(copy._counts, 0);
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);

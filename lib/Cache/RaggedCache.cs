@@ -14,7 +14,7 @@ public sealed class RaggedCache : IDisposable
     {
         if (shape.Layers < 1 || shape.KvHeads < 1 || shape.HeadDim < 1)
             throw new LabException($"a cache of {shape.Layers} layers, {shape.KvHeads} heads and dimension {shape.HeadDim} holds nothing: all must be 1 or more");
-        _ = shape.Element;
+        _ = shape.Format;
         Shape = shape;
         _layers = new LayerCache[shape.Layers];
         for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = new LayerCache(this, layer);
@@ -88,21 +88,23 @@ public sealed class RaggedCache : IDisposable
     public RaggedCache Clone() => new(this);
 
     /// <summary>
-    /// Takes the last token back: its entry leaves every head and the next token stands at its position again.
-    /// Used by the first-token rule <c>recompute-last</c>, where the last prompt token is computed again on the compressed cache.
+    /// Takes tokens back: their entries leave every head that kept them, and the next token stands at position <paramref name="tokens"/> again.
+    /// So the first-token rule <c>recompute-last</c> computes the last prompt token again on the compressed cache, and a step or a prefill that failed halfway
+    /// leaves no entries behind. What stands for dropped entries stays as it is.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The cache is empty, or a head did not keep the last token.</exception>
-    public void DropLast()
+    /// <param name="tokens">Tokens of the text that stay, at most those seen.</param>
+    public void Truncate(int tokens)
     {
-        if (LogicalLength == 0) throw new InvalidOperationException("the cache is empty: there is no last token to take back");
-        foreach (var layer in _layers) layer.DropLast(LogicalLength - 1);
-        LogicalLength--;
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, LogicalLength);
+        foreach (var layer in _layers) layer.Truncate(tokens);
+        LogicalLength = tokens;
     }
 
-    /// <summary>Takes back what a step or a prefill that failed halfway has appended to some of the layers.</summary>
-    internal void TakeBack()
+    /// <summary>Gives back the memory of room and of entries that are gone; see <see cref="LayerCache.Retain"/>.</summary>
+    public void Trim()
     {
-        foreach (var layer in _layers) layer.TakeBack(LogicalLength);
+        foreach (var layer in _layers) layer.Trim();
     }
 
     /// <summary>Releases all tensors; afterwards the entries cannot be used, and trying is an <see cref="ObjectDisposedException"/>.</summary>

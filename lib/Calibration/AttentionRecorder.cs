@@ -19,7 +19,7 @@ public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var keys = cache.Keys().to(ScalarType.Float32);                                                     // [kvHead, position, dim]
-        var grouped = tensor(queries.ToArray()).view(config.KvHeads, config.Group, config.HeadDim) / MathF.Sqrt(config.HeadDim);
+        var grouped = tensor(queries.ToArray()).view(config.KvHeads, config.Group, config.HeadDim) / (1 / config.AttentionScale);   // divided, not multiplied: the same scores to the last bit
         var logits = grouped.bmm(keys.transpose(1, 2));
         if (config.WindowOf(layer) is { } window && logits.shape[2] > window) logits.narrow(2, 0, logits.shape[2] - window).fill_(float.NegativeInfinity);
         rows[layer] = logits.softmax(-1).contiguous().data<float>().ToArray();   // [kvHead, group, position]

@@ -38,22 +38,6 @@ public sealed record ScoringPlan(HaystackProtocol Protocol = HaystackProtocol.Cl
     /// delete when the scores are written.</summary>
     public string? Journal { get; init; }
 
-    /// <summary>The names used on the command line and in cards.</summary>
-    public static HaystackProtocol ParseProtocol(string name) => name switch
-    {
-        "clean" => HaystackProtocol.Clean,
-        "reference" => HaystackProtocol.Reference,
-        _ => throw new LabException($"protocol '{name}' is unknown: use clean or reference"),
-    };
-
-    /// <summary>The names used on the command line and in cards.</summary>
-    public static ScoreForm ParseForm(string name) => name switch
-    {
-        "paper" => ScoreForm.Paper,
-        "code" => ScoreForm.Code,
-        _ => throw new LabException($"form '{name}' is unknown: use paper or code"),
-    };
-
     /// <summary>Protocol and form as cards name them.</summary>
-    public override string ToString() => $"{Protocol.ToString().ToLowerInvariant()}, form of the {Form.ToString().ToLowerInvariant()}";
+    public override string ToString() => $"{Names<HaystackProtocol>.Of(Protocol)}, form of the {Names<ScoreForm>.Of(Form)}";
 }

@@ -10,11 +10,11 @@ namespace HeadKvLab.Charts;
 /// <param name="Cell">The cell of a row.</param>
 internal sealed record FrameColumn(string Source, Column Column, Func<long, Cell> Cell)
 {
-    /// <summary>Rows whose value is the best, by the rule that <see cref="ResultTable.Best"/> set; null where there is none.</summary>
-    public IReadOnlySet<long>? BestRows { get; init; }
+    /// <summary>What <see cref="ResultTable.Best"/> marks; null for nothing.</summary>
+    public BestRule? Best { get; init; }
 
-    /// <summary>That rule.</summary>
-    public (bool Highest, string? Within, string? LeaveOut) Best { get; init; }
+    /// <summary>The rows that it marks.</summary>
+    public IReadOnlySet<long>? BestRows { get; init; }
 
     /// <summary>A column as the frame has it: texts as they are, numbers with three digits, whole numbers in full.</summary>
     public static FrameColumn Of(DataFrameColumn column)
@@ -58,3 +58,9 @@ internal sealed record FrameColumn(string Source, Column Column, Func<long, Cell
         var value => Convert.ToDouble(value, CultureInfo.InvariantCulture),
     };
 }
+
+/// <summary>Which values of a column are marked as the best.</summary>
+/// <param name="Highest">Whether the highest is the best, else the lowest.</param>
+/// <param name="Within">A column whose equal values form groups, each with a best of its own; null for the whole table.</param>
+/// <param name="LeaveOut">Rows with this text in one of their columns take no part; null: all do.</param>
+internal sealed record BestRule(bool Highest, string? Within, string? LeaveOut);

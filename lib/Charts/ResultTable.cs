@@ -24,7 +24,8 @@ public sealed class ResultTable
     /// <param name="caption">What the table shows; empty for none.</param>
     public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(FrameColumn.Of)], []) { }
 
-    private ResultTable(DataFrame frame, string caption, IReadOnlyList<FrameColumn> columns, IReadOnlyList<string> remarks) => (Frame, Caption, this.columns, this.remarks) = (frame, caption, columns, remarks);
+    private ResultTable(DataFrame frame, string caption, IReadOnlyList<FrameColumn> columns, IReadOnlyList<string> remarks) =>
+        (Frame, Caption, this.columns, this.remarks) = (frame, caption, [.. columns.Select(column => column.Best is { } rule ? column with { BestRows = BestRows(frame, column, rule) } : column)], remarks);
 
     /// <summary>The results.</summary>
     public DataFrame Frame { get; }
@@ -76,7 +77,7 @@ public sealed class ResultTable
     /// <param name="words">A sentence that its reader needs.</param>
     public ResultTable Remark(string words) => new(Frame, Caption, columns, [.. remarks, words]);
 
-    /// <summary>Marks the best value of a column, all of them where several are equal; a line below the table says so.</summary>
+    /// <summary>Marks the best value of a column, and all that read the same as shown; a line below the table says so.</summary>
     /// <param name="column">Name of the column.</param>
     /// <param name="highest">Whether the highest is the best, else the lowest.</param>
     /// <param name="within">A column whose equal values form groups, each with a best of its own; null for the whole table.</param>
@@ -84,17 +85,7 @@ public sealed class ResultTable
     /// <exception cref="ArgumentException">The table shows no such column, or it holds no numbers.</exception>
     public ResultTable Best(string column, bool highest = true, string? within = null, string? leaveOut = null)
     {
-        var rows = Enumerable.Range(0, (int)Frame.Rows.Count).Select(row => (long)row)
-            .Where(row => !double.IsNaN(FrameColumn.Value(Frame[column], row)))
-            .Where(row => leaveOut is null || !Frame.Rows[row].Contains(leaveOut));
-        var best = new HashSet<long>();
-        foreach (var group in rows.GroupBy(row => within is null ? "" : Frame[within][row] ?? ""))
-        {
-            var values = group.Select(row => FrameColumn.Value(Frame[column], row)).ToArray();
-            var bound = highest ? values.Max() : values.Min();
-            best.UnionWith(group.Where(row => FrameColumn.Value(Frame[column], row) == bound));
-        }
-        return Replace(column, old => old with { BestRows = best, Best = (highest, within, leaveOut) });
+        return Replace(column, old => old with { Best = new BestRule(highest, within, leaveOut) });
     }
 
     /// <summary>The table as a piece of HTML; equal tables give equal HTML.</summary>
@@ -118,7 +109,7 @@ public sealed class ResultTable
     /// <summary>What the mark of the best says; empty where nothing is marked.</summary>
     private string BestMeans()
     {
-        var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best.Highest ? "highest" : "lowest")} {column.Column.Heading}"
+        var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best!.Highest ? "highest" : "lowest")} {column.Column.Heading}"
             + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Column.Heading ?? within}" : "")
             + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
         return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
@@ -129,8 +120,23 @@ public sealed class ResultTable
         var index = IndexOf(column);
         var changed = columns.ToArray();
         var made = change(columns[index]);
-        changed[index] = made.BestRows is null ? made with { BestRows = columns[index].BestRows, Best = columns[index].Best } : made;
+        changed[index] = made.Best is null ? made with { Best = columns[index].Best } : made;
         return new ResultTable(Frame, Caption, changed, remarks);
+    }
+
+    /// <summary>The rows that a rule marks, by what their cells say: of 0.616 and 0.617, both shown as 0.62, a reader sees two equal ones.</summary>
+    private static HashSet<long> BestRows(DataFrame frame, FrameColumn column, BestRule rule)
+    {
+        var (values, best) = (frame[column.Source], new HashSet<long>());
+        var rows = Enumerable.Range(0, (int)frame.Rows.Count).Select(row => (long)row)
+            .Where(row => !double.IsNaN(FrameColumn.Value(values, row)))
+            .Where(row => rule.LeaveOut is null || !frame.Rows[row].Contains(rule.LeaveOut));
+        foreach (var group in rows.GroupBy(row => rule.Within is null ? "" : frame[rule.Within][row] ?? ""))
+        {
+            var first = rule.Highest ? group.MaxBy(row => FrameColumn.Value(values, row)) : group.MinBy(row => FrameColumn.Value(values, row));
+            best.UnionWith(group.Where(row => column.Cell(row).Text == column.Cell(first).Text));
+        }
+        return best;
     }
 
     private int IndexOf(string column)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling;
 using HeadKvLab.Profiling.Decode;
@@ -48,6 +50,6 @@ internal static class BenchDecodeCommand
         foreach (var figure in bench.UnderLoad(lengths[^1])) yield return figure;
     }
 
-    private static ScalarType[] Storages(string list) => [.. list.Split(',', StringSplitOptions.TrimEntries).Select(name => name is "float32" or "bfloat16"
-        ? Options.ScalarTypeOf(name)!.Value : throw new LabException($"--storage '{name}': give float32, bfloat16, or both separated by a comma"))];
+    private static ScalarType[] Storages(string list) =>
+        [.. list.Split(',', StringSplitOptions.TrimEntries).Select(name => Names<NumberFormat>.Parse(name, "--storage", NumberFormat.Float32, NumberFormat.BFloat16).Scalar())];
 }

@@ -4,7 +4,7 @@ using HeadKvLab.Profiling.Micro;
 
 namespace HeadKvLab.Cli;
 
-/// <summary><c>lab bench ragged</c>, <c>select</c> and <c>allocate</c>.</summary>
+/// <summary><c>lab bench ragged</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
 internal static class BenchHeartCommands
 {
     /// <summary>Decode attention over heads of different lengths.</summary>
@@ -14,6 +14,14 @@ internal static class BenchHeartCommands
 
         Example:  lab bench ragged --json
         """, RaggedBenchmark.Run);
+
+    /// <summary>Attention of a prompt against libtorch's.</summary>
+    public static Command Prompt() => Create("prompt", """
+        Attention of a prompt, 128 to 8,192 tokens, by the lab's kernel and by tensor operations against libtorch's fused attention, the same with gradients,
+        and products of float16 and bfloat16 against float32.
+
+        Example:  lab bench prompt --repetitions 5
+        """, PromptBenchmark.Run);
 
     /// <summary>Choosing entries.</summary>
     public static Command Select() => Create("select", """

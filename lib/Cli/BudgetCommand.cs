@@ -55,7 +55,7 @@ internal static class BudgetCommand
             throw new LabException($"--prompt-length {tokens}: not longer than the window {budget.Window}; such a prompt is never compressed");
         var method = new Method("HeadKV", new SnapKv(), allocator);
         var frame = BudgetFrame.Of(budget, table.Layers, kvHeads ?? table.Heads, table.Heads, length ?? int.MaxValue);
-        return [.. Allotting.Model(method, budget.Discipline, frame).Chunk(frame.Heads)];
+        return [.. PromptAllocation.OfModel(method, budget.Discipline, frame).Chunk(frame.Heads)];
     }
 
     private static void Print(int[][] capacities, bool json)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Compression;
@@ -15,7 +16,7 @@ internal static class EvalCommand
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens of needle and ruler.", "1024,2048,4096");
         var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = Options.Model();
-        var methods = Options.Words("--methods", "Names, separated by commas, each alone or with settings of its own: \"SnapKV kernel=5,HeadKV-R2\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
+        var methods = Options.Methods("Names, separated by commas, each alone or with settings of its own: \"SnapKV kernel=5,HeadKV-R2\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
         var protocols = Options.Words("--protocol", "paper, repaired or agnostic; several separated by commas.", "repaired");
@@ -26,6 +27,9 @@ internal static class EvalCommand
         var window = Options.Window("Last prompt tokens that are kept and vote.");
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (Options.NumberType(), Options.Dictionary(" in each row"));
+        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
+        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
+        first.CompletionSources.Add([.. Names<FirstToken>.All]);
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var seed = Options.Seed("Seed of methods that draw.");
         var device = Options.Device();
@@ -54,7 +58,7 @@ internal static class EvalCommand
                 Lengths = parse.Read(lengths),
                 PerTask = parse.GetValue(perTask),
                 Protocols = parse.Read(protocols),
-                Methods = ["FullKV", .. parse.Read(methods)],
+                Methods = [Variant.Full.Method, .. parse.Read(methods)],
                 KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
                 Disciplines = parse.Read(discipline),

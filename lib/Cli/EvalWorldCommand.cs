@@ -18,10 +18,9 @@ internal static class EvalWorldCommand
         var model = Options.Model();
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens, answer included.", "512,1024,2048,4096,8000");
         var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
-        var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
+        var split = Options.Named("--split", "validation, for choosing settings, or test.", WorldSplit.Test, WorldSuite.Splits);
         var seed = Options.Seed("Seed of the questions; other seeds give other ones of the same split.", 0);
         var (families, weights) = (Options.Families(), Options.DecodeWeights());
-        split.AcceptOnlyFromAmong("validation", "test");
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
             two tables in Markdown: exact match and token accuracy, each with a 95 % interval (bootstrap over contexts) and the number of
@@ -32,8 +31,7 @@ internal static class EvalWorldCommand
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
-            var asked = parse.Read(families);
-            var (which, each) = (Enum.Parse<WorldSplit>(parse.GetRequiredValue(split), ignoreCase: true), parse.GetValue(questions));
+            var (asked, which, each) = (parse.Read(families), parse.Read(split), parse.GetValue(questions));
             using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: parse.Read(weights));
             return Task.FromResult(Run(loaded, asked, [.. parse.Read(lengths).Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
         });

@@ -21,6 +21,8 @@ internal static class HeadsCommand
         var depths = new Option<int>("--depths") { Description = "Number of depths.", DefaultValueFactory = _ => 10 };
         var protocol = new Option<string>("--protocol") { Description = "clean (one begin-of-text mark, chat template) or reference (the published prompts, token by token).", DefaultValueFactory = _ => "clean" };
         var form = new Option<string?>("--form") { Description = "paper or code, where the formulas differ. Default: paper for clean, code for reference." };
+        protocol.CompletionSources.Add([.. Names<HaystackProtocol>.All]);
+        form.CompletionSources.Add([.. Names<ScoreForm>.All]);
         var command = new Command("score", """
             Hides needles in a haystack, lets the model answer with its full cache, and scores every query head by its attention
             while the right answer is being generated. Writes three files in the authors' JSON form, each with a card beside it:
@@ -34,8 +36,8 @@ internal static class HeadsCommand
             """) { model, needles, output, shortest, longest, lengths, depths, protocol, form };
         command.SetAction((parse, stop) =>
         {
-            var chosen = ScoringPlan.ParseProtocol(parse.GetRequiredValue(protocol));
-            var reading = parse.GetValue(form) is { } name ? ScoringPlan.ParseForm(name) : chosen == HaystackProtocol.Clean ? ScoreForm.Paper : ScoreForm.Code;
+            var chosen = Names<HaystackProtocol>.Parse(parse.GetRequiredValue(protocol), "--protocol");
+            var reading = parse.GetValue(form) is { } name ? Names<ScoreForm>.Parse(name, "--form") : chosen == HaystackProtocol.Clean ? ScoreForm.Paper : ScoreForm.Code;
             var plan = new ScoringPlan(chosen, reading) { Recall = reading == ScoreForm.Code ? Rouge1.Recall : null };
             return Task.FromResult(RunScore(parse.GetRequiredValue(model), parse.GetRequiredValue(needles), parse.GetValue(output),
                 HaystackGrid.Even(parse.GetValue(shortest), parse.GetValue(longest), parse.GetValue(lengths), parse.GetValue(depths)), plan, stop));

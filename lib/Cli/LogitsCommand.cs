@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Models;
@@ -32,7 +33,7 @@ internal static class LogitsCommand
     {
         using var scope = NewDisposeScope();
         using var folder = ModelFolder.Open(directory);
-        PromptChecks.Check(folder.Config, ids, 0, 0);
+        PromptChecks.Check(folder.Config, ids, 0, ScorerNeeds.None);
         using var decoder = folder.LoadDecoder(type, device);
         var logits = decoder.Prefill(ids, allLogits: true);
         if (logits.isfinite().logical_not().nonzero() is { } wrong && wrong.shape[0] > 0)

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
+using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.World;
 using TorchSharp;
@@ -61,6 +63,22 @@ internal static class Options
         Several(name, text, otherwise, word => double.TryParse(word, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
             ? number : throw new LabException($"{name} '{word}': give numbers separated by commas")));
 
+    /// <summary>One of the values of an enum, by its name.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="what">Its line in the help.</param>
+    /// <param name="otherwise">The value where it is not given.</param>
+    /// <param name="among">The values that are allowed; none: all.</param>
+    internal static Option<Written<TEnum>> Named<TEnum>(string name, string what, TEnum otherwise, params IReadOnlyList<TEnum> among) where TEnum : struct, Enum
+    {
+        var option = Of(name, what, Names<TEnum>.Of(otherwise), text => Names<TEnum>.Parse(text, name, among));
+        option.CompletionSources.Add([.. among.Count == 0 ? Names<TEnum>.All : among.Select(Names<TEnum>.Of)]);
+        return option;
+    }
+
+    /// <summary>Methods of the catalogue, at least one, each alone or with settings of its own.</summary>
+    internal static Option<Written<string[]>> Methods(string what, string otherwise) => Of("--methods", what, otherwise, list =>
+        Split(list) is { Length: > 0 } names ? names : throw new LabException($"--methods '{list}': name at least one of `lab methods`; FullKV is the full cache alone"));
+
     /// <summary>The words of a list.</summary>
     internal static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
@@ -97,10 +115,10 @@ internal static class Options
     internal static Option<int> Window(string what) => new("--window") { Description = what, DefaultValueFactory = _ => Budget.PaperWindow };
 
     /// <summary>How budgets are settled.</summary>
-    internal static Option<Written<BudgetRule>> Rule(BudgetRule otherwise) => Of("--discipline", "as-published, equal-entries or equal-bytes.", Budget.NameOf(otherwise), Budget.ParseDiscipline);
+    internal static Option<Written<BudgetRule>> Rule(BudgetRule otherwise) => Named("--discipline", "as-published, equal-entries or equal-bytes.", otherwise);
 
     /// <summary>Which heads own entries.</summary>
-    internal static Option<Written<Granularity>> Heads() => Of("--granularity", "query-head or kv-head.", "query-head", Budget.ParseGranularity);
+    internal static Option<Written<Granularity>> Heads() => Named("--granularity", "query-head or kv-head.", Granularity.QueryHead);
 
     /// <summary>Head scores other than those beside the model.</summary>
     internal static Option<string?> Scores() => new("--scores") { Description = HeadScores };
@@ -126,7 +144,7 @@ internal static class Options
     internal static Option<string?> NumberType()
     {
         var option = new Option<string?>("--type") { Description = "Number type of weights, matrix products and cache: float32, bfloat16 or float16 (on the CPU held in 2 bytes, multiplied in float32); the protocol's where it is not given: float16 for paper, else bfloat16." };
-        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        option.AcceptOnlyFromAmong(Formats);
         return option;
     }
 
@@ -134,16 +152,17 @@ internal static class Options
     internal static Option<Written<ScalarType?>> Type()
     {
         var option = Of("--type", "Number type of the weights and matrix products: float32, bfloat16, float16 (on the CPU held in 2 bytes, multiplied in float32), or stored (as in the checkpoint, whose pages then serve as memory: nothing is copied).", "float32", ScalarTypeOf);
-        option.AcceptOnlyFromAmong("float32", "bfloat16", "float16", "stored");
+        option.AcceptOnlyFromAmong([.. Formats, "stored"]);
         return option;
     }
 
     /// <summary>What answers are decoded with.</summary>
     internal static Option<Written<DecodePrecision>> DecodeWeights()
     {
-        var option = Of("--decode-weights", "What answers are decoded with, on the CPU: exact (the weights as they are), or int8 (8-bit integers with a factor per output: the bytes of a token's weights fall to a half of bfloat16's, and the text may change). Prompts are read with the exact weights.",
-            "exact", weights => weights == "int8" ? DecodePrecision.Int8 : DecodePrecision.Lossless);
-        option.AcceptOnlyFromAmong("exact", "int8");
+        DecodePrecision[] precisions = [DecodePrecision.Lossless, DecodePrecision.Int8];
+        var option = Named("--decode-weights", "What answers are decoded with, on the CPU: exact (the weights as they are), or int8 (8-bit integers with a factor per output: the bytes of a token's weights fall to a half of bfloat16's, and the text may change). Prompts are read with the exact weights.",
+            DecodePrecision.Lossless, precisions);
+        option.AcceptOnlyFromAmong([.. precisions.Select(Names<DecodePrecision>.Of)]);
         return option;
     }
 
@@ -161,12 +180,9 @@ internal static class Options
         ? torch.device(name)
         : throw new LabException("--device cuda: no usable NVIDIA GPU, or the libtorch in use is a CPU build: leave the option out, or see `lab doctor`");
 
+    /// <summary>The names of the formats that models and caches are held in.</summary>
+    internal static string[] Formats => [.. NumberFormats.Floating.Select(NumberFormats.Name)];
+
     /// <summary>A number type by its name; null for any other word.</summary>
-    internal static ScalarType? ScalarTypeOf(string name) => name switch
-    {
-        "float32" => ScalarType.Float32,
-        "bfloat16" => ScalarType.BFloat16,
-        "float16" => ScalarType.Float16,
-        _ => null,
-    };
+    internal static ScalarType? ScalarTypeOf(string name) => NumberFormats.TryParse(name, out var format) ? format.Scalar() : null;
 }

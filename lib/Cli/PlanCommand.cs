@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Forecast;
 using HeadKvLab.Tables;
@@ -33,7 +34,7 @@ internal static class PlanCommand
         {
             var machine = new Machine(parse.GetValue(bandwidth) * 1e9)
             {
-                WeightBytes = BytesOf("--weights", parse.GetRequiredValue(weights), 1), CacheBytes = BytesOf("--cache", parse.GetRequiredValue(cache), 2), Batch = parse.GetValue(batch),
+                WeightBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(weights), "--weights").Bytes(), CacheBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(cache), "--cache", NumberFormats.Floating).Bytes(), Batch = parse.GetValue(batch),
             };
             var model = Read(parse.GetRequiredValue(config));
             DecodeForecast[] plans = [.. from n in parse.Read(context)
@@ -80,11 +81,4 @@ internal static class PlanCommand
 
     private static string Text(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
 
-    private static int BytesOf(string option, string type, int least) => type switch
-    {
-        "float32" => 4,
-        "bfloat16" or "float16" => 2,
-        "int8" when least == 1 => 1,
-        _ => throw new LabException($"{option} '{type}' is unknown: use float32, bfloat16, float16{(least == 1 ? " or int8" : "")}"),
-    };
 }

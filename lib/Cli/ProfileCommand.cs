@@ -18,7 +18,7 @@ internal static class ProfileCommand
     internal static Command Create()
     {
         var model = new Option<string>("--model") { Description = "Model folder, or a config.json for random weights (time and memory depend on sizes alone).", DefaultValueFactory = _ => Repository.Find("data/models/world-4m") ?? "data/models/world-4m" };
-        var methods = Options.Words("--methods", "Names, separated by commas; see `lab methods`.", "FullKV,SnapKV,HeadKV-R2");
+        var methods = Options.Methods("Names, separated by commas; see `lab methods`.", "FullKV,SnapKV,HeadKV-R2");
         var contexts = Options.Counts<int>("--contexts", "Prompt lengths in tokens; beyond the model's own positions too.", "1024,2048,4096,8192");
         var sizes = Options.Counts<int>("--kv-sizes", "Mean entries per KV head, window included.", "128");
         var generate = Options.Counts<int>("--generate", "Answer lengths in tokens; one run tells the time at each.", "64");
@@ -26,7 +26,7 @@ internal static class ProfileCommand
         var window = Options.Window("Observation window.");
         var discipline = Options.Rule(BudgetRule.EqualEntries);
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
-        storage.AcceptOnlyFromAmong("float32", "bfloat16", "float16");
+        storage.AcceptOnlyFromAmong(Options.Formats);
         var scores = Options.Scores();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
         var output = Options.Out("Folder for runs.jsonl, profile.csv and environment.json.");
@@ -74,9 +74,9 @@ internal static class ProfileCommand
         using var timed = TimedModel.Open(path, plan.Contexts.Max() + plan.Generate.Max(), type, device);
         var gpu = device.type == DeviceType.CUDA ? GpuDriver.Open(Math.Max(0, device.index)) : null;
         var place = device.type == DeviceType.CUDA ? $"cuda:{Math.Max(0, device.index)} {gpu?.Name}".TrimEnd() : "cpu";
-        var importances = scores is not null
-            ? HeadScoreFolder.Open(scores, timed.Decoder.Config)
-            : Directory.Exists(path) ? HeadScoreFolder.Load(path, timed.Decoder.Config) : null;
+        var weights = Directory.Exists(path) ? new Lazy<string>(() => LanguageModel.HashOf(path)) : null;
+        Func<string>? hash = weights is null ? null : () => weights.Value;
+        var importances = scores is not null ? HeadScoreFolder.Open(scores, timed.Decoder.Config, hash) : weights is null ? null : HeadScoreFolder.Load(path, timed.Decoder.Config, hash);
         plan = plan with { Methods = [.. methods.Select(name => Catalogue.Find(name).Create(null, importances))] };
         using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();

@@ -31,6 +31,8 @@ internal static class SelectCommand
         var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
         var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
         var json = Options.Json("Print {\"kept\": [[ascending positions, window included], one list a head]}.");
+        pooling.CompletionSources.Add([.. Names<PoolingKind>.All]);
+        reduction.CompletionSources.Add([.. Names<GroupReduction>.All]);
         var command = new Command("select", """
             Prints the positions a method keeps of one layer, from tensors that any program wrote:
             query [queryHead, n, dim], key [kvHead, n, dim], value [kvHead, n, dim], after RoPE, of any float type.
@@ -57,11 +59,11 @@ internal static class SelectCommand
         return command;
     }
 
-    private static int[][] Kept(Method method, Budget budget, in LayerPrompt prompt, int layers)
+    private static int[][] Kept(Method method, Budget budget, in LayerView prompt, int layers)
     {
         if (prompt.Layer < 0 || prompt.Layer >= layers)
             throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
-        var selector = new LayerSelector(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
+        var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
             Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
@@ -72,7 +74,7 @@ internal static class SelectCommand
         return selector.Select(prompt.Layer, scores);
     }
 
-    private static LayerPrompt Read(string path, int layer)
+    private static LayerView Read(string path, int layer)
     {
         using var file = SafetensorsFile.Open(path);
         var (query, key, value) = (file.Load("query", ScalarType.Float32), file.Load("key", ScalarType.Float32), file.Load("value", ScalarType.Float32));
@@ -83,7 +85,7 @@ internal static class SelectCommand
             throw new LabException($"{path}: 'key' {Shape(key)} and 'value' {Shape(value)} must have one shape");
         if (query.shape[1] != key.shape[1] || query.shape[2] != key.shape[2] || query.shape[0] % key.shape[0] != 0)
             throw new LabException($"{path}: 'query' {Shape(query)} does not fit 'key' {Shape(key)}: positions and dimensions must agree, query heads be a multiple of KV heads");
-        return new LayerPrompt(layer, key, value, query, 1 / MathF.Sqrt(key.shape[2]));
+        return new LayerView(layer, key, value, query, 1 / MathF.Sqrt(key.shape[2]));
     }
 
     private static string Shape(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";

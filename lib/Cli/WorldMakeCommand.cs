@@ -11,7 +11,7 @@ internal static class WorldMakeCommand
     {
         var output = Options.OutOr("data/suites", "Folder of the suites.");
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens, answer included.", "512,1024,2048,4096,8000");
-        var split = Options.Of("--split", "validation or test.", "test", Split);
+        var split = Options.Of("--split", "validation or test.", Names<WorldSplit>.Of(WorldSplit.Test), text => Names<WorldSplit>.Parse(text, "--split", WorldSuite.Splits));
         var questions = new Option<int>("--questions") { Description = "Questions of each family.", DefaultValueFactory = _ => 200 };
         var seed = Options.Seed("Seed of the suite.", 0);
         var perContext = new Option<int>("--per-context") { Description = "Most questions of a family on one context; fewer make more contexts, which is what intervals count. 0: all.", DefaultValueFactory = _ => 0 };
@@ -58,11 +58,4 @@ internal static class WorldMakeCommand
         });
         return command;
     }
-
-    private static WorldSplit Split(string name) => name switch
-    {
-        "validation" => WorldSplit.Validation,
-        "test" => WorldSplit.Test,
-        _ => throw new LabException($"--split {name}: choose validation or test"),
-    };
 }

@@ -66,34 +66,4 @@ public sealed record Budget(
         var entries = (int)Math.Round(share * promptLength, MidpointRounding.ToEven);
         return new Budget(Math.Max(window, entries), window, discipline, granularity);
     }
-
-    /// <summary>The name used on the command line and in results.</summary>
-    public static string NameOf(BudgetRule discipline) => discipline switch
-    {
-        BudgetRule.AsPublished => "as-published",
-        BudgetRule.EqualEntries => "equal-entries",
-        _ => "equal-bytes",
-    };
-
-    /// <summary>Reads the name of a discipline.</summary>
-    /// <exception cref="LabException">The name is none of the three.</exception>
-    public static BudgetRule ParseDiscipline(string name) => name switch
-    {
-        "as-published" => BudgetRule.AsPublished,
-        "equal-entries" => BudgetRule.EqualEntries,
-        "equal-bytes" => BudgetRule.EqualBytes,
-        _ => throw new LabException($"budget discipline '{name}' is unknown: use as-published, equal-entries or equal-bytes"),
-    };
-
-    /// <summary>The name used on the command line and in results.</summary>
-    public static string NameOf(Granularity granularity) => granularity == Granularity.KvHead ? "kv-head" : "query-head";
-
-    /// <summary>Reads the name of a granularity.</summary>
-    /// <exception cref="LabException">The name is neither of the two.</exception>
-    public static Granularity ParseGranularity(string name) => name switch
-    {
-        "kv-head" => Granularity.KvHead,
-        "query-head" => Granularity.QueryHead,
-        _ => throw new LabException($"granularity '{name}' is unknown: use kv-head or query-head"),
-    };
 }

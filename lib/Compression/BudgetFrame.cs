@@ -19,8 +19,7 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
     /// <exception cref="LabException">The window does not leave a candidate, or equal bytes at query-head granularity cannot hold the windows.</exception>
     public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
     {
-        if (kvHeads < 1 || queryHeads % kvHeads != 0)
-            throw new LabException($"{queryHeads} query heads cannot share {kvHeads} KV heads: the first must be a multiple of the second");
+        _ = HeadGroups.Of(queryHeads, kvHeads);
         if (promptLength <= budget.Window)
             throw new LabException($"the prompt has {promptLength} tokens, the window {budget.Window}: such a prompt is never compressed");
         var heads = budget.Granularity == Granularity.KvHead ? kvHeads : queryHeads;

@@ -1,29 +1,50 @@
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// Turns the entries that heads want into entries they get; the only place that knows of budget disciplines.
+/// Turns the entries that heads request into entries they get.
 /// <c>as-published</c> rounds half to even and clips to the candidates, as the reference code does; what is clipped is lost.
-/// The others fill like water: clip, hand the surplus to the heads that still have room in proportion to their claims,
+/// The others fill like water: clip, hand the surplus to the heads that still have room in proportion to their weights,
 /// repeat, then round by largest remainder, so that the sum is the nominal total or everything there is.
+/// Where entries do not all cost the same, the water stands as high as the total pays for.
 /// </summary>
 public static class BudgetRules
 {
-    /// <summary>Settles the whole model or one layer.</summary>
-    /// <param name="discipline">Which rule.</param>
-    /// <param name="allotment">Entries wanted and claims; <see cref="Allotment.Wanted"/> is overwritten.</param>
+    /// <summary>Resolves the whole model or one layer.</summary>
+    /// <param name="rule">Which rule.</param>
+    /// <param name="allotment">Entries requested and weights; <see cref="Allotment.Requested"/> is overwritten.</param>
     /// <param name="candidates">Positions a head can choose from.</param>
-    /// <param name="total">Entries to spend, window excluded; not looked at by <c>as-published</c>.</param>
+    /// <param name="total">What there is to spend, windows paid; in entries, or in the unit of <paramref name="cost"/>. Not looked at by <c>as-published</c>.</param>
     /// <param name="entries">Entries granted, window excluded.</param>
-    public static void Resolve(BudgetRule discipline, Allotment allotment, int candidates, long total, Span<int> entries)
+    /// <param name="cost">What a head of so many entries costs, never less for more; null: an entry costs 1.</param>
+    public static void Resolve(BudgetRule rule, Allotment allotment, int candidates, long total, Span<int> entries, Func<int, long>? cost = null)
     {
-        if (discipline == BudgetRule.AsPublished) Round(allotment.Wanted, candidates, entries);
-        else Fill(allotment, candidates, Math.Max(0, total), entries);
+        total = Math.Max(0, total);
+        if (rule == BudgetRule.AsPublished) Round(allotment.Requested, candidates, entries);
+        else if (cost is null) Fill(allotment, candidates, total, entries);
+        else FillByCost(allotment, candidates, total, entries, cost);
     }
 
-    private static void Round(ReadOnlySpan<double> wanted, int candidates, Span<int> entries)
+    /// <summary>The most entries that the total pays for, by bisection: more water costs no less.</summary>
+    private static void FillByCost(Allotment allotment, int candidates, long total, Span<int> entries, Func<int, long> cost)
+    {
+        double[] requested = [.. allotment.Requested], weights = [.. allotment.Weights];
+        var (least, most) = (0L, (long)candidates * entries.Length);
+        while (least < most)
+        {
+            var middle = least + (most - least + 1) / 2;
+            Fill(new Allotment([.. requested], weights), candidates, middle, entries);
+            long spent = 0;
+            foreach (var kept in entries) spent += cost(kept);
+            if (spent <= total) least = middle;
+            else most = middle - 1;
+        }
+        Fill(new Allotment(requested, weights), candidates, least, entries);
+    }
+
+    private static void Round(ReadOnlySpan<double> requested, int candidates, Span<int> entries)
     {
         for (var h = 0; h < entries.Length; h++)
-            entries[h] = (int)Math.Clamp(Math.Round(wanted[h], MidpointRounding.ToEven), 0, candidates);
+            entries[h] = (int)Math.Clamp(Math.Round(requested[h], MidpointRounding.ToEven), 0, candidates);
     }
 
     private static void Fill(Allotment allotment, int candidates, long total, Span<int> entries)
@@ -33,16 +54,16 @@ public static class BudgetRules
             entries.Fill(candidates);
             return;
         }
-        var level = allotment.Wanted;
+        var level = allotment.Requested;
         for (var h = 0; h < level.Length; h++) level[h] = Math.Clamp(level[h], 0, candidates);
         var surplus = total - Sum(level);
         if (surplus < 0) Scale(level, total / Sum(level));
-        else Pour(level, allotment.Claims, candidates, surplus);
+        else Pour(level, allotment.Weights, candidates, surplus);
         RoundByLargestRemainder(level, candidates, total, entries);
     }
 
     /// <summary>Hands out <paramref name="surplus"/>; each round either spends it or fills at least one head, and only heads with room are looked at again.</summary>
-    private static void Pour(Span<double> level, ReadOnlySpan<double> claims, int candidates, double surplus)
+    private static void Pour(Span<double> level, ReadOnlySpan<double> weights, int candidates, double surplus)
     {
         Span<int> open = new int[level.Length];
         var count = 0;
@@ -50,13 +71,13 @@ public static class BudgetRules
             if (level[h] < candidates) open[count++] = h;
         while (surplus > 1e-6 && count > 0)
         {
-            double claimed = 0;
-            foreach (var h in open[..count]) claimed += claims[h];
-            var (perClaim, perHead) = claimed > 0 ? (surplus / claimed, 0.0) : (0.0, surplus / count);
+            double weight = 0;
+            foreach (var h in open[..count]) weight += weights[h];
+            var (perWeight, perHead) = weight > 0 ? (surplus / weight, 0.0) : (0.0, surplus / count);
             var (spilled, still) = (0.0, 0);
             foreach (var h in open[..count])
             {
-                level[h] += claims[h] * perClaim + perHead;
+                level[h] += weights[h] * perWeight + perHead;
                 if (level[h] < candidates)
                 {
                     open[still++] = h;

@@ -4,7 +4,7 @@ using Take = HeadKvLab.Compression.CatalogueSettings;
 
 namespace HeadKvLab.Compression;
 
-/// <summary>What a method needs beside the prompt.</summary>
+/// <summary>What a method needs beside the prompt. The names are those of tables in rows, and with <c>.json</c> of files beside a model.</summary>
 public enum HeadScoreKind
 {
     /// <summary>Nothing.</summary>
@@ -17,6 +17,7 @@ public enum HeadScoreKind
     EnhancedRetrieval,
 
     /// <summary>Eq. 2 on retrieval-reasoning needles.</summary>
+    [Named("reasoning")]
     RetrievalReasoning,
 }
 
@@ -52,7 +53,7 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
 
     /// <summary>The tables that the method would use of those of a model, each by its name with its hash.</summary>
     /// <exception cref="LabException">The scores it needs are missing.</exception>
-    public Settings TablesOf(HeadImportances? importances) => TableOf(importances) is { } table ? new((Catalogue.TableName(Needs), table.Hash)) : Settings.None;
+    public Settings TablesOf(HeadImportances? importances) => TableOf(importances) is { } table ? new((Names<HeadScoreKind>.Of(Needs), table.Hash)) : Settings.None;
 
     /// <summary>Creates the method.</summary>
     /// <param name="settings">Settings that differ from the defaults; null for none.</param>
@@ -132,24 +133,15 @@ public static class Catalogue
         _ => "none",
     };
 
-    /// <summary>The name of a kind's table in rows; with <c>.json</c> that of its file beside a model.</summary>
-    public static string TableName(HeadScoreKind kind) => kind switch
-    {
-        HeadScoreKind.Retrieval => "retrieval",
-        HeadScoreKind.EnhancedRetrieval => "enhanced-retrieval",
-        HeadScoreKind.RetrievalReasoning => "reasoning",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "it has no table"),
-    };
-
     private static CatalogueEntry HeadKv(string name, string keeps, HeadScoreKind needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t!)) };
 
-    private static SnapKv Window(Settings s) => new(new Pooling(s.Whole("kernel"), Pooling.ParseKind(s["pooling"])), Reduction(s, "reduction"));
+    private static SnapKv Window(Settings s) => new(new Pooling(s.Whole("kernel"), Names<PoolingKind>.Parse(s["pooling"], "pooling")), Reduction(s, "reduction"));
 
     private static HeadKv Shares(Settings s, HeadTable importance) => new(importance, s.Number("beta"), s.Number("temperature"), Reduction(s, "head-reduction"));
 
     private static Razor Protected(Settings s, HeadTable importance) =>
         new(importance, s.Whole("sinks"), s["protected-share"] == "by-budget" ? null : s.Number("protected-share"), s.Whole("least-recent"), s.Whole("recent-divisor"));
 
-    private static GroupReduction Reduction(Settings s, string name) => Enum.Parse<GroupReduction>(s[name], ignoreCase: true);
+    private static GroupReduction Reduction(Settings s, string name) => Names<GroupReduction>.Parse(s[name], name);
 }

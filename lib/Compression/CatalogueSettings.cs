@@ -7,7 +7,7 @@ internal static class CatalogueSettings
     internal static readonly Setting[] Window =
     [
         Setting.Whole("kernel", 7, "an odd number of 1 or more, the positions pooled together", kernel => kernel >= 1 && kernel % 2 == 1),
-        Setting.Word("pooling", "what a position takes from those pooled with it", "max", "avg"),
+        Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All]),
         Reduction(),
     ];
 
@@ -17,7 +17,7 @@ internal static class CatalogueSettings
         .. Window,
         Setting.Number("beta", Allocators.HeadKv.PaperBeta, "a number above 1, the divisor of the pool", beta => beta > 1),
         Setting.Number("temperature", 1, "a number above 0, the exponent of the head scores", temperature => temperature > 0),
-        Setting.Word("head-reduction", "how the head scores of a group become a KV head's", "mean", "max", "sum"),
+        Setting.Word("head-reduction", "how the head scores of a group become a KV head's", [.. Names<GroupReduction>.All]),
     ];
 
     /// <summary>First tokens kept.</summary>
@@ -44,7 +44,7 @@ internal static class CatalogueSettings
     ];
 
     /// <summary>How query heads that share a KV head vote.</summary>
-    internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", "mean", "max", "sum");
+    internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", [.. Names<GroupReduction>.All]);
 
     /// <summary>Seed of methods that draw.</summary>
     internal static readonly Setting Seed = Setting.Whole("seed", 0, "a whole number; a run's is --seed", _ => true);

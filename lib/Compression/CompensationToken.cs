@@ -12,7 +12,7 @@ namespace HeadKvLab.Compression;
 public sealed unsafe record CompensationToken : ISettlement
 {
     /// <inheritdoc/>
-    public Summary[] Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept)
+    public Summary[] Summarise(in LayerView layer, ReadOnlySpan<int[]> kept)
     {
         using var scope = NewDisposeScope();
         var (n, dim) = (layer.Length, (int)layer.Keys.shape[2]);

@@ -5,7 +5,7 @@ namespace HeadKvLab.Compression;
 
 /// <summary>
 /// Compresses a prompt's cache layer by layer during the prefill: score, allot, select, store; only one layer is ever whole.
-/// What is kept is <see cref="LayerSelector"/>'s to say. A prompt that fits into the budget passes through uncompressed.
+/// What is kept is <see cref="PromptAllocation"/>'s to say. A prompt that fits into the budget passes through uncompressed.
 /// </summary>
 public sealed class Compressor : IPromptSink, IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     private readonly CacheShape _shape; // as it is stored
     private readonly int _queryHeads;
     private RaggedCache? _cache;
-    private LayerSelector? _selector;
+    private PromptAllocation? _selector;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -23,10 +23,9 @@ public sealed class Compressor : IPromptSink, IDisposable
     /// <param name="queryHeads">The model's query heads.</param>
     public Compressor(Method method, Budget budget, CacheShape shape, int queryHeads)
     {
-        if (shape.KvHeads < 1 || queryHeads % shape.KvHeads != 0)
-            throw new LabException($"{queryHeads} query heads cannot share {shape.KvHeads} KV heads: the first must be a multiple of the second");
+        _ = HeadGroups.Of(queryHeads, shape.KvHeads);
         (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
-        _shape = shape with { KvHeads = LayerSelector.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
+        _shape = shape with { KvHeads = PromptAllocation.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
         _cache = new RaggedCache(_shape);
     }
 
@@ -43,10 +42,10 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal int Heads => _shape.KvHeads;
 
     /// <inheritdoc/>
-    public int QueriesWanted => Method.QueriesWanted(Budget.Window);
+    public ScorerNeeds Needs => Method.Needs(Budget.Window);
 
     /// <inheritdoc/>
-    public void Accept(in LayerPrompt layer)
+    public void Accept(in LayerView layer)
     {
         if (!NeedsScores(layer))
         {
@@ -81,30 +80,30 @@ public sealed class Compressor : IPromptSink, IDisposable
     public void Dispose() => _cache?.Dispose();
 
     /// <summary>Whether this layer is to be compressed; decides it when the first layer tells the prompt's length.</summary>
-    internal bool NeedsScores(in LayerPrompt layer)
+    internal bool NeedsScores(in LayerView layer)
     {
         if (_cache is null || layer.Layer != _nextLayer)
             throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
-        _selector ??= new LayerSelector(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
+        _selector ??= new PromptAllocation(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
         return !_selector.KeepsAll;
     }
 
     /// <summary>Stores the whole layer.</summary>
-    internal void Pass(in LayerPrompt layer)
+    internal void Pass(in LayerView layer)
     {
         _cache![layer.Layer].Append(layer.Keys, layer.Values);
         Finish(layer);
     }
 
     /// <summary>Stores what the scores select.</summary>
-    internal void Accept(in LayerPrompt layer, HeadRows<float> scores)
+    internal void Accept(in LayerView layer, HeadRows<float> scores)
     {
         var kept = _selector!.Select(layer.Layer, scores);
         _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
         Finish(layer);
     }
 
-    private void Finish(in LayerPrompt layer)
+    private void Finish(in LayerView layer)
     {
         if (++_nextLayer == _shape.Layers) _cache!.Advance(layer.Length);
     }

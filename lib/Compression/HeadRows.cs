@@ -35,7 +35,7 @@ public readonly ref struct HeadRows<T>
     /// <summary>The KV head whose keys and values a row reads: the row's own number where KV heads own entries, its group's where query heads do.</summary>
     /// <param name="head">The row.</param>
     /// <param name="layer">The layer that is scored.</param>
-    public int KvHead(int head, in LayerPrompt layer) => head / (Heads / (int)layer.Keys.shape[0]);
+    public int KvHead(int head, in LayerView layer) => head / (Heads / (int)layer.Keys.shape[0]);
 
     /// <summary>All rows, head after head.</summary>
     /// <exception cref="InvalidOperationException">The rows were trimmed: they do not follow each other.</exception>

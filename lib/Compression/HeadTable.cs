@@ -87,9 +87,7 @@ public sealed class HeadTable
     /// <param name="reduction">How a group's importances become one.</param>
     public HeadTable Aggregate(int kvHeads, GroupReduction reduction)
     {
-        if (kvHeads < 1 || Heads % kvHeads != 0)
-            throw new LabException($"head scores: {Heads} query heads cannot share {kvHeads} KV heads: give --kv-heads a divisor of {Heads}");
-        var group = Heads / kvHeads;
+        var group = HeadGroups.Of(Heads, kvHeads);
         if (group == 1) return this;
         var reduced = new double[Layers * kvHeads];
         for (var g = 0; g < reduced.Length; g++)
@@ -100,6 +98,17 @@ public sealed class HeadTable
             reduced[g] = reduction switch { GroupReduction.Mean => sum / group, GroupReduction.Max => max, _ => sum };
         }
         return new(Layers, kvHeads, reduced);
+    }
+
+    /// <summary>Refuses a model that the table does not describe.</summary>
+    /// <param name="frame">Layers and heads of the model.</param>
+    /// <param name="byKvHead">Whether the table has a value for each KV head, not for each query head.</param>
+    /// <exception cref="LabException">Layers or heads differ.</exception>
+    internal void Require(in BudgetFrame frame, bool byKvHead = false)
+    {
+        if (Layers == frame.Layers && (byKvHead ? frame.Heads % Heads : Heads % frame.Heads) == 0) return;
+        throw new LabException($"{(byKvHead ? "gates" : "head scores")} describe {Layers} layers of {Heads} {(byKvHead ? "KV" : "query")} heads, "
+            + $"the model has {frame.Layers} layers of {frame.Heads}: use scores computed on this model");
     }
 
     /// <summary>Heads in descending order of importance; equal ones in row-major order.</summary>

@@ -12,23 +12,23 @@ public enum AllocationScope
 
 /// <summary>
 /// How much each head may keep, before anybody rounds or clips it.
-/// <see cref="BudgetRules"/> turns wishes into whole entries; allocators know nothing of it.
+/// <see cref="BudgetRules"/> turns requests into whole entries; allocators know nothing of it.
 /// </summary>
-/// <param name="wanted">Entries wanted, window excluded, real-valued, <c>[head]</c> or <c>[layer, head]</c>.</param>
-/// <param name="claims">Proportion in which a head takes what other heads cannot use, same shape.</param>
-public readonly ref struct Allotment(Span<double> wanted, Span<double> claims)
+/// <param name="requested">Entries requested, window excluded, real-valued, <c>[head]</c> or <c>[layer, head]</c>.</param>
+/// <param name="weights">Proportion in which a head takes what other heads cannot use, same shape.</param>
+public readonly ref struct Allotment(Span<double> requested, Span<double> weights)
 {
-    /// <summary>Entries wanted, window excluded.</summary>
-    public Span<double> Wanted { get; } = wanted;
+    /// <summary>Entries requested, window excluded.</summary>
+    public Span<double> Requested { get; } = requested;
 
-    /// <summary>Claims on what others leave; need not sum to anything.</summary>
-    public Span<double> Claims { get; } = claims;
+    /// <summary>Shares of what others leave; need not sum to anything.</summary>
+    public Span<double> Weights { get; } = weights;
 
-    /// <summary>Gives every head the same wish and the same claim.</summary>
+    /// <summary>Gives every head the same request and the same weight.</summary>
     public void Fill(double entries)
     {
-        Wanted.Fill(entries);
-        Claims.Fill(1);
+        Requested.Fill(entries);
+        Weights.Fill(1);
     }
 }
 
@@ -41,6 +41,6 @@ public interface IAllocator
     /// <summary>Fills <paramref name="allotment"/>: the whole model when <see cref="Scope"/> says so, else one layer.</summary>
     /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
     /// <param name="scores">The layer's scores <c>[head, candidate]</c>; empty for <see cref="AllocationScope.Model"/>.</param>
-    /// <param name="allotment">Where the wishes go.</param>
+    /// <param name="allotment">Where the requests go.</param>
     void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment);
 }

@@ -8,18 +8,16 @@ namespace HeadKvLab.Compression;
 /// </summary>
 public interface IScorer
 {
-    /// <summary>
-    /// How many of the prompt's last queries it must see: 0, the window, or <see cref="int.MaxValue"/> for all, whose attention the prefill adds up
-    /// (<see cref="LayerPrompt.Received"/>).
-    /// </summary>
-    int QueriesWanted(int window);
+    /// <summary>What it must see beside keys and values: nothing, the window's queries, the attention that all queries gave.</summary>
+    /// <param name="window">Last positions, which are kept anyway.</param>
+    ScorerNeeds Needs(int window);
 
     /// <summary>
     /// Fills <paramref name="scores"/> <c>[head, position]</c>, a row for each head that owns entries: KV heads or query heads;
     /// <see cref="HeadRows{T}.KvHead"/> tells whose keys and values a row reads. Every row must be filled.
     /// Positions of the window may be left as they are: they are kept anyway.
     /// </summary>
-    void Score(in LayerPrompt layer, int window, HeadRows<float> scores);
+    void Score(in LayerView layer, int window, HeadRows<float> scores);
 }
 
 /// <summary>How the scores of the query heads that share a KV head become one.</summary>

@@ -24,18 +24,18 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
     /// <summary>Whether the method keeps everything, whatever the budget.</summary>
     public bool KeepsAll => Allocator is Allocators.FullCache;
 
-    /// <summary>How many of the prompt's last queries the scorer must see; none where everything is kept.</summary>
+    /// <summary>What the scorer must see beside keys and values; nothing where everything is kept.</summary>
     /// <exception cref="LabException">The scorer failed.</exception>
-    internal int QueriesWanted(int window)
+    internal ScorerNeeds Needs(int window)
     {
-        if (KeepsAll) return 0;
-        try { return Scorer.QueriesWanted(window); }
-        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.QueriesWanted", e); }
+        if (KeepsAll) return ScorerNeeds.None;
+        try { return Scorer.Needs(window); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Needs", e); }
     }
 
     /// <summary>Has the scorer fill the rows of a layer.</summary>
     /// <exception cref="LabException">The scorer failed, or left a row without a score.</exception>
-    internal void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    internal void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         scores.All.Fill(MethodFault.Unscored); // what borrowed memory held before is no score
         try { Scorer.Score(layer, window, scores); }
@@ -45,7 +45,7 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
 
     /// <summary>Summaries of what each head drops; null where the method makes nothing of it.</summary>
     /// <exception cref="LabException">The remainder failed.</exception>
-    internal Summary[]? Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept)
+    internal Summary[]? Summarise(in LayerView layer, ReadOnlySpan<int[]> kept)
     {
         try { return Remainder?.Summarise(layer, kept); }
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "remainder", $"{Remainder!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
@@ -58,5 +58,5 @@ public interface ISettlement
     /// <summary>Stands for what each head drops, <c>[head]</c>.</summary>
     /// <param name="layer">The layer's prompt.</param>
     /// <param name="kept">Positions each head keeps, ascending, <c>[head][entry]</c>.</param>
-    Summary[] Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept);
+    Summary[] Summarise(in LayerView layer, ReadOnlySpan<int[]> kept);
 }

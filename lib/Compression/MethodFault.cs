@@ -39,12 +39,12 @@ internal static class MethodFault
         }
     }
 
-    /// <summary>Refuses wishes and claims that no discipline can settle.</summary>
+    /// <summary>Refuses requests and weights that no rule can resolve.</summary>
     internal static void RefuseNoNumber(Method method, Allotment allotment)
     {
-        for (var head = 0; head < allotment.Wanted.Length; head++)
-            if (!double.IsFinite(allotment.Wanted[head]) || !double.IsFinite(allotment.Claims[head]) || allotment.Claims[head] < 0)
+        for (var head = 0; head < allotment.Requested.Length; head++)
+            if (!double.IsFinite(allotment.Requested[head]) || !double.IsFinite(allotment.Weights[head]) || allotment.Weights[head] < 0)
                 throw new LabException(FormattableString.Invariant(
-                    $"method {method.Name}: its allocator wants {allotment.Wanted[head]} entries for head {head} and claims {allotment.Claims[head]} of the surplus: both must be finite, a claim not negative"));
+                    $"method {method.Name}: its allocator requests {allotment.Requested[head]} entries for head {head} and weight {allotment.Weights[head]} for the surplus: both must be finite, a weight not negative"));
     }
 }

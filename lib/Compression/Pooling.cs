@@ -7,6 +7,7 @@ public enum PoolingKind
     Max,
 
     /// <summary>Mean of the neighbourhood; what lies outside counts as zeros IN the divisor, so that borders are lowered.</summary>
+    [Named("avg", "average")]
     Average,
 }
 
@@ -18,15 +19,6 @@ public sealed record Pooling(int Kernel = 7, PoolingKind Kind = PoolingKind.Max)
     /// <summary>Positions in a neighbourhood.</summary>
     public int Kernel { get; } = Kernel >= 1 && Kernel % 2 == 1 ? Kernel
         : throw new LabException($"pooling kernel {Kernel}: give an odd number of 1 or more, so that a neighbourhood has a middle; 7 is the paper's");
-
-    /// <summary>The pooling called <paramref name="name"/>.</summary>
-    /// <exception cref="LabException">The name is neither max nor avg.</exception>
-    public static PoolingKind ParseKind(string name) => name switch
-    {
-        "max" => PoolingKind.Max,
-        "avg" or "average" => PoolingKind.Average,
-        _ => throw new LabException($"pooling '{name}' is unknown: use max or avg"),
-    };
 
     /// <summary>Pools one row in place.</summary>
     /// <param name="scores">Scores, <c>[position]</c>.</param>

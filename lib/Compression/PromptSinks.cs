@@ -20,15 +20,15 @@ public static class PromptSinks
             [.. sinks.OfType<Compressor>().GroupBy(c => (c.Method.Scorer, c.Budget.Window, c.Heads))];
         private readonly IPromptSink[] _others = [.. sinks.Where(s => s is not Compressor)];
 
-        public int QueriesWanted { get; } = sinks.Max(s => s.QueriesWanted);
+        public ScorerNeeds Needs { get; } = sinks.Aggregate(ScorerNeeds.None, (needs, sink) => needs.Or(sink.Needs));
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             foreach (var sink in _others) sink.Accept(layer);
             foreach (var group in _groups) Accept(layer, group);
         }
 
-        private static void Accept(in LayerPrompt layer, IGrouping<(IScorer Scorer, int Window, int Heads), Compressor> group)
+        private static void Accept(in LayerView layer, IGrouping<(IScorer Scorer, int Window, int Heads), Compressor> group)
         {
             var waiting = new List<Compressor>();
             foreach (var compressor in group)

@@ -20,17 +20,18 @@ internal static class WindowAttention
     /// <param name="rows">Queries that vote.</param>
     /// <param name="reduction">How query heads become KV heads, where <paramref name="scores"/> has KV heads.</param>
     /// <param name="scores">Mean attention probability, <c>[head, position]</c>.</param>
-    public static void Mean(in LayerPrompt layer, int rows, GroupReduction reduction, HeadRows<float> scores)
+    public static void Mean(in LayerView layer, int rows, GroupReduction reduction, HeadRows<float> scores)
     {
         var (kvHeads, n) = (layer.Keys.shape[0], layer.Length);
         var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
         var group = queryHeads / kvHeads;
-        if (rows > seen)
+        var sums = rows == n ? layer.AttentionSums : null;
+        if (sums is null && rows > seen)
             throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
 
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var sum = rows == n && layer.Received is { } received ? received : Attend(layer, rows);
+        var sum = sums ?? Attend(layer, rows);
         var mean = sum.div(rows).view(kvHeads, group, n);
         if (scores.Heads != queryHeads)
             mean = reduction switch
@@ -43,7 +44,7 @@ internal static class WindowAttention
     }
 
     /// <summary>Attention of the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>.</summary>
-    private static Tensor Attend(in LayerPrompt layer, int rows)
+    private static Tensor Attend(in LayerView layer, int rows)
     {
         var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
         var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);

@@ -14,23 +14,27 @@ internal unsafe struct HeadTask
 }
 
 /// <summary>
-/// A decode step of one layer, cut into parts: heads of up to 1,024 entries are a part each, longer ones several, whose unfinished
-/// softmaxes (maximum, sum, output) are merged at the end.
+/// A decode step of one layer, cut into parts: runs of up to 1,024 entries are a part each, longer ones several. The unfinished softmaxes
+/// (maximum, sum, output) of a head of several parts are merged at the end.
 /// </summary>
 internal unsafe struct DecodeJob
 {
     private const int Segment = 1024;
 
     public int Heads, Group, Dim;
-    public Element Element;
+    public NumberFormat Format;
     public float Scale;
-    public byte* Keys, Values;
-    public int* Counts;
-    public long* Offsets;
-    public float* FirstBias; // null for none
+    public Run* Runs;
+    public int* FirstRun;    // [kvHead + 1]; null: head h has run h
     public float* Queries, Output;
-    private int* _parts;     // [part, (head, first entry)]
+    private Part* _parts;
     private float* _partial; // [part, (group * dim outputs, group maxima, group sums)]
+
+    /// <summary>Where a part begins, and how many parts its head has.</summary>
+    private struct Part
+    {
+        public int Head, Run, First, Siblings;
+    }
 
     /// <summary>Number of parts.</summary>
     public int Parts { get; private set; }
@@ -44,45 +48,52 @@ internal unsafe struct DecodeJob
     public void Cut()
     {
         long entries = 0;
-        for (var h = 0; h < Heads; h++)
+        for (var run = RunsFrom(0); run < RunsFrom(Heads); run++)
         {
-            Parts += PartsOf(Counts[h]);
-            entries += Counts[h];
+            Parts += PartsOf(Runs[run].Count);
+            entries += Runs[run].Count;
         }
-        Bytes = entries * Dim * 2 * Element.Size();
-        _parts = (int*)Scratch.Take((nuint)Parts * (2 * sizeof(int) + (nuint)PartialNumbers * sizeof(float)));
-        _partial = (float*)(_parts + 2 * Parts);
+        Bytes = entries * Dim * 2 * Format.Bytes();
+        _parts = (Part*)Scratch.Take((nuint)Parts * ((nuint)sizeof(Part) + (nuint)PartialNumbers * sizeof(float)));
+        _partial = (float*)(_parts + Parts);
         var part = 0;
         for (var h = 0; h < Heads; h++)
-            for (var first = 0; first < Counts[h]; first += Segment, part++) (_parts[2 * part], _parts[2 * part + 1]) = (h, first);
+        {
+            var begin = part;
+            for (var run = RunsFrom(h); run < RunsFrom(h + 1); run++)
+                for (var first = 0; first < Runs[run].Count; first += Segment) _parts[part++] = new() { Head = h, Run = run, First = first };
+            for (var p = begin; p < part; p++) _parts[p].Siblings = part - begin;
+        }
     }
 
     /// <summary>One part's work.</summary>
     public readonly HeadTask Task(int part)
     {
-        var (head, first) = (_parts[2 * part], _parts[2 * part + 1]);
-        var start = (Offsets[head] + first) * Dim * Element.Size();
-        var whole = Counts[head] <= Segment;
+        var at = _parts[part];
+        var run = Runs[at.Run];
+        var start = (long)at.First * Dim * Format.Bytes();
+        var whole = at.Siblings == 1;
         var partial = _partial + (long)part * PartialNumbers;
         return new HeadTask
         {
-            Keys = Keys + start, Values = Values + start, Count = Math.Min(Segment, Counts[head] - first), Dim = Dim, Group = Group,
-            Queries = Queries + head * Group * Dim, Output = whole ? Output + head * Group * Dim : partial,
+            Keys = (byte*)run.Keys + start, Values = (byte*)run.Values + start, Count = Math.Min(Segment, run.Count - at.First), Dim = Dim, Group = Group,
+            Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
             Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
-            Scale = Scale, FirstBias = FirstBias is null || first > 0 ? 0 : FirstBias[head],
+            Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,
         };
     }
 
-    /// <summary>Finishes the heads that were cut: out = sum_s e^(max_s - max) out_s / sum_s e^(max_s - max) sum_s.</summary>
+    /// <summary>Finishes the heads of several parts: out = sum_s e^(max_s - max) out_s / sum_s e^(max_s - max) sum_s.</summary>
     public readonly void Merge()
     {
-        for (var part = 0; part < Parts; part += PartsOf(Counts[_parts[2 * part]]))
+        for (var part = 0; part < Parts; part += _parts[part].Siblings)
         {
-            var head = _parts[2 * part];
-            if (Counts[head] <= Segment) continue;
-            for (var g = 0; g < Group; g++) Merge(part, PartsOf(Counts[head]), g, Output + (head * Group + g) * Dim);
+            if (_parts[part].Siblings == 1) continue;
+            for (var g = 0; g < Group; g++) Merge(part, _parts[part].Siblings, g, Output + (_parts[part].Head * Group + g) * Dim);
         }
     }
+
+    private readonly int RunsFrom(int head) => FirstRun is null ? head : FirstRun[head];
 
     private readonly void Merge(int first, int count, int query, float* output)
     {

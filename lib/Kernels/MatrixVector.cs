@@ -22,7 +22,7 @@ public static unsafe class MatrixVector
         public byte* Values;
         public float* Factors, Bias, X, Y;
         public int Rows, Columns, Batch, PartRows;
-        public WeightFormat Format;
+        public NumberFormat Format;
         public bool Blocked;
 
         public readonly int Parts => (Rows + PartRows - 1) / PartRows;
@@ -107,10 +107,10 @@ public static unsafe class MatrixVector
         for (; part >= job->Parts; job++) part -= job->Parts; // the parts of the jobs follow each other
         switch (job->Format)
         {
-            case WeightFormat.Float32: Rows<Float32Lanes>(*job, part); break;
-            case WeightFormat.BFloat16 when job->Blocked: Rows<BlockedBFloat16Lanes>(*job, part); break;
-            case WeightFormat.BFloat16: Rows<BFloat16Lanes>(*job, part); break;
-            case WeightFormat.Float16: Rows<Float16Lanes>(*job, part); break;
+            case NumberFormat.Float32: Rows<Float32Lanes>(*job, part); break;
+            case NumberFormat.BFloat16 when job->Blocked: Rows<BlockedBFloat16Lanes>(*job, part); break;
+            case NumberFormat.BFloat16: Rows<BFloat16Lanes>(*job, part); break;
+            case NumberFormat.Float16: Rows<Float16Lanes>(*job, part); break;
             default: Rows<Int8Lanes>(*job, part); break;
         }
     }

@@ -2,22 +2,6 @@ using System.Runtime.InteropServices;
 
 namespace HeadKvLab.Kernels;
 
-/// <summary>How the numbers of a weight matrix are stored.</summary>
-public enum WeightFormat
-{
-    /// <summary>32 bits.</summary>
-    Float32,
-
-    /// <summary>16 bits with the exponent of 32.</summary>
-    BFloat16,
-
-    /// <summary>IEEE half precision.</summary>
-    Float16,
-
-    /// <summary>8-bit integers with one float32 factor for each row.</summary>
-    Int8,
-}
-
 /// <summary>
 /// A weight matrix <c>[rows, columns]</c> in memory, row-major, as the matrix-vector kernel reads it. Either a view of memory that
 /// somebody else keeps, or numbers of its own: bfloat16 (<see cref="Narrowed"/>) or 8-bit integers (<see cref="Quantise"/>), where row r is <c>factor[r] * q[r, :]</c> with factor = max|row| / 127 (symmetric,
@@ -31,19 +15,19 @@ public sealed unsafe class PackedMatrix : IDisposable
 
     /// <summary>A view.</summary>
     /// <param name="values">First number; must stay valid as long as this object is used.</param>
-    /// <param name="format">How numbers are stored; not <see cref="WeightFormat.Int8"/>.</param>
+    /// <param name="format">How numbers are stored; not <see cref="NumberFormat.Int8"/>.</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">Columns.</param>
     /// <param name="bias">Added to the product, <c>[rows]</c>; null for none.</param>
-    public PackedMatrix(nint values, WeightFormat format, int rows, int columns, nint bias = 0)
+    public PackedMatrix(nint values, NumberFormat format, int rows, int columns, nint bias = 0)
     {
-        if (format == WeightFormat.Int8) throw new ArgumentException("8-bit matrices are made by Quantise", nameof(format));
+        if (format == NumberFormat.Int8) throw new ArgumentException("8-bit matrices are made by Quantise", nameof(format));
         (Format, Rows, Columns) = (format, rows, columns);
         _values = (byte*)values;
         Bias = (float*)bias;
     }
 
-    private PackedMatrix(nuint ownBytes, WeightFormat format, PackedMatrix exact)
+    private PackedMatrix(nuint ownBytes, NumberFormat format, PackedMatrix exact)
     {
         (Format, Rows, Columns) = (format, exact.Rows, exact.Columns);
         Bias = exact.Bias;
@@ -63,7 +47,7 @@ public sealed unsafe class PackedMatrix : IDisposable
     }
 
     /// <summary>How the numbers are stored.</summary>
-    public WeightFormat Format { get; }
+    public NumberFormat Format { get; }
 
     /// <summary>Outputs.</summary>
     public int Rows { get; }
@@ -72,7 +56,7 @@ public sealed unsafe class PackedMatrix : IDisposable
     public int Columns { get; }
 
     /// <summary>Bytes that one product reads.</summary>
-    public long Bytes => (long)Rows * Columns * SizeOf(Format) + (Factors == null ? 0 : 4L * Rows);
+    public long Bytes => (long)Rows * Columns * Format.Bytes() + (Factors == null ? 0 : 4L * Rows);
 
     /// <summary>The first number.</summary>
     /// <exception cref="ObjectDisposedException">The matrix was disposed.</exception>
@@ -95,11 +79,11 @@ public sealed unsafe class PackedMatrix : IDisposable
     /// <summary>The same matrix in 8-bit integers.</summary>
     public PackedMatrix Quantise()
     {
-        if (Format == WeightFormat.Int8) return this;
+        if (Format == NumberFormat.Int8) return this;
         var bytes = (nuint)Rows * (nuint)Columns;
         var padded = (bytes + 63) & ~(nuint)63;
         var row = new float[Columns];
-        var narrow = new PackedMatrix(padded + 4 * (nuint)Rows, WeightFormat.Int8, this);
+        var narrow = new PackedMatrix(padded + 4 * (nuint)Rows, NumberFormat.Int8, this);
         var q = (sbyte*)narrow._values;
         var factors = narrow.Factors = (float*)(narrow._values + padded);
         for (var r = 0; r < Rows; r++)
@@ -121,12 +105,12 @@ public sealed unsafe class PackedMatrix : IDisposable
     /// </summary>
     public PackedMatrix Narrowed()
     {
-        if (Format != WeightFormat.Float32) return this;
+        if (Format != NumberFormat.Float32) return this;
         var count = (long)Rows * Columns;
         var wide = (uint*)Values;
         for (long i = 0; i < count; i++)
             if ((wide[i] & 0xFFFF) != 0) return this;
-        var narrow = new PackedMatrix((nuint)count * 2, WeightFormat.BFloat16, this) { Blocked = Columns % BlockedBFloat16Lanes.Block == 0 };
+        var narrow = new PackedMatrix((nuint)count * 2, NumberFormat.BFloat16, this) { Blocked = Columns % BlockedBFloat16Lanes.Block == 0 };
         for (var r = 0; r < Rows; r++)
             for (var c = 0; c < Columns; c++)
                 ((ushort*)narrow._values)[(long)r * Columns + (narrow.Blocked ? BlockedBFloat16Lanes.Place(c) : c)] = (ushort)(wide[(long)r * Columns + c] >> 16);
@@ -139,13 +123,13 @@ public sealed unsafe class PackedMatrix : IDisposable
     /// <param name="numbers"><c>[columns]</c>, overwritten.</param>
     public void Row(int row, Span<float> numbers)
     {
-        var source = Values + (long)row * Columns * SizeOf(Format);
+        var source = Values + (long)row * Columns * Format.Bytes();
         for (var c = 0; c < Columns; c++)
             numbers[c] = Format switch
             {
-                WeightFormat.Float32 => Float32Lanes.One(source + 4 * c),
-                WeightFormat.BFloat16 => BFloat16Lanes.One(source + 2 * (Blocked ? BlockedBFloat16Lanes.Place(c) : c)),
-                WeightFormat.Float16 => Float16Lanes.One(source + 2 * c),
+                NumberFormat.Float32 => Float32Lanes.One(source + 4 * c),
+                NumberFormat.BFloat16 => BFloat16Lanes.One(source + 2 * (Blocked ? BlockedBFloat16Lanes.Place(c) : c)),
+                NumberFormat.Float16 => Float16Lanes.One(source + 2 * c),
                 _ => Int8Lanes.One(source + c) * Factors[row],
             };
         GC.KeepAlive(this);
@@ -159,6 +143,4 @@ public sealed unsafe class PackedMatrix : IDisposable
         NativeMemory.AlignedFree(_values);
         GC.RemoveMemoryPressure(_ownBytes);
     }
-
-    private static int SizeOf(WeightFormat format) => format switch { WeightFormat.Float32 => 4, WeightFormat.Int8 => 1, _ => 2 };
 }

@@ -5,7 +5,7 @@ namespace HeadKvLab.Kernels;
 /// <summary>
 /// Attention of one token over heads of different lengths, in one pass over the entries: blocks of 64, online softmax, and the
 /// query heads that share a KV head together, so that its entries are read and widened once. Reads exactly the stored bytes,
-/// allocates nothing. Sixteen lanes where the machine has them, the portable vector width elsewhere. Long heads are cut into
+/// allocates nothing. Sixteen lanes where the machine has them, the portable vector width elsewhere. Long runs are cut into
 /// segments, the same ones whoever computes them, so that results do not depend on the number of threads.
 /// </summary>
 public static unsafe class RaggedAttention
@@ -29,15 +29,13 @@ public static unsafe class RaggedAttention
     public static void Decode(ReadOnlySpan<float> queries, in RaggedHeads heads, Span<float> output, float scale)
     {
         var group = Check(queries, heads, output);
-        fixed (float* q = queries, o = output, bias = heads.FirstBias)
-        fixed (int* counts = heads.Counts)
-        fixed (long* offsets = heads.Offsets)
+        fixed (float* q = queries, o = output)
+        fixed (Run* runs = heads.Runs)
+        fixed (int* firstRun = heads.FirstRun)
         {
             var job = new DecodeJob
             {
-                Heads = heads.Counts.Length, Group = group, Dim = heads.Dim, Element = heads.Element, Scale = scale,
-                Keys = (byte*)heads.Keys, Values = (byte*)heads.Values, Counts = counts, Offsets = offsets, FirstBias = bias,
-                Queries = q, Output = o,
+                Heads = heads.Count, Group = group, Dim = heads.Dim, Format = heads.Format, Scale = scale, Runs = runs, FirstRun = firstRun, Queries = q, Output = o,
             };
             job.Cut();
             if (job.Bytes >= WorkWorthSharing) WorkerTeam.Shared.Run(&RunPart, &job, job.Parts);
@@ -50,29 +48,36 @@ public static unsafe class RaggedAttention
     private static void RunPart(void* job, int part)
     {
         var decode = (DecodeJob*)job;
-        Run(decode->Task(part), decode->Element);
+        Run(decode->Task(part), decode->Format);
     }
 
-    private static void Run(in HeadTask head, Element element)
+    private static void Run(in HeadTask head, NumberFormat format)
     {
         if (Vector512.IsHardwareAccelerated && head.Dim % Vector512<float>.Count == 0)
-            switch (element)
+            switch (format)
             {
-                case Element.Float32: WideHead<Float32Lanes>.Run(head); return;
-                case Element.BFloat16: WideHead<BFloat16Lanes>.Run(head); return;
+                case NumberFormat.Float32: WideHead<Float32Lanes>.Run(head); return;
+                case NumberFormat.BFloat16: WideHead<BFloat16Lanes>.Run(head); return;
                 default: WideHead<Float16Lanes>.Run(head); return;
             }
-        switch (element)
+        switch (format)
         {
-            case Element.Float32: PortableHead<Float32Lanes>.Run(head); return;
-            case Element.BFloat16: PortableHead<BFloat16Lanes>.Run(head); return;
+            case NumberFormat.Float32: PortableHead<Float32Lanes>.Run(head); return;
+            case NumberFormat.BFloat16: PortableHead<BFloat16Lanes>.Run(head); return;
             default: PortableHead<Float16Lanes>.Run(head); return;
         }
     }
 
+    private static bool HoldsEntries(ReadOnlySpan<Run> runs)
+    {
+        foreach (ref readonly var run in runs)
+            if (run.Count > 0) return true;
+        return false;
+    }
+
     private static int Check(ReadOnlySpan<float> queries, in RaggedHeads heads, Span<float> output)
     {
-        var (kvHeads, dim) = (heads.Counts.Length, heads.Dim);
+        var (kvHeads, dim) = (heads.Count, heads.Dim);
         if (dim < 1 || kvHeads < 1 || queries.Length == 0 || queries.Length % (kvHeads * dim) != 0)
             throw new ArgumentException($"{queries.Length} query numbers do not make query heads of dimension {dim} over {kvHeads} KV heads");
         if (output.Length != queries.Length)
@@ -80,11 +85,13 @@ public static unsafe class RaggedAttention
         var group = queries.Length / (kvHeads * dim);
         if (dim > LargestDim)
             throw new ArgumentException($"heads of dimension {dim}; the kernel takes at most {LargestDim}");
+        if (heads.Format == NumberFormat.Int8)
+            throw new ArgumentException($"entries in {heads.Format.Name()}; the kernel reads {Names<NumberFormat>.InWords(NumberFormats.Floating)}");
         if (group > LargestGroup)
             throw new ArgumentException($"{group} query heads share a KV head; the kernel takes at most {LargestGroup}");
-        var empty = heads.Counts.IndexOfAnyInRange(int.MinValue, 0);
-        if (empty >= 0)
-            throw new InvalidOperationException($"KV head {empty} holds no entries: every head must keep at least one before it can attend");
+        for (var h = 0; h < kvHeads; h++)
+            if (!HoldsEntries(heads[h]))
+                throw new InvalidOperationException($"KV head {h} holds no entries: every head must keep at least one before it can attend");
         return group;
     }
 }

@@ -1,37 +1,27 @@
 namespace HeadKvLab.Kernels;
 
-/// <summary>
-/// Keys and values of one layer's heads in raw memory: head h owns the entries <c>offsets[h] .. offsets[h] + counts[h]</c>
-/// of both buffers, <c>[entry, dim]</c>.
-/// </summary>
-/// <param name="keys">Key buffer.</param>
-/// <param name="values">Value buffer.</param>
-/// <param name="element">Format of its numbers.</param>
+/// <summary>Keys and values of one layer's heads: head h owns the runs <c>firstRun[h] .. firstRun[h + 1]</c>, in the order of its entries.</summary>
+/// <param name="runs">Runs of all heads, head after head.</param>
+/// <param name="firstRun">Where the runs of each head begin, and where the last one's end, <c>[kvHead + 1]</c>; empty: one run for each head.</param>
+/// <param name="format">Format of the numbers.</param>
 /// <param name="dim">Numbers in an entry.</param>
-/// <param name="counts">Entries of each head, <c>[kvHead]</c>, all above 0.</param>
-/// <param name="offsets">First entry of each head, <c>[kvHead]</c>.</param>
-/// <param name="firstBias">Added to the logit of each head's entry 0, <c>[kvHead]</c>; empty for none.</param>
-public readonly unsafe ref struct RaggedHeads(
-    void* keys, void* values, Element element, int dim, ReadOnlySpan<int> counts, ReadOnlySpan<long> offsets, ReadOnlySpan<float> firstBias = default)
+public readonly ref struct RaggedHeads(ReadOnlySpan<Run> runs, ReadOnlySpan<int> firstRun, NumberFormat format, int dim)
 {
-    /// <summary>Key buffer.</summary>
-    public void* Keys { get; } = keys;
+    /// <summary>Runs of all heads.</summary>
+    public ReadOnlySpan<Run> Runs { get; } = runs;
 
-    /// <summary>Value buffer.</summary>
-    public void* Values { get; } = values;
+    /// <summary>Where each head's runs begin; empty: head h has run h.</summary>
+    public ReadOnlySpan<int> FirstRun { get; } = firstRun;
 
     /// <summary>Format of the numbers.</summary>
-    public Element Element { get; } = element;
+    public NumberFormat Format { get; } = format;
 
     /// <summary>Numbers in an entry.</summary>
     public int Dim { get; } = dim;
 
-    /// <summary>Entries of each head.</summary>
-    public ReadOnlySpan<int> Counts { get; } = counts;
+    /// <summary>KV heads.</summary>
+    public int Count => FirstRun.IsEmpty ? Runs.Length : FirstRun.Length - 1;
 
-    /// <summary>First entry of each head.</summary>
-    public ReadOnlySpan<long> Offsets { get; } = offsets;
-
-    /// <summary>Bias of each head's entry 0.</summary>
-    public ReadOnlySpan<float> FirstBias { get; } = firstBias;
+    /// <summary>The runs of one head.</summary>
+    public ReadOnlySpan<Run> this[int head] => FirstRun.IsEmpty ? Runs.Slice(head, 1) : Runs[FirstRun[head]..FirstRun[head + 1]];
 }

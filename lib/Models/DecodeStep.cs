@@ -65,7 +65,7 @@ public sealed class DecodeStep : IDisposable
     }
 
     /// <summary>Factor of the attention logits.</summary>
-    public float Scale => 1f / MathF.Sqrt(config.HeadDim);
+    public float Scale => config.AttentionScale;
 
     /// <summary>Longest context, tokens.</summary>
     public int MaxPositions => config.MaxPositions;
@@ -98,7 +98,7 @@ public sealed class DecodeStep : IDisposable
         if (n == 0 || n != caches.Length || n > Batch) throw new ArgumentException($"{n} tokens for {caches.Length} caches: this step takes 1 to {Batch} of each", nameof(ids));
         for (var b = 0; b < n; b++)
         {
-            PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, 0);
+            PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, ScorerNeeds.None);
             decoder.Rotary.At(caches[b].LogicalLength, Part(cosines, b), Part(sines, b));
             weights.Embedding.Row(ids[b], Part(x, b));
         }
@@ -108,7 +108,7 @@ public sealed class DecodeStep : IDisposable
         }
         catch
         {
-            foreach (var cache in caches) cache.TakeBack(); // as they were before the token
+            foreach (var cache in caches) cache.Truncate(cache.LogicalLength); // as they were before the token
             throw;
         }
         foreach (var cache in caches) cache.Advance(1);

@@ -13,6 +13,7 @@ public enum DecodePrecision
     AsLoaded,
 
     /// <summary>The decoder's numbers, copied to bfloat16 where they are such numbers widened: the same products to the last bit, half the bytes.</summary>
+    [Named("exact")]
     Lossless,
 
     /// <summary>8-bit integers with a factor per output, made once from the decoder's weights: a quarter of float32's bytes. Embedding and norms stay as loaded.</summary>
@@ -94,14 +95,8 @@ internal sealed class DecodeWeights : IDisposable
     private PackedMatrix View(Parameter weight, Parameter? bias)
     {
         var values = Plain(weight, null);
-        var format = values.dtype switch
-        {
-            ScalarType.BFloat16 => WeightFormat.BFloat16,
-            ScalarType.Float16 => WeightFormat.Float16,
-            _ => WeightFormat.Float32,
-        };
         var added = bias is null ? null : Plain(bias, ScalarType.Float32);
-        var view = new PackedMatrix(TensorMemory.Address(values), format, (int)values.shape[0], (int)values.shape[1], added is null ? 0 : TensorMemory.Address(added));
+        var view = new PackedMatrix(TensorMemory.Address(values), values.dtype.Format(), (int)values.shape[0], (int)values.shape[1], added is null ? 0 : TensorMemory.Address(added));
         matrices.Add(view);
         return view;
     }

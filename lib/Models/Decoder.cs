@@ -85,7 +85,7 @@ public sealed class Decoder : Module
     public Tensor Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null, bool allLogits = false)
     {
         var start = full?.LogicalLength ?? 0;
-        PromptChecks.Check(Config, ids, start, sink?.QueriesWanted ?? 0);
+        PromptChecks.Check(Config, ids, start, sink?.Needs ?? ScorerNeeds.None);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var device = Unembedding.device;
@@ -97,7 +97,7 @@ public sealed class Decoder : Module
         }
         catch
         {
-            full?.TakeBack(); // as it was before the prompt
+            full?.Truncate(start); // as it was before the prompt
             throw;
         }
         full?.Advance(ids.Length);

@@ -46,7 +46,7 @@ internal sealed class DecoderLayer : Module
     {
         using var scope = NewDisposeScope();
         var tokens = x.shape[1];
-        var first = lastTokenOnly ? FirstNeeded(tokens, sink?.QueriesWanted ?? 0) : 0;
+        var first = lastTokenOnly && self_attn.TakesAnyRows(x) ? FirstNeeded(tokens, sink?.Needs ?? ScorerNeeds.None) : 0;
         Tensor mixed;                                                                   // [1, token - first, queryHead · dim]
         using (NewDisposeScope()) mixed = self_attn.Mix(input_layernorm.forward(x), rotation, cache, sink, first).MoveToOuterDisposeScope();
         for (long row = first, rows; row < tokens; row += rows)
@@ -60,7 +60,8 @@ internal sealed class DecoderLayer : Module
     }
 
     /// <summary>A multiple of <see cref="Alignment"/> that leaves more rows than that: products of fewer rows take another path and end in other bits.</summary>
-    private static long FirstNeeded(long tokens, int wanted) => Math.Max(0, (tokens - Math.Max(wanted, 1)) / Alignment * Alignment - Alignment);
+    private static long FirstNeeded(long tokens, ScorerNeeds needs) =>
+        needs.AttentionSums ? 0 : Math.Max(0, (tokens - Math.Max(needs.Queries, 1)) / Alignment * Alignment - Alignment);
 
     private const int Alignment = 64, BlockRows = 1024;
 }
@@ -79,7 +80,7 @@ internal sealed class SelfAttention : Module
     internal SelfAttention(ModelConfig config, WeightSource source, string at, int layer, ScalarType? compute) : base("self_attn")
     {
         (this.layer, queryHeads, kvHeads, dim) = (layer, config.QueryHeads, config.KvHeads, config.HeadDim);
-        slidingWindow = config.WindowOf(layer);
+        (slidingWindow, Scale) = (config.WindowOf(layer), config.AttentionScale);
         q_proj = new Projection(source, $"{at}.q_proj", queryHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         k_proj = new Projection(source, $"{at}.k_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
         v_proj = new Projection(source, $"{at}.v_proj", kvHeads * dim, config.HiddenSize, config.AttentionBias, compute);
@@ -104,13 +105,16 @@ internal sealed class SelfAttention : Module
             cache.Append(k[0], v[0]);
             if (cache.Counts[0] > tokens) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
-        var wanted = sink?.QueriesWanted ?? 0;
-        var (mixed, received) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: wanted == int.MaxValue);   // [batch, queryHead, token, dim]
-        sink?.Accept(new LayerPrompt(layer, k[0], v[0], LastQueries(q, wanted), Scale, slidingWindow, received));
+        var needs = sink?.Needs ?? ScorerNeeds.None;
+        var (mixed, sums) = PromptAttention.Causal(q, k, v, Scale, slidingWindow, addUp: needs.AttentionSums);   // [batch, queryHead, token, dim]
+        sink?.Accept(new LayerView(layer, k[0], v[0], LastQueries(q, needs.Queries), Scale, slidingWindow, sums));
         return mixed.transpose(1, 2).reshape(batch, queries, queryHeads * dim);
     }
 
-    internal float Scale => 1f / MathF.Sqrt(dim);
+    /// <summary>Whether some of a prompt's queries attend to the same bits as all of them: by the lab's kernel they do.</summary>
+    internal bool TakesAnyRows(Tensor x) => PromptAttention.Suits(x, dim);
+
+    internal float Scale { get; }
 
     /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)

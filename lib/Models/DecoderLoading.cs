@@ -1,4 +1,6 @@
 using System.Globalization;
+using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -43,7 +45,7 @@ public static class DecoderLoading
     private static void CheckMemory(ModelFolder folder, ScalarType type)
     {
         var converted = folder.Tensors.Values.Where(t => t.Shape.Length > 1 && SafetensorsTypes.Scalar(t.Type) != type).ToArray();
-        long wanted = converted.Sum(t => t.Count) * (type == ScalarType.Float32 ? 4 : 2), there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long wanted = converted.Sum(t => t.Count) * type.Format().Bytes(), there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (wanted <= there) return;
         throw new LabException(string.Create(CultureInfo.InvariantCulture,
             $"{folder.DirectoryName}: its weights as {type} take {wanted / 1e9:F1} GB, this machine has {there / 1e9:F1} GB: take them as they are stored ({converted[0].Type}; --type stored), which needs no memory but the file's own pages, or take a smaller model"));

@@ -6,7 +6,7 @@ public sealed record GenerationConfig
     /// <summary>Draw at random from the distribution; false takes the likeliest token.</summary>
     public bool Sample { get; init; }
 
-    /// <summary>Divides the logits before drawing; 0 is the same as not drawing.</summary>
+    /// <summary>Divides the logits before drawing; with <see cref="Sample"/> it is above 0, as Hugging Face's library demands.</summary>
     public double Temperature { get; init; } = 1;
 
     /// <summary>Draw among this many likeliest tokens; 0 for no limit.</summary>
@@ -66,9 +66,6 @@ public sealed record GenerationConfig
     /// <summary>The same, of settings that count only when tokens are drawn.</summary>
     public IReadOnlyList<string> NotComputedWhenDrawing { get; init; } = [];
 
-    /// <summary>True when tokens are drawn at random.</summary>
-    internal bool Draws => Sample && Temperature > 0;
-
     /// <summary>Reads <c>generation_config.json</c>; without one, the defaults with the stop ids of <c>config.json</c>.</summary>
     /// <param name="directory">The model's folder.</param>
     /// <param name="model">Its configuration.</param>
@@ -98,8 +95,10 @@ public sealed record GenerationConfig
     }
 
     /// <summary>This record if the lab computes all that it asks for.</summary>
-    /// <exception cref="LabException">A setting would change the text and is not computed.</exception>
-    internal GenerationConfig Computed() => NotComputed.Concat(Draws ? NotComputedWhenDrawing : []).FirstOrDefault() is { } reason ? throw new LabException(reason) : this;
+    /// <exception cref="LabException">A setting would change the text and is not computed, or tokens cannot be drawn at this temperature.</exception>
+    internal GenerationConfig Computed() => Sample && Temperature == 0
+        ? throw new LabException("generation settings: temperature is 0 while do_sample is true, which Hugging Face's library refuses too: set do_sample to false in generation_config.json (--greedy) for the likeliest token, or a temperature above 0 (--temperature)")
+        : NotComputed.Concat(Sample ? NotComputedWhenDrawing : []).FirstOrDefault() is { } reason ? throw new LabException(reason) : this;
 
     /// <summary>New tokens at most after a prompt.</summary>
     /// <exception cref="LabException">The prompt leaves no room below <see cref="MaxLength"/>.</exception>

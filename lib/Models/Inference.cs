@@ -64,7 +64,7 @@ public sealed class Inference : IDisposable
         }
         catch
         {
-            full?.TakeBack();
+            full?.Truncate(0);
             throw;
         }
     }
@@ -86,9 +86,9 @@ public sealed class Inference : IDisposable
 
     private sealed class Both(IPromptSink first, IPromptSink second) : IPromptSink
     {
-        public int QueriesWanted => Math.Max(first.QueriesWanted, second.QueriesWanted);
+        public ScorerNeeds Needs => first.Needs.Or(second.Needs);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             first.Accept(layer);
             second.Accept(layer);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using HeadKvLab.Text;
 using static TorchSharp.torch;
 
@@ -40,12 +41,7 @@ public sealed class LanguageModel : IDisposable
     public string Hash { get; }
 
     /// <summary>Number type of the weight matrices and of the prefill's products.</summary>
-    public WeightType Type => Decoder.Compute switch
-    {
-        ScalarType.BFloat16 => WeightType.BFloat16,
-        ScalarType.Float16 => WeightType.Float16,
-        _ => WeightType.Float32,
-    };
+    public NumberFormat Type => (Decoder.Compute ?? ScalarType.Float32).Format();
 
     /// <summary>What a cache of this model holds.</summary>
     /// <param name="storage">Type of the stored numbers.</param>
@@ -82,7 +78,8 @@ public sealed class LanguageModel : IDisposable
         Decoder.Dispose();
     }
 
-    private static string HashOf(string directory)
+    /// <summary>The hash of a folder's weights; reads all of them.</summary>
+    internal static string HashOf(string directory)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];

@@ -1,19 +1,7 @@
+using HeadKvLab.Kernels;
 using HeadKvLab.Text;
 
 namespace HeadKvLab.Models;
-
-/// <summary>Number type that a checkpoint stores its weights in.</summary>
-public enum WeightType
-{
-    /// <summary>IEEE single precision, 4 bytes.</summary>
-    Float32,
-
-    /// <summary>The upper half of a float32, 2 bytes.</summary>
-    BFloat16,
-
-    /// <summary>IEEE half precision, 2 bytes.</summary>
-    Float16,
-}
 
 /// <summary>
 /// Shape and constants of a decoder: the one place that knows layer and head counts, dimensions and rope. Read from a Hugging Face
@@ -86,10 +74,13 @@ public sealed record ModelConfig
     public IReadOnlyList<int> EosIds { get; init; } = [];
 
     /// <summary>Number type the config declares for the weights; each tensor's own header decides when reading.</summary>
-    public WeightType StorageType { get; init; } = WeightType.Float32;
+    public NumberFormat StorageType { get; init; } = NumberFormat.Float32;
 
     /// <summary>Query heads that share one KV head.</summary>
     public int Group => QueryHeads / KvHeads;
+
+    /// <summary>Factor of the attention logits, 1/sqrt(dim) in all models that are read.</summary>
+    public float AttentionScale => 1f / MathF.Sqrt(HeadDim);
 
     /// <summary>The sliding window of one layer, tokens; null when the layer sees the whole context.</summary>
     public int? WindowOf(int layer) => SlidingLayers.Count == 0 || SlidingLayers[layer] ? SlidingWindow : null;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using HeadKvLab.Kernels;
+
 
 namespace HeadKvLab.Models;
 
@@ -98,16 +100,12 @@ internal static class ModelConfigReader
         return dim % 2 == 0 ? dim : throw json.Error("head_dim", $"is {dim}: rope turns pairs, so it must be even");
     }
 
-    private static WeightType StorageType(JsonFields json)
+    private static NumberFormat StorageType(JsonFields json)
     {
         var key = json.Has("dtype", out _) ? "dtype" : "torch_dtype";
-        return json.Text(key) switch
-        {
-            null or "float32" => WeightType.Float32,
-            "bfloat16" => WeightType.BFloat16,
-            "float16" => WeightType.Float16,
-            var other => throw json.Error(key, $"is '{other}': this lab reads float32, bfloat16 and float16 weights; convert the checkpoint"),
-        };
+        if (json.Text(key) is not { } name) return NumberFormat.Float32;
+        return NumberFormats.TryParse(name, out var format) && NumberFormats.Floating.Contains(format)
+            ? format : throw json.Error(key, $"is '{name}': this lab reads float32, bfloat16 and float16 weights; convert the checkpoint");
     }
 
     private static void RefuseWhatIsNotComputed(JsonFields json, string architecture)

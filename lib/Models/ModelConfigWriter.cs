@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using HeadKvLab.Kernels;
+
 
 namespace HeadKvLab.Models;
 
@@ -49,7 +51,7 @@ internal static class ModelConfigWriter
             foreach (var id in config.EosIds) json.WriteNumberValue(id);
             json.WriteEndArray();
         }
-        json.WriteString("torch_dtype", config.StorageType.ToString().ToLowerInvariant());
+        json.WriteString("torch_dtype", config.StorageType.Name());
     }
 
     private static void WriteRope(Utf8JsonWriter json, ModelConfig config)

@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using TorchSharp;
 using static TorchSharp.torch;
 

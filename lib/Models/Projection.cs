@@ -6,7 +6,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace HeadKvLab.Models;
 
-/// <summary>A linear map <c>y = x Wᵀ + b</c> whose product runs in the compute type and returns float32. On the CPU, float16 is multiplied as float32: libtorch 1.13 has no other way.</summary>
+/// <summary>A linear map <c>y = x Wᵀ + b</c> whose product runs in the compute type and returns float32. On the CPU, float16 is multiplied as float32: libtorch's own product takes 3.5 times as long on 512 rows (<c>lab bench prompt</c>).</summary>
 internal sealed class Projection : Module<Tensor, Tensor>
 {
     internal readonly Parameter weight;   // [outputs, inputs]

@@ -1,10 +1,12 @@
+using HeadKvLab.Cache;
+
 namespace HeadKvLab.Models;
 
 /// <summary>Refuses prompts a model cannot run, before anything is allocated.</summary>
 internal static class PromptChecks
 {
     /// <exception cref="LabException">Empty piece, context exceeded, an id outside the vocabulary, or a sink that wants more queries than the piece has.</exception>
-    internal static void Check(ModelConfig config, ReadOnlySpan<int> ids, int start, int queriesWanted)
+    internal static void Check(ModelConfig config, ReadOnlySpan<int> ids, int start, ScorerNeeds needs)
     {
         if (ids.Length == 0) throw new LabException("prompt: it holds 0 tokens; give at least one.");
         if (start + (long)ids.Length > config.MaxPositions)
@@ -12,8 +14,8 @@ internal static class PromptChecks
         for (var i = 0; i < ids.Length; i++)
             if ((uint)ids[i] >= (uint)config.VocabSize)
                 throw new LabException($"prompt: id {ids[i]} at token {start + i} is outside the vocabulary of {config.VocabSize}; the tokenizer belongs to another model.");
-        if (start > 0 && queriesWanted > ids.Length)
-            throw new LabException($"prompt: the method looks at {(queriesWanted == int.MaxValue ? "all" : queriesWanted)} queries, but the prompt continues a cached one by only {ids.Length} tokens; prefill it in one piece.");
+        if (start > 0 && needs.ExceedPiece(ids.Length))
+            throw new LabException($"prompt: the method looks at {(needs.AttentionSums ? "all" : needs.Queries)} queries, but the prompt continues a cached one by only {ids.Length} tokens; prefill it in one piece.");
     }
 
     /// <summary>The ids as int64, as embedding look-ups want them.</summary>

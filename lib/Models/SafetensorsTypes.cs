@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace HeadKvLab.Models;
 
-/// <summary>Number types between the spelling of safetensors, of config files and of TorchSharp.</summary>
+/// <summary>Number types between the spelling of safetensors and of TorchSharp.</summary>
 internal static class SafetensorsTypes
 {
     internal static ScalarType Scalar(string type) => type switch
@@ -33,13 +33,5 @@ internal static class SafetensorsTypes
         ScalarType.Byte => "U8",
         ScalarType.Bool => "BOOL",
         _ => throw new LabException($"tensors of {type} cannot be written as safetensors: convert them first"),
-    };
-
-    /// <summary>TorchSharp's name of a storage type.</summary>
-    internal static ScalarType Scalar(this WeightType type) => type switch
-    {
-        WeightType.BFloat16 => ScalarType.BFloat16,
-        WeightType.Float16 => ScalarType.Float16,
-        _ => ScalarType.Float32,
     };
 }

@@ -43,7 +43,7 @@ public sealed class Sampler
         bans.Apply(scores);
         var best = Array.IndexOf(scores, scores.Max());
         if (scores[best] == float.NegativeInfinity) throw new LabException("generation settings: they rule out every token (suppress_tokens, bad_words_ids, no_repeat_ngram_size or a least length): correct generation_config.json");
-        var chosen = config.Draws ? Draw(scores[best]) : best;
+        var chosen = config.Sample ? Draw(scores[best]) : best;
         seen.Add(chosen);
         bans.Add(chosen);
         return chosen;

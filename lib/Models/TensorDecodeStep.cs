@@ -32,7 +32,7 @@ public sealed class TensorDecodeStep
     /// <exception cref="LabException">The id is outside the vocabulary, or the context is used up.</exception>
     public float[] Run(int id, GroupedCache cache)
     {
-        PromptChecks.Check(_decoder.Config, [id], cache.LogicalLength, 0);
+        PromptChecks.Check(_decoder.Config, [id], cache.LogicalLength, ScorerNeeds.None);
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         var x = _decoder.Model.embed_tokens.forward(tensor([(long)id], 1, 1).to(Device));
@@ -72,13 +72,13 @@ public sealed class TensorDecodeStep
 public sealed class HostSink(IPromptSink inner) : IPromptSink
 {
     /// <inheritdoc/>
-    public int QueriesWanted => inner.QueriesWanted;
+    public ScorerNeeds Needs => inner.Needs;
 
     /// <inheritdoc/>
-    public void Accept(in LayerPrompt layer)
+    public void Accept(in LayerView layer)
     {
         using var scope = NewDisposeScope();
-        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), Received = layer.Received?.cpu() });
+        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), AttentionSums = layer.AttentionSums?.cpu() });
     }
 }
 
@@ -87,10 +87,10 @@ public sealed class HostSink(IPromptSink inner) : IPromptSink
 public sealed class FullSink(RaggedCache cache) : IPromptSink
 {
     /// <inheritdoc/>
-    public int QueriesWanted => 0;
+    public ScorerNeeds Needs => ScorerNeeds.None;
 
     /// <inheritdoc/>
-    public void Accept(in LayerPrompt layer)
+    public void Accept(in LayerView layer)
     {
         cache[layer.Layer].Append(layer.Keys, layer.Values);
         if (layer.Layer == cache.Shape.Layers - 1) cache.Advance(layer.Length);

@@ -75,7 +75,7 @@ public sealed class TextGenerator : IDisposable
     {
         var config = folder.Config;
         var sampler = new Sampler(settings, prompt);
-        PromptChecks.Check(config, prompt, 0, 0);
+        PromptChecks.Check(config, prompt, 0, ScorerNeeds.None);
         var most = Math.Min(settings.Room(prompt.Length), config.MaxPositions - prompt.Length + 1);
         decoder ??= folder.LoadDecoder(compute, device);
         inference ??= new Inference(decoder, precision);

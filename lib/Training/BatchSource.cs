@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.World;
 
@@ -25,7 +26,7 @@ public class BatchSource
         MaxPositions = sizes.MaxPositions,
         BosId = WorldTokenizer.Shared.BeginOfText,
         EosIds = [WorldTokenizer.Shared.EndOfText],
-        StorageType = WeightType.BFloat16,
+        StorageType = NumberFormat.BFloat16,
     };
 
     /// <summary>One worker's batch of one step.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HeadKvLab.Cache;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Models;
 using TorchSharp;
@@ -49,7 +50,7 @@ public sealed class Trainer : IDisposable
             master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape).to(device ?? CPU)));
             master[name].DetachFromDisposeScope();
         }
-        var compute = recipe.Compute == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        var compute = recipe.ComputeFormat.Scalar();
         workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute))];
 
         var settings = recipe.Optimizer;

@@ -1,3 +1,4 @@
+using HeadKvLab.Kernels;
 using HeadKvLab.World;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -9,6 +10,8 @@ namespace HeadKvLab.Training;
 /// </summary>
 public sealed record TrainingRecipe
 {
+    private static readonly IReadOnlyList<NumberFormat> ComputeFormats = [NumberFormat.BFloat16, NumberFormat.Float32];
+
     /// <summary>What the run is called; names the checkpoint folder.</summary>
     public required string Name { get; init; }
 
@@ -26,6 +29,10 @@ public sealed record TrainingRecipe
 
     /// <summary>Type of the matrix products: <c>bfloat16</c> or <c>float32</c>; weights and optimiser stay float32.</summary>
     public string Compute { get; init; } = "bfloat16";
+
+    /// <summary><see cref="Compute"/> as a format.</summary>
+    [JsonIgnore]
+    public NumberFormat ComputeFormat => Names<NumberFormat>.Parse(Compute, "compute", ComputeFormats);
 
     /// <summary>AdamW and clipping.</summary>
     public OptimizerSettings Optimizer { get; init; } = new();
@@ -99,7 +106,7 @@ public sealed record TrainingRecipe
         }
         Demand(Phases.Count > 0, "phases: at least one is needed.");
         Demand(Start is "structured" or "ordinary", $"start: '{Start}' is neither 'structured' nor 'ordinary'.");
-        Demand(Compute is "bfloat16" or "float32", $"compute: '{Compute}' is neither 'bfloat16' nor 'float32'.");
+        Demand(Names<NumberFormat>.TryParse(Compute, out var format) && ComputeFormats.Contains(format), $"compute: '{Compute}' is unknown: use {Names<NumberFormat>.InWords(ComputeFormats)}.");
         Demand(Workers is >= 1 and <= 64, "workers: between 1 and 64.");
         foreach (var phase in Phases)
         {

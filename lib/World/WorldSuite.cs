@@ -14,13 +14,16 @@ namespace HeadKvLab.World;
 /// <param name="Contexts">Contexts in the order of the file.</param>
 public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Contexts)
 {
+    /// <summary>The splits that suites are made of.</summary>
+    public static IReadOnlyList<WorldSplit> Splits { get; } = [WorldSplit.Validation, WorldSplit.Test];
+
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>All questions with their contexts.</summary>
     public IEnumerable<(WorldContext Context, WorldQuestion Question)> Questions => Contexts.SelectMany(c => c.Questions.Select(q => (c, q)));
 
     /// <summary>Makes a suite.</summary>
-    /// <param name="split">Validation or test.</param>
+    /// <param name="split">One of <see cref="Splits"/>.</param>
     /// <param name="length">Most tokens of a prompt with its answer.</param>
     /// <param name="questionsPerFamily">Questions of each family; later ones are left out.</param>
     /// <param name="seed">Seed; other seeds give other suites of the same split.</param>
@@ -29,7 +32,7 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
     public static WorldSuite Make(WorldSplit split, int length, int questionsPerFamily, int seed = 0, int perContext = int.MaxValue, IReadOnlyList<WorldFamily>? families = null)
     {
         families ??= WorldFamilies.Reported;
-        var name = $"world-{length}-{split.ToString().ToLowerInvariant()}";
+        var name = $"world-{length}-{Names<WorldSplit>.Of(split)}";
         var writer = new ContextWriter(families);
         var wanted = families.ToDictionary(f => f, _ => questionsPerFamily);
         var contexts = new List<WorldContext>();

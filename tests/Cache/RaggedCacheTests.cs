@@ -167,8 +167,7 @@ public sealed class RaggedCacheTests : IDisposable
         cache[0].Attend(queries, before, 1);
         clone[0].Append(new float[8], new float[8]);
         clone.Advance(1);
-        clone.DropLast();
-        clone.DropLast();
+        clone.Truncate(4);
         clone[0].Append(Enumerable.Repeat(9f, 8).ToArray(), new float[8]);
         cache[0].Attend(queries, after, 1);
         Assert.Equal(before, after);
@@ -193,13 +192,13 @@ public sealed class RaggedCacheTests : IDisposable
     }
 
     [Fact]
-    public void Dropping_the_last_token_takes_it_from_every_head()
+    public void Truncating_takes_tokens_from_every_head()
     {
         var (keys, values) = (Prompt(2, 6, 8, 1), Prompt(2, 6, 8, 2));
         using var cache = new RaggedCache(new CacheShape(1, 2, 8));
         cache[0].Store(keys, values, new int[][] { [0, 2, 5], [5] });
         cache.Advance(6);
-        cache.DropLast();
+        cache.Truncate(5);
         Assert.Equal(5, cache.LogicalLength);
         Assert.Equal([2, 0], cache[0].Counts.ToArray());
         cache[0].Append([.. Row(keys, 0, 5), .. Row(keys, 1, 5)], [.. Row(values, 0, 5), .. Row(values, 1, 5)]);
@@ -208,14 +207,16 @@ public sealed class RaggedCacheTests : IDisposable
         using var without = new RaggedCache(new CacheShape(1, 2, 8));
         without[0].Store(keys, values, new int[][] { [0, 2, 4], [5] });
         without.Advance(6);
-        Assert.Contains("head 0", Assert.Throws<InvalidOperationException>(without.DropLast).Message);
-        Assert.Equal([3, 1], without[0].Counts.ToArray()); // unharmed
-        using var empty = new RaggedCache(new CacheShape(1, 1, 8));
-        Assert.Throws<InvalidOperationException>(empty.DropLast);
+        without.Truncate(5);                               // a head that did not keep the token has nothing to give
+        Assert.Equal([3, 0], without[0].Counts.ToArray());
+        without.Truncate(1);
+        Assert.Equal([0], without[0].Positions(0).ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => without.Truncate(2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => without.Truncate(-1));
         var (bytes, place) = (cache.ReservedBytes, TensorMemory.Address(cache[0].KeysOf(0)));
         for (var again = 0; again < 200; again++) // the place it leaves is free again: nothing grows, nothing moves
         {
-            cache.DropLast();
+            cache.Truncate(5);
             cache[0].Append(new float[16], new float[16]);
             cache.Advance(1);
         }

@@ -95,7 +95,7 @@ public sealed class SlidingWindowTests : IDisposable
         foreach (var (scorer, rows) in new (IScorer, int)[] { (new SnapKv(new Pooling(1)), Rows), (new H2O(), N) })
         {
             var scores = new float[2 * N];
-            scorer.Score(new LayerPrompt(0, keys, keys, queries.narrow(1, N - rows, rows), 0.3f, window), Rows, new HeadRows<float>(scores, 2, N));
+            scorer.Score(new LayerView(0, keys, keys, queries.narrow(1, N - rows, rows), 0.3f, window), Rows, new HeadRows<float>(scores, 2, N));
             var expected = new double[2 * N];
             for (var head = 0; head < 4; head++)
                 for (var p = N - rows; p < N; p++)

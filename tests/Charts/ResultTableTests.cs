@@ -89,6 +89,18 @@ public sealed class ResultTableTests
         Assert.Equal([false, true, true, true], Parse(new ResultTable(frame).Best("score", within: "task")).Element("tbody")!.Elements("tr").Select(row => row.Descendants("b").Any()));
     }
 
+    /// <summary>A reader sees equal numbers where the values differ beyond the digits shown, and where sums of the same counts were added up in another order.</summary>
+    [Fact]
+    public void What_reads_as_equal_is_marked_alike()
+    {
+        var frame = new DataFrame(new DoubleDataFrameColumn("score", [0.617, 0.1 + 0.2 + 0.316, 0.6151, 0.614]));
+        bool[] Marked(ResultTable table) => [.. Parse(table).Element("tbody")!.Elements("tr").Select(row => row.Descendants("b").Any())];
+        Assert.Equal([true, true, true, false], Marked(new ResultTable(frame).Best("score").Number("score", 2)));     // whatever the order of the calls
+        Assert.Equal([true, true, true, false], Marked(new ResultTable(frame).Number("score", 2).Best("score")));
+        Assert.Equal([true, false, false, false], Marked(new ResultTable(frame).Number("score", 3).Best("score")));
+        Assert.Equal([true, true], Marked(new ResultTable(new DataFrame(new DoubleDataFrameColumn("score", [0.1 + 0.2, 0.3]))).Best("score")));
+    }
+
     [Fact]
     public void Numbers_read_the_same_in_every_culture()
     {

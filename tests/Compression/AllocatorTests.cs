@@ -9,7 +9,7 @@ public class AllocatorTests
     private static readonly HeadTable Four = new(2, 2, [0.5, 0.25, 0.25, 0]);
 
     private static int[] Allot(IAllocator allocator, Budget budget, int n, int layers = 2, int kvHeads = 2, int queryHeads = 2) =>
-        Allotting.Model(new Method("test", new SinksAndRecent(), allocator), budget.Discipline, BudgetFrame.Of(budget, layers, kvHeads, queryHeads, n));
+        PromptAllocation.OfModel(new Method("test", new SinksAndRecent(), allocator), budget.Discipline, BudgetFrame.Of(budget, layers, kvHeads, queryHeads, n));
 
     private static Budget Published(int entries, int window = 8) => new(entries, window, BudgetRule.AsPublished);
 

@@ -14,7 +14,7 @@ public sealed class CompensationTokenTests
     public void It_is_the_mean_of_what_its_query_head_dropped()
     {
         using var scope = NewDisposeScope();
-        var layer = new LayerPrompt(0, RandomTensors.Make(2, 10, Dim, 10), RandomTensors.Make(2, 10, Dim, 20), RandomTensors.Make(4, 10, Dim, 30), 0.25f);
+        var layer = new LayerView(0, RandomTensors.Make(2, 10, Dim, 10), RandomTensors.Make(2, 10, Dim, 20), RandomTensors.Make(4, 10, Dim, 30), 0.25f);
         int[][] kept = [[0, 9], [3, 4, 5, 9], [9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]];
         var summaries = new CompensationToken().Summarise(layer, kept);
         Assert.Equal([8, 6, 9, 0], summaries.Select(s => s.Dropped));

@@ -16,7 +16,7 @@ public sealed class OwnMethodTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    private static LayerPrompt Layer() => new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), 0.25f);
+    private static LayerView Layer() => new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), 0.25f);
 
     private static RaggedCache Compress(Method method, Granularity granularity = Granularity.KvHead)
     {
@@ -28,9 +28,9 @@ public sealed class OwnMethodTests : IDisposable
     /// <summary>Position 7 of KV head 0 and position 9 of KV head 1, and ascending numbers below them.</summary>
     private sealed record Own(bool AsIfKvHeadsWereRows) : IScorer
     {
-        public int QueriesWanted(int window) => 0;
+        public ScorerNeeds Needs(int window) => ScorerNeeds.None;
 
-        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+        public void Score(in LayerView layer, int window, HeadRows<float> scores)
         {
             var marked = new[] { 7, 9 };
             for (var head = 0; head < (AsIfKvHeadsWereRows ? KvHeads : scores.Heads); head++)
@@ -43,20 +43,20 @@ public sealed class OwnMethodTests : IDisposable
     {
         public AllocationScope Scope { get; init; }
 
-        public int QueriesWanted(int window) => 0;
+        public ScorerNeeds Needs(int window) => ScorerNeeds.None;
 
-        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores) => throw What;
+        public void Score(in LayerView layer, int window, HeadRows<float> scores) => throw What;
 
         public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment) => throw What;
 
-        public Summary[] Summarise(in LayerPrompt layer, ReadOnlySpan<int[]> kept) => throw What;
+        public Summary[] Summarise(in LayerView layer, ReadOnlySpan<int[]> kept) => throw What;
     }
 
     private sealed record NoQueries : IScorer
     {
-        public int QueriesWanted(int window) => throw new NotSupportedException("not yet");
+        public ScorerNeeds Needs(int window) => throw new NotSupportedException("not yet");
 
-        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores) { }
+        public void Score(in LayerView layer, int window, HeadRows<float> scores) { }
     }
 
     private sealed record Wishes(double Wanted, double Claim) : IAllocator
@@ -66,7 +66,7 @@ public sealed class OwnMethodTests : IDisposable
         public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
         {
             allotment.Fill(12);
-            (allotment.Wanted[1], allotment.Claims[1]) = (Wanted, Claim);
+            (allotment.Requested[1], allotment.Weights[1]) = (Wanted, Claim);
         }
     }
 
@@ -109,7 +109,7 @@ public sealed class OwnMethodTests : IDisposable
             Assert.Same(fault, told.InnerException);
         }
         using var compressor = new Compressor(new("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
-        Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.QueriesWanted)", Assert.Throws<LabException>(() => compressor.QueriesWanted).Message);
+        Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.Needs)", Assert.Throws<LabException>(() => compressor.Needs).Message);
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public sealed class OwnMethodTests : IDisposable
     }
 
     [Theory]
-    [InlineData(double.NaN, 1, "wants NaN entries for head 1"), InlineData(double.PositiveInfinity, 1, "head 1"), InlineData(5, double.NaN, "claims NaN"), InlineData(5, -1, "claims -1")]
+    [InlineData(double.NaN, 1, "requests NaN entries for head 1"), InlineData(double.PositiveInfinity, 1, "head 1"), InlineData(5, double.NaN, "weight NaN"), InlineData(5, -1, "weight -1")]
     public void Wishes_that_are_no_numbers_are_refused(double wanted, double claim, string told)
     {
         var message = Assert.Throws<LabException>(() => Compress(new("mine", new SinksAndRecent(), new Wishes(wanted, claim)))).Message;

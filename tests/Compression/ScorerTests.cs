@@ -16,12 +16,12 @@ public sealed class ScorerTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    private static LayerPrompt Layer(int? sliding = null) =>
+    private static LayerView Layer(int? sliding = null) =>
         new(1, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), Scale, sliding);
 
     private static float[] Numbers(Tensor t) => MemoryMarshal.Cast<byte, float>(t.contiguous().bytes).ToArray();
 
-    private static float[][] Score(IScorer scorer, LayerPrompt layer, int heads)
+    private static float[][] Score(IScorer scorer, LayerView layer, int heads)
     {
         var scores = new float[heads * N];
         scorer.Score(layer, Window, new HeadRows<float>(scores, heads, N));
@@ -29,7 +29,7 @@ public sealed class ScorerTests : IDisposable
     }
 
     /// <summary>Mean attention of the last rows, by query head.</summary>
-    private static double[][] Attention(LayerPrompt layer, int rows)
+    private static double[][] Attention(LayerView layer, int rows)
     {
         var (q, k) = (Numbers(layer.Queries), Numbers(layer.Keys));
         return [.. Enumerable.Range(0, QueryHeads).Select(h =>
@@ -107,7 +107,7 @@ public sealed class ScorerTests : IDisposable
     [Fact]
     public void Scorers_ask_for_the_queries_they_read()
     {
-        Assert.Equal([Window, int.MaxValue, 1, 0, 0, 0], ((IScorer[])[new SnapKv(), new H2O(), new Tova(), new Knorm(), new SinksAndRecent(), new RandomScorer()]).Select(s => s.QueriesWanted(Window)));
+        Assert.Equal([new(Window), new(AttentionSums: true), new(1), new(), new(), new()], ((IScorer[])[new SnapKv(), new H2O(), new Tova(), new Knorm(), new SinksAndRecent(), new RandomScorer()]).Select(s => s.Needs(Window)));
         Assert.Contains("6 queries vote, the prefill handed over 5",
             Assert.Throws<InvalidOperationException>(() => Score(new SnapKv(), Layer() with { Queries = RandomTensors.Make(QueryHeads, 5, Dim, 3) }, KvHeads)).Message);
     }

@@ -74,9 +74,35 @@ public sealed class SettlingTests
         }
     }
 
+    /// <summary>By hand: entries stored in blocks of 4, and one entry more for every head that drops any.</summary>
+    [Fact]
+    public void A_total_pays_for_what_heads_cost()
+    {
+        int[] By(Func<int, long> cost, double[] requested, int candidates, long total)
+        {
+            var entries = new int[requested.Length];
+            BudgetRules.Resolve(BudgetRule.EqualBytes, new Allotment([.. requested], new double[requested.Length]), candidates, total, entries, cost);
+            return entries;
+        }
+        static long Blocks(int entries) => (entries + 3) / 4 * 4;
+        Assert.Equal([4, 3], By(Blocks, [5, 3], 10, 8));                    // 5 and 3 cost 12; 7 entries are 4.375 and 2.625 of them
+        Assert.Equal([6, 4], By(Blocks, [5, 3], 10, 12));                   // what is over goes by heads, up to the blocks' ends
+        Assert.Equal([0, 0], By(Blocks, [5, 3], 10, 3));                    // not one block
+        Assert.Equal([10, 10], By(Blocks, [5, 3], 10, 1000));
+        Assert.Equal([6, 3], By(kept => kept < 6 ? kept + 1 : kept, [6, 2], 6, 10));   // the full head pays for no summary
+        Assert.Equal([4, 4], By(kept => kept < 6 ? kept + 1 : kept, [4, 4], 6, 10));
+        var random = new Random(4);
+        for (var trial = 0; trial < 200; trial++)
+        {
+            var requested = Enumerable.Range(0, random.Next(1, 7)).Select(_ => random.NextDouble() * 30).ToArray();
+            long total = random.Next(requested.Length * 30), spent = By(Blocks, requested, 25, total).Sum(Blocks);
+            Assert.InRange(spent, Math.Min(total, 28 * requested.Length) - 4 * requested.Length, total);   // no head could be a block longer
+        }
+    }
+
     [Fact]
     public void A_pyramid_of_one_layer_is_uniform() =>
-        Assert.Equal([20, 20], Allotting.Model(new Method("p", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Pyramid()), BudgetRule.AsPublished, new BudgetFrame(1, 2, 500, 8, 20, 56)));
+        Assert.Equal([20, 20], PromptAllocation.OfModel(new Method("p", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Pyramid()), BudgetRule.AsPublished, new BudgetFrame(1, 2, 500, 8, 20, 56)));
 
     [Fact]
     public void Layers_of_an_indivisible_total_take_turns()
@@ -84,20 +110,7 @@ public sealed class SettlingTests
         // 2 heads, 3 layers, 50 entries in all, windows of 2: 16, 17, 17 a layer, less the windows 12, 13, 13
         var frame = new BudgetFrame(3, 2, 100, 2, 7, 50);
         var method = new Method("u", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Uniform());
-        Assert.Equal([12, 13, 13], Enumerable.Range(0, 3).Select(layer => Allotting.Layer(method, BudgetRule.EqualEntries, frame, layer, default).Sum()));
-    }
-
-    [Fact]
-    public void Names_are_read_as_they_are_written()
-    {
-        foreach (var discipline in Enum.GetValues<BudgetRule>()) Assert.Equal(discipline, Budget.ParseDiscipline(Budget.NameOf(discipline)));
-        foreach (var granularity in Enum.GetValues<Granularity>()) Assert.Equal(granularity, Budget.ParseGranularity(Budget.NameOf(granularity)));
-        Assert.Equal(["as-published", "equal-entries", "equal-bytes"], Enum.GetValues<BudgetRule>().Select(Budget.NameOf));
-        Assert.Equal(["kv-head", "query-head"], Enum.GetValues<Granularity>().Select(Budget.NameOf));
-        Assert.Equal([PoolingKind.Max, PoolingKind.Average, PoolingKind.Average], ((string[])["max", "avg", "average"]).Select(Pooling.ParseKind));
-        Assert.Contains("'fair' is unknown", Assert.Throws<LabException>(() => Budget.ParseDiscipline("fair")).Message);
-        Assert.Contains("'token' is unknown", Assert.Throws<LabException>(() => Budget.ParseGranularity("token")).Message);
-        Assert.Contains("'median' is unknown", Assert.Throws<LabException>(() => Pooling.ParseKind("median")).Message);
+        Assert.Equal([12, 13, 13], Enumerable.Range(0, 3).Select(layer => PromptAllocation.OfLayer(method, BudgetRule.EqualEntries, frame, layer, default).Sum()));
     }
 
     [Fact]
@@ -142,9 +155,9 @@ public sealed class SettlingTests
         Assert.Equal(1, new Pyramid(1).Beta);
         Assert.Equal((1, 1), (new Budget(1, 1).Entries, new Budget(1, 1).Window));
         foreach (var share in (double[])[0, 1]) Assert.Equal(share, new Razor(new HeadTable(1, 1, [1]), ProtectedShare: share).ProtectedShare);
-        Assert.Equal(0, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).QueriesWanted);
+        Assert.Equal(HeadKvLab.Cache.ScorerNeeds.None, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).Needs);
         HeadTable gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
-        int[] Duo(HeadTable table, double sparsity, int heads) => Allotting.Model(new Method("d", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Duo(table, sparsity, 16, 16)), BudgetRule.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
+        int[] Duo(HeadTable table, double sparsity, int heads) => PromptAllocation.OfModel(new Method("d", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Duo(table, sparsity, 16, 16)), BudgetRule.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
         Assert.Equal([192, 192, 192, 192], Duo(gates, 0, 2));
         Assert.Equal([24, 192, 24, 24], Duo(gates, 1, 2));
         Assert.Equal([192, 192, 24, 24], Duo(two, 0.5, 4));                      // two query heads to a gate
@@ -152,7 +165,7 @@ public sealed class SettlingTests
         foreach (IAllocator allocator in (IAllocator[])[new Duo(gates), new HeadKv(gates), new Razor(gates)])
         {
             var method = new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), allocator);
-            Assert.Contains("the model has 3 layers of 2", Assert.Throws<LabException>(() => Allotting.Model(method, BudgetRule.AsPublished, new BudgetFrame(3, 2, 200, 8, 40, 288))).Message);
+            Assert.Contains("the model has 3 layers of 2", Assert.Throws<LabException>(() => PromptAllocation.OfModel(method, BudgetRule.AsPublished, new BudgetFrame(3, 2, 200, 8, 40, 288))).Message);
         }
     }
 
@@ -161,7 +174,7 @@ public sealed class SettlingTests
     [InlineData(50, 1), InlineData(52, 2)]
     public void Razor_buys_whole_heads_while_they_are_paid_for(int selectable, int whole)
     {
-        var entries = Allotting.Model(new Method("r", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Razor(new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]))), BudgetRule.AsPublished, new BudgetFrame(2, 2, 108, 8, selectable, 4 * (selectable + 8)));
+        var entries = PromptAllocation.OfModel(new Method("r", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Razor(new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]))), BudgetRule.AsPublished, new BudgetFrame(2, 2, 108, 8, selectable, 4 * (selectable + 8)));
         Assert.Equal(whole == 1 ? [4, 100, 4, 4] : [4, 100, 100, 4], entries);
     }
 
@@ -170,7 +183,7 @@ public sealed class SettlingTests
     {
         Assert.Contains("use one of FullKV, StreamingLLM, H2O", Assert.Throws<LabException>(() => Catalogue.Find("NOSUCH")).Message);
         Assert.Equal(["none", "Eq. 1 on retrieval needles", "Eq. 2 on retrieval needles", "Eq. 2 on retrieval-reasoning needles"], Enum.GetValues<HeadScoreKind>().Select(Catalogue.NameOf));
-        Assert.Contains("Ada allots layer by layer", Assert.Throws<LabException>(() => Allotting.Model(new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new ShuffledBudgets(new Ada(), 0)), BudgetRule.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
+        Assert.Contains("Ada allots layer by layer", Assert.Throws<LabException>(() => PromptAllocation.OfModel(new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new ShuffledBudgets(new Ada(), 0)), BudgetRule.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
         Assert.Contains("4 query heads cannot share 3 KV heads", Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 3, 8), 4)).Message);
     }
 

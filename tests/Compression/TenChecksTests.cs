@@ -30,8 +30,8 @@ public sealed class TenChecksTests : IDisposable
 
     private static int[][] Select(Method method, Budget budget, int kvHeads, int layer = 0, int n = N)
     {
-        var prompt = new LayerPrompt(layer, Random(kvHeads, n, 1 + layer), Random(kvHeads, n, 5), Random(4, n, 9), 0.25f);
-        var selector = new LayerSelector(method, budget, 2, kvHeads, 4, n);
+        var prompt = new LayerView(layer, Random(kvHeads, n, 1 + layer), Random(kvHeads, n, 5), Random(4, n, 9), 0.25f);
+        var selector = new PromptAllocation(method, budget, 2, kvHeads, 4, n);
         var scores = new HeadRows<float>(new float[selector.Heads * n], selector.Heads, n);
         if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
         return selector.Select(layer, scores);
@@ -55,7 +55,7 @@ public sealed class TenChecksTests : IDisposable
     {
         var budget = new Budget(40, Window, BudgetRule.AsPublished, Granularity.QueryHead);
         var method = new Method("HeadKV", new SnapKv(), new HeadKv(Heads, 1.1));
-        var capacities = Allotting.Model(method, budget.Discipline, BudgetFrame.Of(budget, 2, 2, 4, 100_000));
+        var capacities = PromptAllocation.OfModel(method, budget.Discipline, BudgetFrame.Of(budget, 2, 2, 4, 100_000));
         for (var layer = 0; layer < 2; layer++)
             Assert.Equal(Enumerable.Range(4 * layer, 4).Select(h => Math.Min(capacities[h], 32) + Window), Select(method, budget, 2, layer, n: 40).Select(k => k.Length));
         Assert.Contains(capacities, c => c > 32);
@@ -116,7 +116,7 @@ public sealed class TenChecksTests : IDisposable
     public void Check_7_the_pyramid_sums_to_uniform_within_its_floor(int layers, int entries, int n)
     {
         var method = Catalogue.Find("PyramidKV").Create();
-        var sum = Allotting.Model(method, BudgetRule.AsPublished, BudgetFrame.Of(new Budget(entries, Window, BudgetRule.AsPublished), layers, 1, 1, n)).Sum();
+        var sum = PromptAllocation.OfModel(method, BudgetRule.AsPublished, BudgetFrame.Of(new Budget(entries, Window, BudgetRule.AsPublished), layers, 1, 1, n)).Sum();
         Assert.InRange(Math.Abs(sum - (entries - Window) * layers), 0, (layers - 1) * layers / 2);
     }
 
@@ -129,7 +129,7 @@ public sealed class TenChecksTests : IDisposable
         using var full = new RaggedCache(new CacheShape(1, 1, Dim));
         full[0].Append(keys, values);
         using var small = new RaggedCache(new CacheShape(1, 1, Dim));
-        small[0].Store(keys, values, kept, new CompensationToken().Summarise(new LayerPrompt(0, keys, values, keys, 0.25f), kept));
+        small[0].Store(keys, values, kept, new CompensationToken().Summarise(new LayerView(0, keys, values, keys, 0.25f), kept));
         var (query, whole, rest) = (MemoryMarshal.Cast<byte, float>(Random(4, 1, 6).bytes).ToArray(), new float[4 * Dim], new float[4 * Dim]);
         full[0].Attend(query, whole, 0.25f);
         small[0].Attend(query, rest, 0.25f);

@@ -17,7 +17,7 @@ public sealed class ValueWeightedTests : IDisposable
     [InlineData(KvHeads, GroupReduction.Mean), InlineData(QueryHeads, GroupReduction.Mean), InlineData(KvHeads, GroupReduction.Max)]
     public void A_score_is_SnapKVs_times_the_length_of_the_value(int heads, GroupReduction reduction)
     {
-        var layer = new LayerPrompt(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), 0.35f);
+        var layer = new LayerView(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 2), RandomTensors.Make(QueryHeads, N, Dim, 3), 0.35f);
         var attention = new SnapKv(new Pooling(5), reduction);
         var (plain, weighted) = (new float[heads * N], new float[heads * N]);
         attention.Score(layer, Window, new HeadRows<float>(plain, heads, N));
@@ -38,7 +38,7 @@ public sealed class ValueWeightedTests : IDisposable
         var values = ones(KvHeads, N, Dim);
         values[0, 7].mul_(3);
         values[1, 9].mul_(-3);
-        var layer = new LayerPrompt(0, ones(KvHeads, N, Dim), values, RandomTensors.Make(QueryHeads, N, Dim, 3), 0.35f);
+        var layer = new LayerView(0, ones(KvHeads, N, Dim), values, RandomTensors.Make(QueryHeads, N, Dim, 3), 0.35f);
         using var compressor = new Compressor(Catalogue.Find("ValueWeighted").Create(new(("kernel", 1))), new Budget(Window + 1, Window, BudgetRule.AsPublished, owners), new CacheShape(1, KvHeads, Dim), QueryHeads);
         compressor.Accept(layer);
         using var cache = compressor.TakeCache();

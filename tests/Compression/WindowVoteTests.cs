@@ -10,10 +10,10 @@ public sealed class WindowVoteTests
 {
     private const int N = 60, KvHeads = 2, QueryHeads = 4, Dim = 16;
 
-    private static LayerPrompt Layer(Tensor? received) =>
-        new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 3), RandomTensors.Make(QueryHeads, N, Dim, 2), 0.25f, Received: received);
+    private static LayerView Layer(Tensor? received) =>
+        new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 3), RandomTensors.Make(QueryHeads, N, Dim, 2), 0.25f, AttentionSums: received);
 
-    private static float[] Scores(IScorer scorer, LayerPrompt layer)
+    private static float[] Scores(IScorer scorer, LayerView layer)
     {
         var scores = new float[KvHeads * N];
         scorer.Score(layer, 8, new HeadRows<float>(scores, KvHeads, N));

@@ -37,6 +37,8 @@ public sealed class OverflowTests : FolderTests
         Assert.Contains("Failed, because the model's numbers overflowed, and counted as 0: 1 of FullKV at full; 1 of StreamingLLM at 16.", File.ReadAllText(Inside("out/table.md")));
         string[][] table = [.. File.ReadLines(Inside("out/table.csv")).Select(line => line.Split(','))];
         Assert.Equal(["1", "1"], table[1..].Select(line => line[Array.IndexOf(table[0], "failed")]));
+        Assert.DoesNotContain("Seconds", File.ReadAllText(Inside("out/rows.jsonl")));                                   // nothing was measured
+        Assert.All(File.ReadLines(Inside("out/times.csv")).Skip(1), line => Assert.EndsWith(",0,,,,", line));
     }
 
     [Theory, InlineData("paper"), InlineData("repaired"), InlineData("agnostic")]

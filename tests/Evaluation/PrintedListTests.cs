@@ -21,6 +21,17 @@ public sealed class PrintedListTests : FolderTests
     [InlineData("tea", "tea"), InlineData("a [sic] b", "a [sic] b"), InlineData("(a)", "(a)"), InlineData("", ""), InlineData("['a, b', 2, 'it\\'s']", "a, b|2|it's"), InlineData("[]", null)]
     public void Other_texts_stay_what_they_are(string text, string? items) => Assert.Equal(items?.Split('|') ?? [], PrintedList.Read(text, "here"));
 
+    /// <summary>
+    /// The official scorers walk the list of answers and take each as it is: F1 drops the punctuation, so that an item that looks like a list is the text of its words.
+    /// "green tea" against "tea green tea" has precision 1 and recall 2/3.
+    /// </summary>
+    [Fact]
+    public void An_item_of_a_list_is_a_text_whatever_it_looks_like()
+    {
+        Assert.Equal(1, Score("hotpotqa", """{"pred": "tea", "answers": ["['tea']"]}""").Samples.Single());
+        Assert.Equal(0.8, Score("hotpotqa", """{"pred": "green tea", "answers": ["['tea', 'green tea']"]}""").Samples.Single(), 12);
+    }
+
     [Theory]
     [InlineData("['tea' 'green tea']", "line 1, field 'answers': the text ['tea' 'green tea'] looks like a printed list")]                            // as numpy prints it: joined it would be one wrong answer
     [InlineData("[tea, green tea]", "looks like a printed list"), InlineData("[['tea']]", "looks like a printed list"), InlineData("['tea', None]", "looks like a printed list")]

@@ -1,5 +1,6 @@
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Suites;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Tests.Evaluation;
@@ -23,7 +24,7 @@ public class ProtocolTests
         Assert.Equal([(7950, false, false, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterContext)],
             Protocol.All.Select(p => (p.MostPromptTokens, p.Chat, p.AllStopIds, p.Point)));
         Assert.Equal((FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
-        Assert.Equal([WeightType.Float16, WeightType.BFloat16, WeightType.BFloat16], Protocol.All.Select(p => p.Type));
+        Assert.Equal([NumberFormat.Float16, NumberFormat.BFloat16, NumberFormat.BFloat16], Protocol.All.Select(p => p.Type));
         Assert.Contains("paper, repaired, agnostic", Assert.Throws<LabException>(() => Protocol.Find("papr")).Message, StringComparison.Ordinal);
     }
 

@@ -19,7 +19,7 @@ internal sealed record FrozenCase(CatalogueEntry Entry, BudgetRule Rule, Granula
 
     /// <summary>The case as rows name it.</summary>
     internal Variant VariantWith(HeadImportances scores) => Entry.Name == Variant.Full.Method ? Variant.Full
-        : new() { Method = Entry.Name, KvSize = Budget.Entries, Discipline = Budget.NameOf(Rule), Granularity = Budget.NameOf(Owners), Settings = Entry.Resolve(), Tables = Entry.TablesOf(scores) };
+        : new() { Method = Entry.Name, KvSize = Budget.Entries, Discipline = Names<BudgetRule>.Of(Rule), Granularity = Names<Granularity>.Of(Owners), Settings = Entry.Resolve(), Tables = Entry.TablesOf(scores) };
 
-    public override string ToString() => $"{Entry.Name} {Budget.NameOf(Rule)} {Budget.NameOf(Owners)} {Type.ToString().ToLowerInvariant()}";
+    public override string ToString() => $"{Entry.Name} {Names<BudgetRule>.Of(Rule)} {Names<Granularity>.Of(Owners)} {Type.ToString().ToLowerInvariant()}";
 }

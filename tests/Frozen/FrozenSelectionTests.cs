@@ -40,8 +40,8 @@ public sealed class FrozenSelectionTests : IDisposable
 
     private static HeadImportances Scores { get; } = HeadImportances.Same(new HeadTable(Layers, QueryHeads, [1, 2, 3, 4, 5, 0, 7, 8, 2, 10, 30, 12]));
 
-    private static LayerPrompt[] Prompt() => [.. Enumerable.Range(0, Layers).Select(layer =>
-        new LayerPrompt(layer, Whole(KvHeads, 2, 3 * layer), Whole(KvHeads, 999, 3 * layer + 1), Whole(QueryHeads, 2, 3 * layer + 2), 0.25f))];
+    private static LayerView[] Prompt() => [.. Enumerable.Range(0, Layers).Select(layer =>
+        new LayerView(layer, Whole(KvHeads, 2, 3 * layer), Whole(KvHeads, 999, 3 * layer + 1), Whole(QueryHeads, 2, 3 * layer + 2), 0.25f))];
 
     /// <summary>Whole numbers from -most to most, <c>[head, position, dim]</c>.</summary>
     private static Tensor Whole(int heads, int most, int seed)
@@ -60,9 +60,9 @@ public sealed class FrozenSelectionTests : IDisposable
     /// <summary>Another scorer's scores, every value multiplied by a factor of its own; equal scores stay equal.</summary>
     private sealed record Wobbling(IScorer Inner, int Seed) : IScorer
     {
-        public int QueriesWanted(int window) => Inner.QueriesWanted(window);
+        public ScorerNeeds Needs(int window) => Inner.Needs(window);
 
-        public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+        public void Score(in LayerView layer, int window, HeadRows<float> scores)
         {
             Inner.Score(layer, window, scores);
             foreach (ref var score in scores.All)

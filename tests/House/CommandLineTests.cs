@@ -82,6 +82,7 @@ public sealed class CommandLineTests : FolderTests
     [InlineData("--shard does nothing here", "sweep", "data/sweeps/world.json", "--slurm", "2", "--shard", "1/2"), InlineData("--megabytes does nothing here", "bench", "load", "--megabytes", "5", "--file", "x")]
     [InlineData("--compare does nothing here", "report", "x", "--as", "csv", "--compare", "SnapKV"), InlineData("--out does nothing here", "report", "x", "--out", "y")]
     [InlineData("--scores does nothing here", "profile", "--methods", "SnapKV", "--scores", "x"), InlineData("--window does nothing here", "profile", "--methods", "FullKV", "--window", "4")]
+    [InlineData("--methods '': name at least one of `lab methods`", "eval", "ruler", "--methods", ""), InlineData("--methods ' , ': name at least one of `lab methods`", "profile", "--methods", " , ")]
     [InlineData("'--export' and '--restart'", "train", "--config", "x", "--export", "--restart"), InlineData("'--export' and '--steps'", "train", "--config", "x", "--export", "--steps", "3")]
     [InlineData("'--greedy' and '--temperature'", "generate", "--model", "x", "--prompt", "a", "--greedy", "--temperature", "1")]
     public void An_option_that_would_do_nothing_is_refused(string wanted, params string[] arguments) => Assert.Contains(wanted, Refused(arguments));

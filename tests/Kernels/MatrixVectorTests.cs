@@ -6,12 +6,12 @@ namespace HeadKvLab.Tests.Kernels;
 public unsafe class MatrixVectorTests
 {
     /// <summary>Rows and columns that are no multiples of four and sixteen, and a matrix large enough for several threads.</summary>
-    public static TheoryData<WeightFormat, int, int, int> Cases
+    public static TheoryData<NumberFormat, int, int, int> Cases
     {
         get
         {
-            var cases = new TheoryData<WeightFormat, int, int, int>();
-            foreach (var format in Enum.GetValues<WeightFormat>())
+            var cases = new TheoryData<NumberFormat, int, int, int>();
+            foreach (var format in Enum.GetValues<NumberFormat>())
                 foreach (var (rows, columns, batch) in ((int, int, int)[])[(1, 1, 1), (7, 19, 1), (64, 48, 3), (130, 33, 2), (1030, 1056, 1), (517, 2050, 4)])
                     cases.Add(format, rows, columns, batch);
             return cases;
@@ -20,7 +20,7 @@ public unsafe class MatrixVectorTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void TheProductIsTheDefinition(WeightFormat format, int rows, int columns, int batch)
+    public void TheProductIsTheDefinition(NumberFormat format, int rows, int columns, int batch)
     {
         var random = new Random(rows + columns);
         float[] weights = Numbers(random, rows * columns), bias = Numbers(random, rows), x = Numbers(random, batch * columns);
@@ -29,10 +29,10 @@ public unsafe class MatrixVectorTests
         fixed (byte* memory = stored)
         fixed (float* b = bias)
         {
-            var element = format switch { WeightFormat.BFloat16 => Element.BFloat16, WeightFormat.Float16 => Element.Float16, _ => Element.Float32 };
-            element.Narrow(weights, memory);
-            var matrix = new PackedMatrix((nint)memory, format == WeightFormat.Int8 ? WeightFormat.Float32 : format, rows, columns, (nint)b);
-            if (format == WeightFormat.Int8) matrix = matrix.Quantise();
+            var source = format == NumberFormat.Int8 ? NumberFormat.Float32 : format;
+            source.Narrow(weights, memory);
+            var matrix = new PackedMatrix((nint)memory, source, rows, columns, (nint)b);
+            if (format == NumberFormat.Int8) matrix = matrix.Quantise();
             MatrixVector.Multiply(matrix, x, y, batch);
             var row = new float[columns];
             for (var r = 0; r < rows; r++)
@@ -59,7 +59,7 @@ public unsafe class MatrixVectorTests
         float[] weights = [1, -0.5f, 0.25f, 0, 0, 0, 0, 0, -8, 4, 2, 1];
         fixed (float* memory = weights)
         {
-            var matrix = new PackedMatrix((nint)memory, WeightFormat.Float32, 3, 4).Quantise();
+            var matrix = new PackedMatrix((nint)memory, NumberFormat.Float32, 3, 4).Quantise();
             var row = new float[4];
             matrix.Row(0, row);
             Assert.Equal([127 / 127f, -64 / 127f, 32 / 127f, 0], row);
@@ -83,8 +83,8 @@ public unsafe class MatrixVectorTests
         {
             PackedMatrix[] matrices =
             [
-                new((nint)memory, WeightFormat.Float32, 1030, columns), new PackedMatrix((nint)(memory + 7 * columns), WeightFormat.Float32, 70, columns, (nint)b).Quantise(),
-                new((nint)memory, WeightFormat.BFloat16, 3, columns),
+                new((nint)memory, NumberFormat.Float32, 1030, columns), new PackedMatrix((nint)(memory + 7 * columns), NumberFormat.Float32, 70, columns, (nint)b).Quantise(),
+                new((nint)memory, NumberFormat.BFloat16, 3, columns),
             ];
             float[][] alone = Array.ConvertAll(matrices, m => new float[batch * m.Rows]), together = Array.ConvertAll(alone, y => new float[y.Length]);
             for (var m = 0; m < 3; m++) MatrixVector.Multiply(matrices[m], x, alone[m], batch);
@@ -105,9 +105,9 @@ public unsafe class MatrixVectorTests
         for (var i = 0; i < weights.Length; i++) weights[i] = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(weights[i]) & 0xFFFF0000);
         fixed (float* memory = weights)
         {
-            var wide = new PackedMatrix((nint)memory, WeightFormat.Float32, rows, columns);
+            var wide = new PackedMatrix((nint)memory, NumberFormat.Float32, rows, columns);
             var narrow = wide.Narrowed();
-            Assert.Equal((WeightFormat.BFloat16, wide.Bytes / 2), (narrow.Format, narrow.Bytes));
+            Assert.Equal((NumberFormat.BFloat16, wide.Bytes / 2), (narrow.Format, narrow.Bytes));
             MatrixVector.Multiply(wide, x, expected);
             MatrixVector.Multiply(narrow, x, found);
             Assert.Equal(expected, found);
@@ -129,7 +129,7 @@ public unsafe class MatrixVectorTests
         var weights = new float[12];
         fixed (float* memory = weights)
         {
-            var matrix = new PackedMatrix((nint)memory, WeightFormat.Float32, 3, 4);
+            var matrix = new PackedMatrix((nint)memory, NumberFormat.Float32, 3, 4);
             Assert.Throws<ArgumentException>(() => MatrixVector.Multiply(matrix, new float[3], new float[3]));
             Assert.Throws<ArgumentException>(() => MatrixVector.Multiply(matrix, new float[4], new float[6], 2));
         }

@@ -38,22 +38,22 @@ public unsafe class RaggedAttentionTests
     }
 
     /// <summary>Stores numbers in the format and reads them back, so that both sides see the same values.</summary>
-    private static (byte[] Stored, float[] Read) Store(float[] numbers, Element element)
+    private static (byte[] Stored, float[] Read) Store(float[] numbers, NumberFormat format)
     {
-        var stored = new byte[numbers.Length * element.Size() + 64];
-        fixed (byte* p = stored) element.Narrow(numbers, p);
+        var stored = new byte[numbers.Length * format.Bytes() + 64];
+        fixed (byte* p = stored) format.Narrow(numbers, p);
         var read = new float[numbers.Length];
         for (var i = 0; i < read.Length; i++)
-            read[i] = element switch
+            read[i] = format switch
             {
-                Element.Float32 => numbers[i],
-                Element.BFloat16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(stored, 2 * i) << 16),
+                NumberFormat.Float32 => numbers[i],
+                NumberFormat.BFloat16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(stored, 2 * i) << 16),
                 _ => (float)BitConverter.ToHalf(stored, 2 * i),
             };
         return (stored, read);
     }
 
-    private static void Compare(int dim, int group, int[] counts, Element element, int seed, float spread = 1, bool biased = false)
+    private static void Compare(int dim, int group, int[] counts, NumberFormat format, int seed, float spread = 1, bool biased = false)
     {
         var random = new Random(seed);
         var offsets = new long[counts.Length];
@@ -64,39 +64,39 @@ public unsafe class RaggedAttentionTests
             total += counts[h] + random.Next(5); // room between heads
         }
         var queries = Numbers(random, counts.Length * group * dim, spread);
-        var (keys, readKeys) = Store(Numbers(random, (int)total * dim, spread), element);
-        var (values, readValues) = Store(Numbers(random, (int)total * dim), element);
+        var (keys, readKeys) = Store(Numbers(random, (int)total * dim, spread), format);
+        var (values, readValues) = Store(Numbers(random, (int)total * dim), format);
         var bias = biased ? Numbers(random, counts.Length, 5) : null;
         var output = new float[queries.Length];
         var scale = 1 / MathF.Sqrt(dim);
         fixed (byte* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, element, dim, counts, offsets, bias), output, scale);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, format, dim, counts, offsets, bias), output, scale);
         var expected = Naive(queries, readKeys, readValues, counts, offsets, dim, scale, bias);
         for (var i = 0; i < output.Length; i++)
-            Assert.True(Math.Abs(output[i] - expected[i]) <= 1e-5, $"dim {dim}, group {group}, {element}, number {i}: {output[i]} for {expected[i]}");
+            Assert.True(Math.Abs(output[i] - expected[i]) <= 1e-5, $"dim {dim}, group {group}, {format}, number {i}: {output[i]} for {expected[i]}");
     }
 
-    public static TheoryData<int, int, Element> Shapes()
+    public static TheoryData<int, int, NumberFormat> Shapes()
     {
-        var shapes = new TheoryData<int, int, Element>();
+        var shapes = new TheoryData<int, int, NumberFormat>();
         foreach (var dim in new[] { 8, 16, 20, 32, 64, 80, 96, 128, 256 })
             foreach (var group in new[] { 1, 2, 3, 4, 5, 6, 7, 8 })
-                foreach (var element in Enum.GetValues<Element>()) shapes.Add(dim, group, element);
+                foreach (var format in NumberFormats.Floating) shapes.Add(dim, group, format);
         return shapes;
     }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Equals_the_definition(int dim, int group, Element element) =>
-        Compare(dim, group, [1, 2500, 63, 64, 65, 7, 1024, 1025, 3], element, dim * 100 + group);
+    public void Equals_the_definition(int dim, int group, NumberFormat format) =>
+        Compare(dim, group, [1, 2500, 63, 64, 65, 7, 1024, 1025, 3], format, dim * 100 + group);
 
     [Theory]
-    [InlineData(64, Element.Float32), InlineData(128, Element.BFloat16), InlineData(24, Element.Float32)]
-    public void Survives_large_logits_and_biases(int dim, Element element)
+    [InlineData(64, NumberFormat.Float32), InlineData(128, NumberFormat.BFloat16), InlineData(24, NumberFormat.Float32)]
+    public void Survives_large_logits_and_biases(int dim, NumberFormat format)
     {
-        Compare(dim, 4, [300, 5, 64], element, 7, spread: 8);
-        Compare(dim, 2, [300, 5, 64], element, 8, spread: 1, biased: true);
-        Compare(dim, 2, [2500, 5, 1025], element, 9, spread: 1, biased: true); // heads of several segments: the first entry alone is biased
+        Compare(dim, 4, [300, 5, 64], format, 7, spread: 8);
+        Compare(dim, 2, [300, 5, 64], format, 8, spread: 1, biased: true);
+        Compare(dim, 2, [2500, 5, 1025], format, 9, spread: 1, biased: true); // heads of several segments: the first entry alone is biased
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public unsafe class RaggedAttentionTests
         int[] counts = [n, n];
         long[] offsets = [0, n];
         fixed (float* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, counts, offsets), output, 1);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, counts, offsets), output, 1);
         var expected = Naive(queries, keys, values, counts, offsets, dim, 1);
         for (var i = 0; i < output.Length; i++) Assert.Equal(expected[i], output[i], 1e-5);
     }
@@ -133,9 +133,9 @@ public unsafe class RaggedAttentionTests
         float[] thrice = [.. key, .. key, .. key, .. rest], thriceValues = [.. value, .. value, .. value, .. rest];
         var (a, b) = (new float[dim], new float[dim]);
         fixed (float* k = once, v = onceValues)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [6], [0], [MathF.Log(3)]), a, 0.25f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [6], [0], [MathF.Log(3)]), a, 0.25f);
         fixed (float* k = thrice, v = thriceValues)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [8], [0]), b, 0.25f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [8], [0]), b, 0.25f);
         for (var i = 0; i < dim; i++) Assert.Equal(b[i], a[i], 1e-6);
     }
 
@@ -178,7 +178,7 @@ public unsafe class RaggedAttentionTests
         var queries = Numbers(new Random(33), 6 * dim);
         var output = new float[queries.Length];
         fixed (float* k = data, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [n, n], [0, n]), output, 0.2f);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [n, n], [0, n]), output, 0.2f);
         Assert.All(output[..(3 * dim)], x => Assert.True(float.IsFinite(x)));
         Assert.All(output[(3 * dim)..], x => Assert.True(float.IsNaN(x)));
     }
@@ -194,7 +194,7 @@ public unsafe class RaggedAttentionTests
         for (var g = 0; g < 3; g++) queries[g * dim] = 1;
         var output = new float[queries.Length];
         fixed (float* k = keys, v = values)
-            RaggedAttention.Decode(queries, new RaggedHeads(k, v, Element.Float32, dim, [n], [0]), output, 1);
+            RaggedAttention.Decode(queries, Pieces.Of(k, v, NumberFormat.Float32, dim, [n], [0]), output, 1);
         for (var i = 0; i < output.Length; i++) Assert.Equal(values[250 * dim + i % dim], output[i], 1e-6);
     }
 
@@ -208,12 +208,15 @@ public unsafe class RaggedAttentionTests
         long[] offsets = [0, 310];
         var least = long.MaxValue;   // of six rounds: a collection that another thread starts counts what is left of this thread's block as allocated
         fixed (float* p = data)
+        {
+            var heads = Pieces.Of(p, p, NumberFormat.Float32, dim, counts, offsets);
             for (var round = 0; round < 6; round++)
             {
                 var before = GC.GetAllocatedBytesForCurrentThread();
-                for (var run = 0; run < 20; run++) RaggedAttention.Decode(queries, new RaggedHeads(p, p, Element.Float32, dim, counts, offsets), output, 1);
+                for (var run = 0; run < 20; run++) RaggedAttention.Decode(queries, heads, output, 1);
                 least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
             }
+        }
         Assert.Equal(0, least);
     }
 
@@ -225,7 +228,7 @@ public unsafe class RaggedAttentionTests
         {
             var pointer = (nint)p;
             void Decode(int queries, int output, int dim, int[] counts) => RaggedAttention.Decode(
-                new float[queries], new RaggedHeads((void*)pointer, (void*)pointer, Element.Float32, dim, counts, new long[counts.Length]), new float[output], 1);
+                new float[queries], Pieces.Of((void*)pointer, (void*)pointer, NumberFormat.Float32, dim, counts, new long[counts.Length]), new float[output], 1);
             Assert.Contains("head 1", Assert.Throws<InvalidOperationException>(() => Decode(32, 32, 16, [2, 0])).Message);
             Assert.Throws<ArgumentException>(() => Decode(24, 24, 16, [2]));
             Assert.Throws<ArgumentException>(() => Decode(16, 32, 16, [2]));
@@ -281,7 +284,7 @@ public unsafe class RaggedAttentionTests
         {
             var output = new float[queries.Length];
             fixed (float* p = data)
-                RaggedAttention.Decode(queries, new RaggedHeads(p, p, Element.Float32, dim, counts, offsets), output, 0.125f);
+                RaggedAttention.Decode(queries, Pieces.Of(p, p, NumberFormat.Float32, dim, counts, offsets), output, 0.125f);
             return output;
         }
         var expected = Once();

@@ -40,7 +40,8 @@ public sealed class CacheLifetimeTests : IDisposable
         { "bytes", (cache, _) => Assert.NotEqual(-1, cache.StoredBytes) },
         { "reserve", (cache, _) => cache.Reserve(5) },
         { "clone", (cache, _) => cache.Clone() },
-        { "drop the last", (cache, _) => cache.DropLast() },
+        { "retain", (cache, _) => cache[0].Retain(0, [0]) },
+        { "trim", (cache, _) => cache.Trim() },
         { "copy to a device", (cache, _) => new GroupedCache(cache, CPU, ScalarType.Float32, 4) },
     };
 
@@ -63,7 +64,7 @@ public sealed class CacheLifetimeTests : IDisposable
     public void A_disposed_compressor_gives_no_cache_that_works()
     {
         var compressor = new Compressor(new Method("all", new SinksAndRecent(0), new FullCache()), new Budget(8, 1), new CacheShape(1, 2, Dim), 2);
-        compressor.Accept(new LayerPrompt(0, Numbers(2, 3), Numbers(2, 3), Numbers(2, 1), 1));
+        compressor.Accept(new LayerView(0, Numbers(2, 3), Numbers(2, 3), Numbers(2, 1), 1));
         compressor.Dispose();
         Assert.Throws<ObjectDisposedException>(() => compressor.TakeCache().Entries);
     }
@@ -115,9 +116,9 @@ public sealed class CacheLifetimeTests : IDisposable
 
     private sealed class Refusing(int layer) : IPromptSink, IAttentionObserver
     {
-        public int QueriesWanted => 0;
+        public ScorerNeeds Needs => ScorerNeeds.None;
 
-        public void Accept(in LayerPrompt prompt) => Check(prompt.Layer);
+        public void Accept(in LayerView prompt) => Check(prompt.Layer);
 
         public void Observe(int at, ReadOnlySpan<float> queries, LayerCache cache) => Check(at);
 

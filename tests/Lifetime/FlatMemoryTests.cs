@@ -6,6 +6,7 @@ using HeadKvLab.Cli;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Runs;
 using HeadKvLab.Training;
@@ -174,7 +175,7 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
         {
             for (var turn = 0; turn < turns; turn++)
             {
-                var model = models.In(new EvalSet("s", Protocol.Repaired.Name, [], []) { Type = turn % 2 == 0 ? WeightType.Float32 : WeightType.BFloat16 });
+                var model = models.In(new EvalSet("s", Protocol.Repaired.Name, [], []) { Type = turn % 2 == 0 ? NumberFormat.Float32 : NumberFormat.BFloat16 });
                 sets.Add(SuiteTasks.Lay(suite, Protocol.Repaired, model, [Variant.Full]));
                 using var cache = new RaggedCache(model.CacheShape());
                 model.Step.Run(5, cache);

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
 using static TorchSharp.torch;
@@ -62,7 +63,7 @@ public sealed class LargeTensorTests
         const int dim = 64, n = 4_700_000;
         var keys = empty(2, n, dim); // fresh memory of this size is zeros
         keys[1][n - 2].fill_(n);
-        var summaries = new CompensationToken().Summarise(new LayerPrompt(0, keys, keys, keys.narrow(1, 0, 1), 1), new int[][] { [n - 1], [n - 1] });
+        var summaries = new CompensationToken().Summarise(new LayerView(0, keys, keys, keys.narrow(1, 0, 1), 1), new int[][] { [n - 1], [n - 1] });
         Assert.Equal((n - 1, n - 1), (summaries[0].Dropped, summaries[1].Dropped));
         Assert.All(summaries[0].Key, mean => Assert.Equal(0, mean));
         Assert.All(summaries[1].Value, mean => Assert.Equal(n / (n - 1f), mean, 1e-6f));
@@ -79,7 +80,7 @@ public sealed class LargeTensorTests
         var config = new ModelConfig
         {
             Architecture = "LlamaForCausalLM", VocabSize = vocabulary, HiddenSize = hidden, IntermediateSize = 16, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16,
-            NormEpsilon = 1e-6, RopeTheta = 10_000, MaxPositions = 64, TieEmbeddings = true, StorageType = WeightType.Float32,
+            NormEpsilon = 1e-6, RopeTheta = 10_000, MaxPositions = 64, TieEmbeddings = true, StorageType = NumberFormat.Float32,
         };
         config.Save(files.Folder);
         WriteHoles(files.Path("model.safetensors"), config, ("model.norm.weight", 0, 1), (ModelTensors.Embedding, vocabulary - 1, 0.5f), (ModelTensors.Embedding, 1, -0.25f));

@@ -77,7 +77,7 @@ public sealed class ModelLifetimeTests
         Assert.Contains("empty handle", Assert.Throws<InvalidOperationException>(() => model.Decoder.Prefill([1, 2])).Message);
         Assert.Equal(6, cache.LogicalLength);
         Assert.Equal(ids, model.Tokenizer.Encode("Eva")); // what is told of it stays
-        Assert.Equal(WeightType.Float32, model.Type);
+        Assert.Equal(NumberFormat.Float32, model.Type);
     }
 
     /// <summary>A step of one's own may end while the model goes on.</summary>
@@ -100,7 +100,7 @@ public sealed class ModelLifetimeTests
         var numbers = new float[64];
         fixed (float* memory = numbers)
         {
-            var view = new PackedMatrix((nint)memory, WeightFormat.Float32, 4, 16);
+            var view = new PackedMatrix((nint)memory, NumberFormat.Float32, 4, 16);
             foreach (var matrix in new[] { view.Quantise(), view.Narrowed(), view })
             {
                 matrix.Dispose();

@@ -141,7 +141,7 @@ public sealed unsafe class WorkerTeamTests
                     var (rows, queries, output) = (new float[dim], new float[group * dim], new float[group * dim]);
                     rows[3] = 2;
                     fixed (float* data = rows)
-                        RaggedAttention.Decode(queries, new RaggedHeads(data, data, Element.Float32, dim, [1], [0]), output, 1);
+                        RaggedAttention.Decode(queries, new RaggedHeads([new(data, data, 1)], [], NumberFormat.Float32, dim), output, 1);
                     Assert.Equal(2, output[(group - 1) * dim + 3]);
                 }
                 catch (Exception e)

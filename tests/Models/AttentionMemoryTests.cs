@@ -16,7 +16,7 @@ public sealed class AttentionMemoryTests(ITestOutputHelper output)
     private const int QueryHeads = 4, Dim = 16;
 
     [Theory]
-    [InlineData("kernel", 1), InlineData("sums", 1), InlineData("tensors", 1), InlineData("window", 1), InlineData("H2O", QueryHeads)]
+    [InlineData("kernel", 1), InlineData("fused", 1), InlineData("sums", 1), InlineData("tensors", 1), InlineData("window", 1), InlineData("H2O", QueryHeads)]
     public void NothingGrowsWithTheSquareOfThePrompt(string path, int heads)
     {
         Assert.SkipUnless(ProcessMemory.CanWatch, "this system does not tell a process's peak memory");
@@ -45,8 +45,9 @@ public sealed class AttentionMemoryTests(ITestOutputHelper output)
         using var generator = new Generator(1);
         var (queryHeads, kvHeads) = path == "H2O" ? (QueryHeads, 2) : (2, 1);
         var (q, k, v) = (randn([1, queryHeads, n, Dim], generator: generator), randn([1, kvHeads, n, Dim], generator: generator), randn([1, kvHeads, n, Dim], generator: generator));
-        if (path == "H2O") new H2O().Score(new LayerPrompt(0, k[0], v[0], q[0], 0.18f), 8, new HeadRows<float>(new float[kvHeads * n], kvHeads, n));
+        if (path == "H2O") new H2O().Score(new LayerView(0, k[0], v[0], q[0], 0.18f), 8, new HeadRows<float>(new float[kvHeads * n], kvHeads, n));
         else if (path is "kernel" or "sums") PromptAttention.Causal(q, k, v, 0.18f, null, addUp: path == "sums");
+        else if (path == "fused") PromptAttention.Fused(q, k, v, 0.18f);
         else PromptAttention.ByTensors(q, k, v, 0.18f, path == "window" ? n / 2 : null);
     }
 }

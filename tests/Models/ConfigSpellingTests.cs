@@ -1,4 +1,5 @@
 using System.Text;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Tests.Models;
@@ -80,11 +81,11 @@ public class ConfigSpellingTests
     public void WhatIsNotUnderstoodIsNotTheDefault(string more, string named) => Assert.StartsWith("config.json: " + named, Refusal("Llama", more));
 
     [Theory]
-    [InlineData("\"dtype\":\"bfloat16\",\"torch_dtype\":\"float16\"", WeightType.BFloat16)]
-    [InlineData("\"torch_dtype\":\"bfloat16\",\"dtype\":\"float32\"", WeightType.Float32)]
-    [InlineData("\"dtype\":null,\"torch_dtype\":\"float16\"", WeightType.Float16)]
-    [InlineData("\"torch_dtype\":null", WeightType.Float32)]
-    public void DtypeStandsBeforeTorchDtype(string more, WeightType type) => Assert.Equal(type, Read("Llama", more).StorageType);
+    [InlineData("\"dtype\":\"bfloat16\",\"torch_dtype\":\"float16\"", NumberFormat.BFloat16)]
+    [InlineData("\"torch_dtype\":\"bfloat16\",\"dtype\":\"float32\"", NumberFormat.Float32)]
+    [InlineData("\"dtype\":null,\"torch_dtype\":\"float16\"", NumberFormat.Float16)]
+    [InlineData("\"torch_dtype\":null", NumberFormat.Float32)]
+    public void DtypeStandsBeforeTorchDtype(string more, NumberFormat type) => Assert.Equal(type, Read("Llama", more).StorageType);
 
     /// <summary>Null is "no window"; absent is 4,096.</summary>
     [Theory]

@@ -140,13 +140,24 @@ public sealed class GenerationSettingsTests : IDisposable
         Assert.Equal((50, 1.0, 0.0), (config.TopK, config.Temperature, config.MinP));
     }
 
+    /// <summary>transformers: "`temperature` has to be a strictly positive float"; for greedy decoding it wants do_sample to be false.</summary>
+    [Fact]
+    public void NothingIsDrawnAtTemperatureZero()
+    {
+        var config = Read("""{"do_sample":true,"temperature":0.0}""");
+        var message = Assert.Throws<LabException>(() => new Sampler(config)).Message;
+        Assert.Contains("temperature is 0 while do_sample is true", message);
+        Assert.Contains("set do_sample to false in generation_config.json", message);
+        Assert.Equal(1, new Sampler(config with { Sample = false }).Next([0, 1]));
+        Assert.Equal(1, new Sampler(Read("""{"do_sample":false,"temperature":0.0}""")).Next([0, 1]));
+    }
+
     /// <summary>top_h shapes the distribution only when tokens are drawn from it.</summary>
     [Fact]
     public void WhatCountsWhenDrawingIsRefusedThen()
     {
         var config = Read("""{"top_h":0.4}""");
         Assert.Equal(1, new Sampler(config).Next([0, 1]));
-        Assert.Equal(1, new Sampler(config with { Sample = true, Temperature = 0 }).Next([0, 1]));
         Assert.Contains("'top_h' is 0.4", Assert.Throws<LabException>(() => new Sampler(config with { Sample = true })).Message);
     }
 

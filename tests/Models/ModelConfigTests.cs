@@ -1,4 +1,5 @@
 using System.Text;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Tests.Models;
@@ -30,7 +31,7 @@ public class ModelConfigTests
         Assert.Equal(new Llama3RopeScaling(8, 1, 4, 8192), config.RopeScaling);
         Assert.Equal(128000, config.BosId);
         Assert.Equal([128001, 128008, 128009], config.EosIds);
-        Assert.Equal(WeightType.BFloat16, config.StorageType);
+        Assert.Equal(NumberFormat.BFloat16, config.StorageType);
         Assert.Equal(8_030_261_248, ModelTensors.ParameterCount(config)); // the published "8B"
         Assert.Equal(131_072, config.KvBytesPerToken(2)); // 2 x 32 layers x 8 heads x 128 x 2 bytes
         Assert.Equal(524_288, config.KvBytesPerTokenByQueryHead(2));

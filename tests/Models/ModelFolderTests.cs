@@ -1,3 +1,4 @@
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -45,7 +46,7 @@ public sealed class ModelFolderTests : IDisposable
     public void SavesAndLoads()
     {
         var weights = ModelTensors.Of(Config).ToDictionary(t => t.Name, t => randn(t.Shape));
-        ModelFolder.Save(files.Folder, Config with { StorageType = WeightType.BFloat16 }, name => weights[name]);
+        ModelFolder.Save(files.Folder, Config with { StorageType = NumberFormat.BFloat16 }, name => weights[name]);
         using var folder = ModelFolder.Open(files.Folder);
         Assert.Equal(ModelTensors.ParameterCount(Config) * 2, folder.WeightBytes);
         foreach (var (name, expected) in weights)
@@ -58,7 +59,7 @@ public sealed class ModelFolderTests : IDisposable
     {
         Requires.Linux("a file of that size is a hole on Linux only");
         var there = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        var config = Config with { HiddenSize = 4096, VocabSize = (int)(there / 5 * 3 / 2 / 4096), TieEmbeddings = true, StorageType = WeightType.BFloat16 };
+        var config = Config with { HiddenSize = 4096, VocabSize = (int)(there / 5 * 3 / 2 / 4096), TieEmbeddings = true, StorageType = NumberFormat.BFloat16 };
         config.Save(files.Folder);
         var at = 0L;
         var header = new System.Text.Json.Nodes.JsonObject();

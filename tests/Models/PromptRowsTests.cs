@@ -77,9 +77,9 @@ public sealed class PromptRowsTests
 
         public List<long> Rows { get; } = [];
 
-        public int QueriesWanted => wanted;
+        public ScorerNeeds Needs => wanted == int.MaxValue ? new(wanted, AttentionSums: true) : new(wanted);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             using var scope = NewDisposeScope();
             Numbers.Add([.. Of(layer.Keys), .. Of(layer.Values), .. Of(layer.Queries)]);

@@ -35,12 +35,12 @@ public sealed class ReceivedAttentionTests
     public void Who_does_not_ask_pays_nothing()
     {
         using var decoder = RandomModel.Create(new() { Architecture = "LlamaForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16, MaxPositions = 64 });
-        foreach (var wanted in new[] { 0, 1, 8, 100, int.MaxValue })
+        foreach (var wanted in new[] { new ScorerNeeds(), new(1), new(8), new(100), new(int.MaxValue), new(AttentionSums: true), new(8, true) })
         {
             var sink = new Asking(wanted);
             using var scope = NewDisposeScope();
             decoder.Prefill([.. Enumerable.Range(0, 60)], null, sink);
-            Assert.Equal(wanted == int.MaxValue, sink.Got);
+            Assert.Equal(wanted.AttentionSums, sink.Got);
         }
     }
 
@@ -59,28 +59,42 @@ public sealed class ReceivedAttentionTests
         Assert.True(tensors!.sum(1).allclose(full(4, 300f), 1e-5, 0));
     }
 
-    private sealed class Asking(int wanted) : IPromptSink
+    /// <summary>Whole prompts and pieces, windows shorter and longer than the prompt, a scale of the model's own; 24 dimensions, so that the kernel leaves them to libtorch.</summary>
+    [Theory]
+    [InlineData(300, 300, null, 0.31f), InlineData(300, 300, 40, 0.31f), InlineData(300, 300, 300, 0.2041241f), InlineData(300, 401, null, 0.2041241f), InlineData(1, 1, null, 1f)]
+    public void Every_way_mixes_the_same(int tokens, int positions, int? window, float scale)
+    {
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(6);
+        Tensor q = randn([1, 4, tokens, 24], generator: generator), k = randn([1, 2, positions, 24], generator: generator), v = randn([1, 2, positions, 24], generator: generator);
+        var mixed = PromptAttention.Causal(q, k, v, scale, window).Mixed;
+        Assert.Equal([1, 4, tokens, 24], mixed.shape);
+        Assert.True(mixed.allclose(PromptAttention.ByTensors(q, k, v, scale, window).Mixed, 1e-4, 1e-5));
+    }
+
+    private sealed class Asking(ScorerNeeds wanted) : IPromptSink
     {
         public bool Got { get; private set; }
 
-        public int QueriesWanted => wanted;
+        public ScorerNeeds Needs => wanted;
 
-        public void Accept(in LayerPrompt layer) => Got = layer.Received is not null;
+        public void Accept(in LayerView layer) => Got = layer.AttentionSums is not null;
     }
 
     private sealed class Scores : IPromptSink
     {
         public List<(float[] Taken, float[] Again)> Pairs { get; } = [];
 
-        public int QueriesWanted => int.MaxValue;
+        public ScorerNeeds Needs => new(int.MaxValue, AttentionSums: true);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
-            Assert.NotNull(layer.Received);
-            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { Received = null }, reduction)));
+            Assert.NotNull(layer.AttentionSums);
+            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { AttentionSums = null }, reduction)));
         }
 
-        private static float[] Of(in LayerPrompt layer, GroupReduction reduction)
+        private static float[] Of(in LayerView layer, GroupReduction reduction)
         {
             var scores = new float[2 * layer.Length];
             new H2O(reduction).Score(layer, 8, new HeadRows<float>(scores, 2, layer.Length));

@@ -76,7 +76,7 @@ public class DecodeBenchmarkTests
     }
 
     [Theory]
-    [InlineData("--storage", "float64", "--storage 'float64': give float32, bfloat16"), InlineData("--storage", "", "--storage '': give float32, bfloat16")]
+    [InlineData("--storage", "float64", "--storage 'float64' is unknown: use float32 or bfloat16"), InlineData("--storage", "", "--storage '' is unknown: use float32 or bfloat16")]
     [InlineData("--lengths", "0", "--lengths '0': give whole numbers of 1 and more"), InlineData("--model", "absent.json", "absent.json: no such model folder or config file")]
     public void Bad_input_ends_with_code_two_and_says_why(string option, string value, string message)
     {

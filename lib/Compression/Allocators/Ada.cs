@@ -26,8 +26,8 @@ public sealed record Ada(double Floor = 0.2, bool Normalize = true) : IAllocator
         var floor = Math.Floor(frame.Selectable * Floor);
         for (var h = 0; h < won.Length; h++)
         {
-            allotment.Wanted[h] = won[h] * (1 - Floor) + floor;
-            allotment.Claims[h] = allotment.Wanted[h];
+            allotment.Requested[h] = won[h] * (1 - Floor) + floor;
+            allotment.Weights[h] = allotment.Requested[h];
         }
     }
 

@@ -22,16 +22,15 @@ public sealed record Duo(HeadTable Gates, double Sparsity = 0.5, int Sinks = 64,
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        if (Gates.Layers != frame.Layers || frame.Heads % Gates.Heads != 0)
-            throw new LabException($"gates describe {Gates.Layers} layers of {Gates.Heads} KV heads, the model has {frame.Layers} layers of {frame.Heads}");
+        Gates.Require(frame, byKvHead: true);
         var threshold = Quantile(Gates.Values, Sparsity);
         var group = frame.Heads / Gates.Heads;
         var streaming = Math.Min(frame.Candidates, Sinks + Math.Max(0, Recent - frame.Window));
-        for (var h = 0; h < allotment.Wanted.Length; h++)
+        for (var h = 0; h < allotment.Requested.Length; h++)
         {
             var gate = Gates.Values[h / group];
-            allotment.Wanted[h] = gate >= threshold ? frame.Candidates : streaming;
-            allotment.Claims[h] = gate;
+            allotment.Requested[h] = gate >= threshold ? frame.Candidates : streaming;
+            allotment.Weights[h] = gate;
         }
     }
 

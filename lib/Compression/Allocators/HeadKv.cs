@@ -45,45 +45,38 @@ public sealed record HeadKv : IAllocator
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        Require(frame);
+        _importance.Require(frame);
         var pool = FloorDivide(frame.Selectable, Beta);
         if (frame.Heads == _importance.Heads || Reduction != GroupReduction.Mean)
         {
             var shares = frame.Heads == _importance.Heads ? _importance : _importance.Aggregate(frame.Heads, Reduction).Normalised();
-            Spend(frame.Selectable, pool, shares.Values, allotment.Wanted);
-            shares.Values.CopyTo(allotment.Claims);
+            Spend(frame.Selectable, pool, shares.Values, allotment.Requested);
+            shares.Values.CopyTo(allotment.Weights);
             return;
         }
         Span<double> capacities = new double[_importance.Values.Length]; // [layer, queryHead]
         Spend(frame.Selectable, pool, _importance.Values, capacities);
         var group = _importance.Heads / frame.Heads;
-        for (var g = 0; g < allotment.Wanted.Length; g++)
+        for (var g = 0; g < allotment.Requested.Length; g++)
         {
-            double sum = 0, claim = 0;
+            double sum = 0, weight = 0;
             for (var h = g * group; h < (g + 1) * group; h++)
             {
                 sum += Math.Round(capacities[h], MidpointRounding.ToEven);
-                claim += _importance.Values[h];
+                weight += _importance.Values[h];
             }
-            allotment.Wanted[g] = sum / group;
-            allotment.Claims[g] = claim;
+            allotment.Requested[g] = sum / group;
+            allotment.Weights[g] = weight;
         }
     }
 
-    private static void Spend(int selectable, double pool, ReadOnlySpan<double> shares, Span<double> wanted)
+    private static void Spend(int selectable, double pool, ReadOnlySpan<double> shares, Span<double> requested)
     {
         for (var h = 0; h < shares.Length; h++)
-            wanted[h] = shares[h] * pool * shares.Length + (selectable - pool);
+            requested[h] = shares[h] * pool * shares.Length + (selectable - pool);
     }
 
     /// <summary>The floor division of Python on floats, which the reference uses: not fooled where the plain quotient rounds up to a whole number.</summary>
     private static double FloorDivide(double dividend, double divisor) =>
         Math.Round((dividend - dividend % divisor) / divisor);
-
-    private void Require(in BudgetFrame frame)
-    {
-        if (_importance.Layers != frame.Layers || _importance.Heads % frame.Heads != 0)
-            throw new LabException($"head scores describe {_importance.Layers} layers of {_importance.Heads} query heads, "
-                + $"the model has {frame.Layers} layers of {frame.Heads}: use scores computed on this model");
-    }
 }

@@ -28,7 +28,7 @@ public sealed record Pyramid(int Beta = 20) : IAllocator
         }
         var step = frame.Layers == 1 ? 0 : (int)Math.Floor((high - low) / (double)(frame.Layers - 1));
         for (var layer = 0; layer < frame.Layers; layer++)
-            allotment.Wanted.Slice(layer * frame.Heads, frame.Heads).Fill(frame.Layers == 1 ? frame.Selectable : high - layer * step);
-        allotment.Wanted.CopyTo(allotment.Claims);
+            allotment.Requested.Slice(layer * frame.Heads, frame.Heads).Fill(frame.Layers == 1 ? frame.Selectable : high - layer * step);
+        allotment.Requested.CopyTo(allotment.Weights);
     }
 }

@@ -5,7 +5,7 @@ namespace HeadKvLab.Compression.Allocators;
 /// Paper: RazorAttention (arXiv 2407.15891): the top 15 % of heads (1 % echo, 14 % induction), 4 sinks, max(4000, n / 5) last
 /// tokens: set <paramref name="ProtectedShare"/> to 0.15 for that rule, which no budget bounds.
 /// By default the budget decides, as in HeadKV's comparison: heads are ranked by retrieval score, as many are protected as
-/// (b' - sinks) L H / (n - alpha - sinks) allows, rounded down; the next in rank has the claim on the rest.
+/// (b' - sinks) L H / (n - alpha - sinks) allows, rounded down; the next in rank takes the rest.
 /// A KV head ranks by its best query head.
 /// </summary>
 /// <param name="Importance">Retrieval score of every query head.</param>
@@ -26,24 +26,22 @@ public sealed record Razor(
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
-        if (Importance.Layers != frame.Layers || Importance.Heads % frame.Heads != 0)
-            throw new LabException($"head scores describe {Importance.Layers} layers of {Importance.Heads} query heads, "
-                + $"the model has {frame.Layers} layers of {frame.Heads}: use scores computed on this model");
-        var heads = allotment.Wanted.Length;
+        Importance.Require(frame);
+        var heads = allotment.Requested.Length;
         var sinks = Math.Min(Sinks, frame.Selectable);
         var recent = Math.Max(LeastRecent, frame.PromptLength / RecentDivisor) - frame.Window;
         var (whole, others) = ProtectedShare is { } share
             ? ((int)Math.Round(share * heads), Math.Min(frame.Candidates, Sinks + Math.Max(0, recent)))
             : ((int)Math.Min(heads, (frame.Selectable - sinks) * (double)heads / Math.Max(1, frame.Candidates - sinks)), sinks);
 
-        allotment.Wanted.Fill(others);
-        allotment.Claims.Clear();
+        allotment.Requested.Fill(others);
+        allotment.Weights.Clear();
         var ranked = Importance.Aggregate(frame.Heads, GroupReduction.Max).Ranked();
         for (var rank = 0; rank < heads && rank <= whole; rank++)
         {
             var head = ranked[rank].Layer * frame.Heads + ranked[rank].Head;
-            if (rank < whole) allotment.Wanted[head] = frame.Candidates;
-            else allotment.Claims[head] = 1;
+            if (rank < whole) allotment.Requested[head] = frame.Candidates;
+            else allotment.Weights[head] = 1;
         }
     }
 }

@@ -18,11 +18,11 @@ public sealed record ShuffledBudgets(IAllocator Inner, int Seed) : IAllocator
         if (Inner.Scope != Scope) throw new LabException($"{Inner.GetType().Name} allots layer by layer: its budgets cannot be dealt to heads of other layers.");
         Inner.Allocate(frame, scores, allotment);
         var random = new Random(Seed);
-        for (var last = allotment.Wanted.Length - 1; last > 0; last--)
+        for (var last = allotment.Requested.Length - 1; last > 0; last--)
         {
             var other = random.Next(last + 1);
-            (allotment.Wanted[last], allotment.Wanted[other]) = (allotment.Wanted[other], allotment.Wanted[last]);
-            (allotment.Claims[last], allotment.Claims[other]) = (allotment.Claims[other], allotment.Claims[last]);
+            (allotment.Requested[last], allotment.Requested[other]) = (allotment.Requested[other], allotment.Requested[last]);
+            (allotment.Weights[last], allotment.Weights[other]) = (allotment.Weights[other], allotment.Weights[last]);
         }
     }
 }

@@ -14,9 +14,9 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record H2O(GroupReduction Reduction = GroupReduction.Mean) : IScorer
 {
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => int.MaxValue;
+    public ScorerNeeds Needs(int window) => new(AttentionSums: true);
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores) =>
+    public void Score(in LayerView layer, int window, HeadRows<float> scores) =>
         WindowAttention.Mean(layer, layer.Length, Reduction, scores);
 }

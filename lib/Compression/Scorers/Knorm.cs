@@ -13,10 +13,10 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record Knorm : IScorer
 {
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => 0;
+    public ScorerNeeds Needs(int window) => ScorerNeeds.None;
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();

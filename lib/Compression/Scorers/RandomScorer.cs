@@ -10,10 +10,10 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record RandomScorer(int Seed = 0) : IScorer
 {
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => 0;
+    public ScorerNeeds Needs(int window) => ScorerNeeds.None;
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         for (var h = 0; h < scores.Heads; h++)
         {

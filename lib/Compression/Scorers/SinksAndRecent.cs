@@ -15,10 +15,10 @@ public sealed record SinksAndRecent(int Sinks = 4) : IScorer
     public int Sinks { get; } = Sinks >= 0 ? Sinks : throw new LabException($"sinks {Sinks}: give 0 or more; 4 is the paper's");
 
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => 0;
+    public ScorerNeeds Needs(int window) => ScorerNeeds.None;
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         for (var h = 0; h < scores.Heads; h++)
             for (var j = 0; j < scores.Length; j++)

@@ -17,10 +17,10 @@ public sealed record SnapKv(Pooling Pooling, GroupReduction Reduction = GroupRed
     public SnapKv() : this(new Pooling()) { }
 
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => window;
+    public ScorerNeeds Needs(int window) => new(Queries: window);
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         WindowAttention.Mean(layer, window, Reduction, scores);
         for (var h = 0; h < scores.Heads; h++) Pooling.Apply(scores[h][..^window]);

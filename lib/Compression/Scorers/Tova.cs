@@ -10,10 +10,10 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record Tova : IScorer
 {
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => 1;
+    public ScorerNeeds Needs(int window) => new(Queries: 1);
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         WindowAttention.Mean(layer, 1, GroupReduction.Mean, scores);
         var first = scores[0];

@@ -14,10 +14,10 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record ValueWeighted(SnapKv Attention) : IScorer
 {
     /// <inheritdoc/>
-    public int QueriesWanted(int window) => Attention.QueriesWanted(window);
+    public ScorerNeeds Needs(int window) => Attention.Needs(window);
 
     /// <inheritdoc/>
-    public void Score(in LayerPrompt layer, int window, HeadRows<float> scores)
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         Attention.Score(layer, window, scores);
         using var nograd = no_grad();

@@ -1,5 +1,6 @@
 using HeadKvLab.Compression;
 using HeadKvLab.Evaluation.Suites;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
 
@@ -49,13 +50,13 @@ public sealed record Protocol(string Name)
     public FirstToken FirstToken { get; init; } = FirstToken.RecomputeLast;
 
     /// <summary>Number type of weights, matrix products and cache, unless asked otherwise.</summary>
-    public WeightType Type { get; init; } = WeightType.BFloat16;
+    public NumberFormat Type { get; init; } = NumberFormat.BFloat16;
 
     /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head, float16.</summary>
     public static Protocol Paper { get; } = new("paper")
     {
         MostPromptTokens = 7950, AllStopIds = false, NoEmptyAnswers = true, Granularity = Granularity.QueryHead, Discipline = BudgetRule.AsPublished, FirstToken = FirstToken.FullFirst,
-        Type = WeightType.Float16,
+        Type = NumberFormat.Float16,
     };
 
     /// <summary>The same questions asked properly: chat template, all stop ids, 7,500 tokens, budgets per KV head. The default.</summary>

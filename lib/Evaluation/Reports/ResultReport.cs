@@ -24,17 +24,17 @@ public static class ResultReport
         (Number("difference", 4), c => c.Paired.Difference.Mean), (Number("low", 4), c => c.Paired.Difference.Low), (Number("high", 4), c => c.Paired.Difference.High), ("samples", c => c.Paired.Difference.Samples),
         ("contexts", c => c.Paired.Clusters), (Number("p", 6), c => c.Paired.P), (Number("p_holm", 6), c => c.CorrectedP), ("words", c => c.Words)).ToCsv();
 
-    /// <summary>Mean times of each variant; they differ between runs, which the other tables do not.</summary>
+    /// <summary>Mean times of each variant over the samples that have an answer, empty where none has; they differ between runs, which the other tables do not.</summary>
     public static string TimeCsv(IEnumerable<EvalRow> rows)
     {
         var runs = from part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol))
                    from variant in ScoreCells.InOrder(part.Select(r => r.Variant))
-                   let samples = part.Where(r => r.Variant == variant).ToArray()
-                   select (part.Key.Suite, part.Key.Protocol, Variant: variant, Samples: samples.Length, Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Sum(r => r.DecodeSeconds), Tokens: samples.Sum(r => r.NewTokens));
+                   let samples = part.Where(r => r.Variant == variant && r.Failed is null).ToArray()
+                   select (part.Key.Suite, part.Key.Protocol, Variant: variant, Samples: samples.Length,
+                       Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Average(r => r.DecodeSeconds), Tokens: samples.Average(r => (double?)r.NewTokens));
         return Table.Of("", runs,
             ("suite", r => r.Suite), ("protocol", r => r.Protocol), ("method", r => r.Variant.Method), ("kv_size", r => r.Variant.KvSize), ("share", r => r.Variant.Share), ("settings", r => r.Variant.Key), ("samples", r => r.Samples),
-            (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode / r.Samples), (Number("new_tokens", 2), r => r.Tokens / (double)r.Samples),
-            (Number("ms_per_token", 3), r => r.Tokens == 0 ? null : 1000 * r.Decode / r.Tokens)).ToCsv();
+            (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode), (Number("new_tokens", 2), r => r.Tokens), (Number("ms_per_token", 3), r => r.Tokens > 0 ? 1000 * r.Decode / r.Tokens : null)).ToCsv();
     }
 
     /// <summary>The table as a data frame.</summary>

@@ -56,7 +56,7 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].QueriesWanted(v.Window) > own)).OrderBy(g => g.Key))
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
         {
             stop.ThrowIfCancellationRequested();
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
@@ -72,7 +72,7 @@ internal sealed class ContextRun : IDisposable
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var recompute = prompt.FirstToken == FirstToken.RecomputeLast;
-                    if (recompute) cache.DropLast();
+                    if (recompute) cache.Truncate(cache.LogicalLength - 1);
                     using var continuation = _model.Inference.Continue(cache, prompt.MaxNewTokens + 1);
                     var (ids, failed) = Try(logits, () => Generate(prompt, continuation, recompute ? continuation.Run(prompt.Ids[^1]) : logits, stop));
                     yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed };

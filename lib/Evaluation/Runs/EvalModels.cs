@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 

@@ -114,11 +114,13 @@ public sealed record EvalRow
     /// <summary>Tokens generated.</summary>
     public required int NewTokens { get; init; }
 
-    /// <summary>Seconds of the prefill, shared by all variants of the question.</summary>
-    public required double PrefillSeconds { get; init; }
+    /// <summary>Seconds of the prefill, shared by all variants of the question; null where there is no answer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? PrefillSeconds { get; init; }
 
-    /// <summary>Seconds of the decoding.</summary>
-    public required double DecodeSeconds { get; init; }
+    /// <summary>Seconds of the decoding; null where there is no answer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? DecodeSeconds { get; init; }
 
     /// <summary>The budget as a share of the prompt: 1 for the full cache.</summary>
     [JsonIgnore]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -59,8 +60,6 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
         }
     }
 
-    internal static string NameOf(WeightType type) => type.ToString().ToLowerInvariant();
-
     /// <summary>Methods that draw draw anew for each context, so that intervals over contexts hold the chance of the draw as well.</summary>
     private int SeedOf(string context)
     {
@@ -79,11 +78,13 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
         {
             Program = program.Version, Commit = program.Commit, Built = program.Built,
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
-            Seed = seed, Model = model.Hash, Data = task.DataHash, Type = NameOf(model.Type), Device = model.Inference.OnCpu ? "cpu" : "cuda", FirstToken = prompt.FirstToken == FirstToken.FullFirst ? "full-first" : "recompute-last",
+            Seed = seed, Model = model.Hash, Data = task.DataHash, Type = model.Type.Name(), Device = model.Inference.OnCpu ? "cpu" : "cuda", FirstToken = Names<FirstToken>.Of(prompt.FirstToken),
             PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = answer.Failed is null ? prompt.Score(text) : 0, Failed = answer.Failed, TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
-            PrefillSeconds = Math.Round(answer.PrefillSeconds, 6), DecodeSeconds = Math.Round(answer.DecodeSeconds, 6),
+            PrefillSeconds = Seconds(answer.PrefillSeconds), DecodeSeconds = Seconds(answer.DecodeSeconds),
         };
+
+        double? Seconds(double measured) => answer.Failed is null ? Math.Round(measured, 6) : null;
     }
 }

@@ -1,5 +1,6 @@
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -21,7 +22,7 @@ public sealed record EvalTask(string Suite, string Dataset, string DataHash, str
 public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTask> Tasks, IReadOnlyList<Variant> Variants)
 {
     /// <summary>Number type to run it in; null: the type the model was loaded in.</summary>
-    public WeightType? Type { get; init; }
+    public NumberFormat? Type { get; init; }
 
     /// <summary>The head scores that the variants name.</summary>
     public IReadOnlyList<HeadImportances> Scores { get; init; } = [];

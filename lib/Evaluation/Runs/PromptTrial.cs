@@ -32,7 +32,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
             using var _ = compressor;
             using var cache = compressor.TakeCache();
             var (kept, entries, bytes) = (Mask(cache, prompt.Length), cache.Entries, cache.StoredBytes);
-            cache.DropLast();
+            cache.Truncate(cache.LogicalLength - 1);
             using var continuation = model.Inference.Continue(cache, most + 1);
             int[] answer;
             try

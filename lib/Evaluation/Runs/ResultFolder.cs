@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HeadKvLab.Kernels;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -59,7 +60,7 @@ public sealed record FolderCard
     {
         Program = ProgramBuild.Current.Version, Commit = ProgramBuild.Current.Commit, Built = ProgramBuild.Current.Built, Tables = FolderTables.Of(sets),
         ModelFolder = plan.Model, Model = models.Loaded.Hash, KnownAs = Reports.PublishedFigures.Recognise(models.Loaded.Config), Shard = shard?.ToString(),
-        Type = models.IsFixed ? EvalRunner.NameOf(models.Loaded.Type) : plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
+        Type = models.IsFixed ? models.Loaded.Type.Name() : plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
         Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
         Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Part(shard).Samples),
     };

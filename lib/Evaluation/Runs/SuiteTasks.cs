@@ -33,14 +33,13 @@ public static class SuiteTasks
         if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.AfterContext))
             throw new LabException($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
         var dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null;
-        HeadImportances[] scores = plan.Scores.Count > 0 ? [.. plan.Scores.Select(path => HeadScoreFolder.Open(path, model.Config))] : [HeadScoreFolder.Load(plan.Model, model.Config)];
+        HeadImportances[] scores = plan.Scores.Count > 0 ? [.. plan.Scores.Select(path => HeadScoreFolder.Open(path, model.Config, () => model.Hash))] : [HeadScoreFolder.Load(plan.Model, model.Config, () => model.Hash)];
         return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, scores, dictionary) with { Type = plan.TypeOf(protocol), Scores = scores }];
     }
 
     private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, HeadImportances[] scores, Segmenter? dictionary)
     {
-        var first = plan.FirstToken switch { "full-first" => FirstToken.FullFirst, "recompute-last" => FirstToken.RecomputeLast, _ => protocol.FirstToken };
-        return Lay(suite, protocol with { FirstToken = first }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
+        return Lay(suite, protocol with { FirstToken = plan.FirstTokenOf(protocol) }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
     }
 
     /// <summary>A suite under a protocol.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Compression;
+using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -60,7 +61,10 @@ public sealed record SweepPlan : VariantGrid
     public int Limit { get; init; }
 
     /// <summary>The number type under a protocol.</summary>
-    public WeightType TypeOf(Protocol protocol) => Type is null ? protocol.Type : Enum.Parse<WeightType>(Type, ignoreCase: true);
+    public NumberFormat TypeOf(Protocol protocol) => Type is null ? protocol.Type : Names<NumberFormat>.Parse(Type, "number type", NumberFormats.Floating);
+
+    /// <summary>Where the first token comes from under a protocol.</summary>
+    public FirstToken FirstTokenOf(Protocol protocol) => FirstToken is null ? protocol.FirstToken : Names<FirstToken>.Parse(FirstToken, "first token");
 
     /// <summary>Reads a sweep file.</summary>
     /// <exception cref="LabException">It is missing, broken, or names something unknown; the message names file and place.</exception>
@@ -69,7 +73,7 @@ public sealed record SweepPlan : VariantGrid
         if (!File.Exists(path)) throw new LabException($"{path}: no such sweep file; see `lab sweep --help` for an example");
         try
         {
-            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
+            return JsonSerializer.Deserialize<SweepPlan>(File.ReadAllText(path), Json)?.Checked(path).Used(path) ?? throw new LabException($"{path}: it holds null; see `lab sweep --help` for an example");
         }
         catch (JsonException e)
         {
@@ -86,10 +90,9 @@ public sealed record SweepPlan : VariantGrid
         if (Protocols.Count == 0) throw new LabException($"{origin}: no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
         if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
         if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
-        if (FirstToken is not (null or "recompute-last" or "full-first")) throw new LabException($"{origin}: first token '{FirstToken}' is unknown: use recompute-last or full-first");
-        if (Type is not (null or "float32" or "bfloat16" or "float16")) throw new LabException($"{origin}: number type '{Type}' is unknown: use float32, bfloat16 or float16");
         try
         {
+            foreach (var protocol in Protocols) _ = (TypeOf(Protocol.Find(protocol)), FirstTokenOf(Protocol.Find(protocol)));
             foreach (var protocol in Protocols)
                 if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
                     throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");
@@ -99,5 +102,16 @@ public sealed record SweepPlan : VariantGrid
             throw new LabException($"{origin}: {e.Message}", e);
         }
         return this;
+    }
+
+    /// <summary>This plan if nothing in it is passed over: without a method that compresses there is no budget.</summary>
+    private SweepPlan Used(string path)
+    {
+        (string Name, bool Given)[] budget =
+        [
+            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Disciplines.Count > 0), ("granularity", Granularity is not null),
+        ];
+        return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
+            ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;
     }
 }

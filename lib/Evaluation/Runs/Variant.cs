@@ -53,7 +53,7 @@ public sealed record Variant
     /// <exception cref="LabException">It leaves no room for the window, or a name is unknown.</exception>
     public Budget BudgetFor(int promptTokens)
     {
-        var (discipline, granularity) = (Budget.ParseDiscipline(Discipline), Budget.ParseGranularity(Granularity));
+        var (discipline, granularity) = (Names<BudgetRule>.Parse(Discipline, "budget discipline"), Names<Compression.Granularity>.Parse(Granularity, "granularity"));
         return KvSize > 0 ? new Budget(KvSize, Window, discipline, granularity) : Budget.OfShare(Share, promptTokens, Window, discipline, granularity);
     }
 

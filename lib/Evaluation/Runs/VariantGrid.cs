@@ -6,6 +6,9 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <summary>What to multiply into variants: every list with every other.</summary>
 public record VariantGrid
 {
+    /// <summary>The windows of a grid that names none.</summary>
+    private protected static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
+
     /// <summary>Methods of the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
     public required IReadOnlyList<string> Methods { get; init; }
 
@@ -22,7 +25,7 @@ public record VariantGrid
     public string? Granularity { get; init; }
 
     /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
+    public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
 
     /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
@@ -41,7 +44,7 @@ public record VariantGrid
     /// <exception cref="LabException">A name is unknown, no method takes a setting, a value is out of range, a budget too small, or there is nothing to run.</exception>
     public IReadOnlyList<Variant> Variants(Protocol protocol)
     {
-        var (disciplines, granularity, grid) = (Disciplines.Count > 0 ? Disciplines : [Budget.NameOf(protocol.Discipline)], Granularity ?? Budget.NameOf(protocol.Granularity), AllSettings());
+        var (disciplines, granularity, grid) = (Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings());
         var methods = Methods.Select(Catalogue.Parse).ToArray();
         CheckSettings(methods, grid);
         var variants = new List<Variant>();

@@ -158,7 +158,7 @@ public sealed class DecodeBenchmark : IDisposable
         var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < steps; i++) step.Run(i % 100, cache);
         var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds / steps;
-        for (var i = 0; i < steps; i++) cache.DropLast();
+        cache.Truncate(cache.LogicalLength - steps);
         return time;
     }
 }

@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Models;
 using TorchSharp;
 using static TorchSharp.torch;

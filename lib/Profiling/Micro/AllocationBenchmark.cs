@@ -20,7 +20,7 @@ public static class AllocationBenchmark
             var rivals = Array.ConvertAll(disciplines, discipline => (Action)(() => Allot(allocator, discipline, layers, heads)));
             var times = Stopwatches.Medians(repetitions, [.. rivals, () => _ = new HeadKv(table)]);
             for (var d = 0; d < disciplines.Length; d++)
-                yield return new($"HeadKV, {layers * heads:N0} heads", $"allocation, {Budget.NameOf(disciplines[d])}", times[d], "ms");
+                yield return new($"HeadKV, {layers * heads:N0} heads", $"allocation, {Names<BudgetRule>.Of(disciplines[d])}", times[d], "ms");
             yield return new($"HeadKV, {layers * heads:N0} heads", "normalising the scores, once a model", times[^1], "ms");
         }
     }
@@ -28,6 +28,6 @@ public static class AllocationBenchmark
     private static void Allot(HeadKv allocator, BudgetRule discipline, int layers, int heads)
     {
         var budget = new Budget(1024, Discipline: discipline, Granularity: Granularity.QueryHead);
-        Allotting.Model(new Method("HeadKV", new SnapKv(), allocator), discipline, BudgetFrame.Of(budget, layers, heads, heads, 2000));
+        PromptAllocation.OfModel(new Method("HeadKV", new SnapKv(), allocator), discipline, BudgetFrame.Of(budget, layers, heads, heads, 2000));
     }
 }

@@ -78,7 +78,7 @@ public static class PrefillBenchmark
         ProcessMemory.Reset();
         var idle = ProcessMemory.Resident;
         var run = Prefill(decoder, prompt, chosen, kvSize) with { IdleBytes = idle };
-        return chosen.Scorer.QueriesWanted(Budget.PaperWindow) == int.MaxValue ? run with { SumMilliseconds = Sums(decoder, prompt) } : run;
+        return chosen.Scorer.Needs(Budget.PaperWindow).AttentionSums ? run with { SumMilliseconds = Sums(decoder, prompt) } : run;
     }
 
     /// <summary>
@@ -137,9 +137,9 @@ public static class PrefillBenchmark
 
         public List<double> Milliseconds { get; } = [];
 
-        public int QueriesWanted => Milliseconds.Count % 2 == parity ? int.MaxValue : 0;
+        public ScorerNeeds Needs => new(AttentionSums: Milliseconds.Count % 2 == parity);
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             Milliseconds.Add(Stopwatch.GetElapsedTime(_last).TotalMilliseconds);
             _last = Stopwatch.GetTimestamp();
@@ -150,9 +150,9 @@ public static class PrefillBenchmark
     {
         public double Milliseconds { get; private set; }
 
-        public int QueriesWanted => inner.QueriesWanted;
+        public ScorerNeeds Needs => inner.Needs;
 
-        public void Accept(in LayerPrompt layer)
+        public void Accept(in LayerView layer)
         {
             var start = Stopwatch.GetTimestamp();
             inner.Accept(layer);

@@ -48,7 +48,7 @@ public static class SelectionBenchmark
     {
         const int kvHeads = 8, queryHeads = 32, dim = 128;
         using var scope = NewDisposeScope();
-        var prompt = new LayerPrompt(0, randn(kvHeads, n, dim), randn(kvHeads, n, dim), randn(queryHeads, 8, dim), 1 / MathF.Sqrt(dim));
+        var prompt = new LayerView(0, randn(kvHeads, n, dim), randn(kvHeads, n, dim), randn(queryHeads, 8, dim), 1 / MathF.Sqrt(dim));
         var names = new[] { "StreamingLLM", "SnapKV", "Ada-SnapKV" };
         var rivals = Array.ConvertAll(names, name => (Action)(() => Evict(Catalogue.Find(name).Create(), prompt)));
         var times = Stopwatches.Medians(repetitions, rivals);
@@ -56,7 +56,7 @@ public static class SelectionBenchmark
             yield return new($"a layer of {n:N0} tokens, {kvHeads} KV and {queryHeads} query heads", $"scoring, choosing and storing, {names[m]}", times[m], "ms");
     }
 
-    private static void Evict(Method method, in LayerPrompt prompt)
+    private static void Evict(Method method, in LayerView prompt)
     {
         using var compressor = new Compressor(method, new Budget(128), new CacheShape(1, (int)prompt.Keys.shape[0], (int)prompt.Keys.shape[2]), (int)prompt.Queries.shape[0]);
         compressor.Accept(prompt);

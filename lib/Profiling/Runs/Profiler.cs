@@ -128,8 +128,8 @@ public sealed class Profiler : IDisposable
         using (cache)
         {
             var prefilled = Now();
-            var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Element.Size(), cache.Shape.Layers * cache.Shape.KvHeads);
-            if (!wanted.Method.KeepsAll) cache.DropLast();
+            var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Format.Bytes(), cache.Shape.Layers * cache.Shape.KvHeads);
+            if (!wanted.Method.KeepsAll) cache.Truncate(cache.LogicalLength - 1);
             using var continuation = _inference.Continue(cache, most + 1);
             var allocated = continuation.ReservedBytes ?? cache.ReservedBytes;
             ReadOnlySpan<float> first = wanted.Method.KeepsAll ? logits : continuation.Run(prompt[^1]);
@@ -146,7 +146,7 @@ public sealed class Profiler : IDisposable
     }
 
     /// <summary>Bytes of a cached number as decoding reads it.</summary>
-    private int NumberBytes => _inference.CacheType(_plan.Storage) == ScalarType.Float32 ? sizeof(float) : sizeof(ushort);
+    private int NumberBytes => _inference.CacheType(_plan.Storage).Format().Bytes();
 
     /// <summary>The time once the device has done everything it was asked for.</summary>
     private long Now()

@@ -33,6 +33,27 @@ public sealed class ReportTests : IDisposable
         Assert.NotEqual(ResultReport.TimeCsv(rows), ResultReport.TimeCsv(other));
     }
 
+    /// <summary>Rows of before hold 0 s for samples without an answer: they count neither in the means nor in the number of samples.</summary>
+    [Fact]
+    public void Times_are_those_of_samples_that_have_an_answer()
+    {
+        var answered = SomeRows.Row(1) with { PrefillSeconds = 2, DecodeSeconds = 3, NewTokens = 4 };
+        var failed = SomeRows.Row(2) with { PrefillSeconds = 0, DecodeSeconds = 0, NewTokens = 0, Failed = "it overflowed" };
+        Assert.Equal(ResultReport.TimeCsv([answered]), ResultReport.TimeCsv([answered, failed]));
+        Assert.EndsWith(",1,2.0000,3.0000,4.00,750.000\n", ResultReport.TimeCsv([answered, failed]));
+        Assert.EndsWith(",0,,,,\n", ResultReport.TimeCsv([failed]));
+    }
+
+    /// <summary>A table of one variant shows what is not usual about it; the usual settings stay unsaid.</summary>
+    [Fact]
+    public void A_lone_setting_that_is_not_the_default_is_told()
+    {
+        string Told(Variant variant) => ResultReport.Markdown(ScoreCells.Of([SomeRows.Row(0, 1, variant), SomeRows.Row(1, 1, variant)])).Split('\n').First(line => line.Contains("HeadKV", StringComparison.Ordinal)).Split('|')[2].Trim();
+        Assert.Equal("HeadKV-R2", Told(SomeRows.HeadKv));
+        Assert.Equal("HeadKV-R2, beta 2", Told(SomeRows.HeadKv with { Settings = SomeRows.HeadKv.Settings.With("beta", 2) }));
+        Assert.Equal("HeadKV-R2, kernel 5, window 16", Told(SomeRows.HeadKv with { Settings = SomeRows.HeadKv.Settings.With("kernel", 5), Window = 16 }));
+    }
+
     [Fact]
     public void The_frame_and_the_csv_hold_the_same_cells()
     {

@@ -46,6 +46,21 @@ public sealed class HeadScoreTraceTests : FolderTests
     }
 
     [Fact]
+    public void Scores_of_other_weights_are_refused_where_a_card_names_them()
+    {
+        File.WriteAllText(Inside("measured.json.card.json"), File.ReadAllText(Shipped + ".card.json"));
+        Assert.Equal((0, ""), Quiet(Eval("HeadKV-R2", "--scores", Inside("measured.json"))));
+        File.WriteAllText(Inside("measured.json.card.json"), File.ReadAllText(Shipped + ".card.json").Replace("a046b8c45fb7e322", "0123456789abcdef", StringComparison.Ordinal));
+        foreach (var (code, error) in new[] { Eval("HeadKV-R2", "--scores", Inside("measured.json")),
+            Child.Lab("profile", "--methods", "HeadKV-R2", "--scores", Inside("measured.json"), "--contexts", "64", "--kv-sizes", "16", "--generate", "1", "--repetitions", "1").End() })
+        {
+            Assert.Equal(2, code);
+            Assert.Contains("measured.json: its card says that it scores the heads of model 0123456789abcdef, this model is a046b8c45fb7e322", error);
+            Assert.Contains("remove the card", error);
+        }
+    }
+
+    [Fact]
     public void A_sweep_compares_scores_and_its_report_tells_them_apart()
     {
         File.WriteAllText(Inside("grid.json"), JsonSerializer.Serialize(new { suites = (string[])[Inside("one.jsonl")], methods = (string[])["FullKV", "SnapKV", "HeadKV-R2"], kvSizes = (int[])[48], scores = (string[])[Inside("measured.json"), Inside("reversed.json"), Shipped] }));

@@ -58,4 +58,15 @@ public sealed class VariantGridTests : FolderTests
         Assert.Contains("none of the methods uses head scores", Refused(Plan("SnapKV") with { Scores = ["heads"] }));
         Assert.Contains("sweep.json", Assert.Throws<LabException>(() => Read("""{ "suites": ["s"], "kvSizes": [64], "methods": ["SnapKV"], "settings": { "kernel": [null] } }""")).Message);
     }
+
+    [Theory]
+    [InlineData("kvSizes", "[64]"), InlineData("shares", "[0.1]"), InlineData("windows", "[8]"), InlineData("disciplines", "[\"equal-bytes\"]"), InlineData("granularity", "\"query-head\"")]
+    public void A_budget_without_a_method_that_compresses_is_refused(string name, string value)
+    {
+        var message = Assert.Throws<LabException>(() => Read($$"""{ "suites": ["s"], "methods": ["FullKV"], "{{name}}": {{value}} }""")).Message;
+        Assert.Contains($"sweep.json: \"{name}\" does nothing here: the full cache has no budget", message);
+        var sizes = name == "kvSizes" ? "" : ", \"kvSizes\": [64]";
+        Assert.Contains(Read($$"""{ "suites": ["s"], "methods": ["FullKV", "SnapKV"], "{{name}}": {{value}}{{sizes}} }""").Variants(Protocol.Repaired), variant => variant.Method == "SnapKV");
+        Assert.Single(Read("""{ "suites": ["s"], "methods": ["FullKV"] }""").Variants(Protocol.Repaired));
+    }
 }

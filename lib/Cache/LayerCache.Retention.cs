@@ -1,0 +1,45 @@
+namespace HeadKvLab.Cache;
+
+/// <content>Entries that go later, and the memory they leave.</content>
+public sealed unsafe partial class LayerCache
+{
+    /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head.</summary>
+    public void Reserve(int tokens)
+    {
+        CheckAlive();
+        _reserved = Math.Max(0, tokens);
+        if (_keys is not null && Room < _reserved) Layout(_counts, _reserved);
+    }
+
+    /// <summary>Keeps some of a head's entries where they lie and forgets the others; <see cref="Trim"/> gives their memory back.</summary>
+    /// <param name="kvHead">The head.</param>
+    /// <param name="entries">Indices of the entries that stay, ascending.</param>
+    /// <exception cref="ArgumentException">An index does not follow the one before it, or is none of the head's.</exception>
+    public void Retain(int kvHead, ReadOnlySpan<int> entries)
+    {
+        CheckAlive();
+        var last = -1;
+        foreach (var entry in entries)
+            last = entry > last && entry < _counts[kvHead] ? entry
+                : throw new ArgumentException($"layer {_layer}, head {kvHead}: entry {entry} follows {last} of {_counts[kvHead]} entries: indices must ascend and lie inside", nameof(entries));
+        if (entries.Length == _counts[kvHead]) return;
+        if (entries.IsEmpty || entries[0] != 0) _bias[kvHead] = 0;
+        for (var to = 0; to < entries.Length; to++) Move(kvHead, entries[to], to);
+        _counts[kvHead] = entries.Length;
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Moves the entries together, without room to grow beyond what was reserved, and gives the rest of the memory back.</summary>
+    public void Trim()
+    {
+        CheckAlive();
+        if (_keys is not null) Layout(_counts, _reserved);
+    }
+
+    /// <summary>Takes back the tokens from a position on; a disposed layer has none.</summary>
+    internal void Truncate(int position)
+    {
+        for (var h = 0; h < Heads; h++)
+            while (_counts[h] > 0 && _positions[h][_counts[h] - 1] >= position) _counts[h]--;
+    }
+}

@@ -1,0 +1,23 @@
+using TorchSharp;
+
+namespace HeadKvLab.Cache;
+
+/// <summary>
+/// What a scorer looks at: the entries of a rectangle of heads, all heads of a layer right after it attended to the prompt. The tensors belong to the decoder
+/// and live only until <see cref="IPromptSink.Accept"/> returns.
+/// </summary>
+/// <param name="Layer">Index of the layer, 0 first.</param>
+/// <param name="Keys">Keys after RoPE, <c>[kvHead, position, dim]</c>, float32.</param>
+/// <param name="Values">Values, <c>[kvHead, position, dim]</c>, float32.</param>
+/// <param name="Queries">Queries after RoPE of the last positions, as many as were asked for, <c>[queryHead, query, dim]</c>, float32, unscaled.</param>
+/// <param name="Scale">Factor of the attention logits, 1/sqrt(dim) in ordinary models.</param>
+/// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
+/// <param name="AttentionSums">
+/// Attention each position received, summed over the queries of the prompt, <c>[queryHead, position]</c>, float32; null where it was not asked for.
+/// </param>
+public readonly record struct LayerView(
+    int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null, torch.Tensor? AttentionSums = null)
+{
+    /// <summary>Number of positions, n.</summary>
+    public int Length => (int)Keys.shape[1];
+}

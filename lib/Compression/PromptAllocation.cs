@@ -1,0 +1,112 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks the allocator how
+/// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives.
+/// The window is always kept, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
+/// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too.
+/// </summary>
+public sealed class PromptAllocation
+{
+    private readonly Method _method;
+    private readonly BudgetRule _rule;
+    private readonly BudgetFrame _frame;
+    private readonly int[]? _entries; // [layer, head] where they are known beforehand
+
+    /// <summary>Lays a budget on a model and a prompt.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="budget">The budget.</param>
+    /// <param name="layers">Layers of the model.</param>
+    /// <param name="kvHeads">KV heads of a layer.</param>
+    /// <param name="queryHeads">Query heads of a layer.</param>
+    /// <param name="promptLength">Tokens of the prompt.</param>
+    public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
+    {
+        (_method, _rule, PromptLength) = (method, budget.Discipline, promptLength);
+        Heads = HeadsOf(method, budget, kvHeads, queryHeads);
+        KeepsAll = method.KeepsAll || promptLength <= budget.Window;
+        if (KeepsAll) return;
+        _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
+        var spare = _frame.Selectable - _frame.Candidates;
+        KeepsAll = _rule == BudgetRule.AsPublished ? spare > 0 : spare >= 0;
+        if (!KeepsAll && method.Allocator.Scope == AllocationScope.Model) _entries = OfModel(method, _rule, _frame);
+    }
+
+    /// <summary>Heads of a layer that own entries.</summary>
+    public int Heads { get; }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptLength { get; }
+
+    /// <summary>Whether nothing is dropped, so that no scores are needed.</summary>
+    public bool KeepsAll { get; }
+
+    /// <summary>Heads of a layer that own entries: the full cache is never expanded to query heads.</summary>
+    internal static int HeadsOf(Method method, Budget budget, int kvHeads, int queryHeads) =>
+        budget.Granularity == Granularity.QueryHead && !method.KeepsAll ? queryHeads : kvHeads;
+
+    /// <summary>Positions kept by the heads of one layer, ascending, <c>[head][entry]</c>.</summary>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="scores">Its scores, <c>[head, position]</c>; not looked at when <see cref="KeepsAll"/>.</param>
+    public int[][] Select(int layer, HeadRows<float> scores)
+    {
+        var kept = new int[Heads][];
+        if (KeepsAll)
+        {
+            Array.Fill(kept, [.. Enumerable.Range(0, PromptLength)]);
+            return kept;
+        }
+        ReadOnlySpan<int> entries = _entries is not null
+            ? _entries.AsSpan(layer * Heads, Heads)
+            : OfLayer(_method, _rule, _frame, layer, scores.Trim(_frame.Candidates));
+        for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
+        return kept;
+    }
+
+    private int[] Keep(ReadOnlySpan<float> scores, int entries)
+    {
+        var candidates = scores[.._frame.Candidates];
+        var kept = new int[Math.Min(entries, candidates.Length) + _frame.Window];
+        var chosen = Selection.Best(candidates, entries, kept);
+        for (var w = 0; w < _frame.Window; w++) kept[chosen + w] = _frame.Candidates + w;
+        return kept;
+    }
+
+    /// <summary>Entries of every head, window excluded, <c>[layer, head]</c>, for an allocator of model scope.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="rule">How requests become entries.</param>
+    /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
+    public static int[] OfModel(Method method, BudgetRule rule, in BudgetFrame frame) =>
+        Allocate(method, rule, frame, "all layers", default, frame.Layers * frame.Heads, frame.Total);
+
+    /// <summary>Entries of the heads of one layer, window excluded, for an allocator of layer scope.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="rule">How requests become entries.</param>
+    /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="scores">Its scores, <c>[head, candidate]</c>.</param>
+    public static int[] OfLayer(Method method, BudgetRule rule, in BudgetFrame frame, int layer, HeadRows<float> scores)
+    {
+        var before = frame.Total * layer / frame.Layers;
+        return Allocate(method, rule, frame, $"layer {layer}", scores, frame.Heads, frame.Total * (layer + 1) / frame.Layers - before);
+    }
+
+    private static int[] Allocate(Method method, BudgetRule rule, in BudgetFrame frame, string where, HeadRows<float> scores, int heads, long total)
+    {
+        var allotment = new Allotment(new double[heads], new double[heads]);
+        try { method.Allocator.Allocate(frame, scores, allotment); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "allocator", $"{method.Allocator.GetType().Name}.Allocate, {where}, {heads} heads", e); }
+        MethodFault.RefuseNoNumber(method, allotment);
+
+        var entries = new int[heads];
+        var available = total - (long)frame.Window * heads;
+        if (method.Remainder is null) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
+        else
+        {
+            // What stands for the dropped entries is an entry too: it comes out of the same total, and a head that drops nothing has none.
+            var candidates = frame.Candidates;
+            BudgetRules.Resolve(rule, allotment, candidates, available, entries, cost: kept => kept < candidates ? kept + 1 : kept);
+        }
+        return entries;
+    }
+}

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using HeadKvLab.Tables;
 using GenericChart = Plotly.NET.GenericChart;
 
 namespace HeadKvLab.Charts;
@@ -47,7 +48,7 @@ public sealed class Figure
         var json = ToPlotlyJson().Replace("<", "\\u003c");
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json)))[..16];
         var image = Convert.ToBase64String(Encoding.UTF8.GetBytes(Svg));
-        var alternative = Words.Escape(Note.Length > 0 ? $"{Title}. {Note}" : Title);
+        var alternative = HtmlForm.Escape(Note.Length > 0 ? $"{Title}. {Note}" : Title);
         return $$"""
             <div class="headkvlab-figure" data-figure="{{name}}" style="max-width:{{Words.Whole(Width)}}px;overflow-x:auto"><img src="data:image/svg+xml;base64,{{image}}" alt="{{alternative}}" width="{{Words.Whole(Width)}}" style="max-width:100%;height:auto;display:block"/><script>
             (function () {
@@ -80,7 +81,7 @@ public sealed class Figure
         return $"""
             <!DOCTYPE html>
             <html lang="en">
-            <head><meta charset="utf-8"><title>{Words.Escape(Title)}</title>
+            <head><meta charset="utf-8"><title>{HtmlForm.Escape(Title)}</title>
             {script}</head>
             <body>
             {ToHtml()}

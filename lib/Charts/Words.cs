@@ -36,27 +36,6 @@ public static class Words
     public static string Interval(double value, double low, double high, int decimals = 2) =>
         double.IsNaN(low) || double.IsNaN(high) ? Fixed(value, decimals) : $"{Fixed(value, decimals)} [{Fixed(low, decimals)}, {Fixed(high, decimals)}]";
 
-    /// <summary>A text made safe for HTML and SVG, inside elements and inside quoted attributes.</summary>
-    public static string Escape(string text)
-    {
-        var safe = new System.Text.StringBuilder(text.Length + 16);
-        foreach (var letter in text)
-        {
-            switch (letter)
-            {
-                case '&': safe.Append("&amp;"); break;
-                case '<': safe.Append("&lt;"); break;
-                case '>': safe.Append("&gt;"); break;
-                case '"': safe.Append("&quot;"); break;
-                case '\'': safe.Append("&#39;"); break;
-                case '\t' or '\n' or '\r': safe.Append(letter); break;
-                case < ' ' or '\uFFFE' or '\uFFFF': safe.Append('\uFFFD'); break;
-                default: safe.Append(letter); break;
-            }
-        }
-        return safe.ToString();
-    }
-
     /// <summary>A whole number, spelled for every culture alike.</summary>
     internal static string Whole(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

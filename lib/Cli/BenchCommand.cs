@@ -19,9 +19,6 @@ internal static class BenchCommand
         BenchPrefillCommand.Create(),
     };
 
-    /// <summary>One measured figure, as every <c>--json</c> of <c>lab bench</c> prints it.</summary>
-    internal sealed record Row(string Case, string Metric, double Value, string Unit);
-
     /// <summary>Lower-case names, as the figures' readers expect.</summary>
     internal static readonly JsonSerializerOptions JsonOptions = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 }

@@ -40,7 +40,7 @@ internal static class BenchHeartCommands
     private static Command Create(string name, string description, Func<int, IEnumerable<Measurement>> run)
     {
         var repetitions = new Option<int>("--repetitions") { Description = "Alternated repetitions; medians are reported.", DefaultValueFactory = _ => 5 };
-        var json = new Option<bool>("--json") { Description = "Print a list of {\"case\", \"metric\", \"value\", \"unit\"}." };
+        var json = Options.Json();
         var command = new Command(name, description) { repetitions, json };
         command.SetAction(parse =>
         {

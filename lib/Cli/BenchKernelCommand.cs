@@ -9,7 +9,7 @@ internal static class BenchKernelCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "Print JSON instead of a table." };
+        var json = Options.Json("Print JSON instead of a table.");
         var command = new Command("kernel", "Times of the notebook kernel, from outside, over its sockets: start to ready and to the first answer (median of 5 starts), later cells,\n"
             + "completion, inspection, interrupt of a loop and of a sleep. Each stands beside the most it should be; exit code 1 when one is missed.\n\nExample:\n  lab bench kernel --json > kernel.json") { json };
         command.SetAction(parse => Run(parse.GetValue(json)));

@@ -13,7 +13,7 @@ internal static class BenchLoadCommand
         var megabytes = new Option<int>("--megabytes") { Description = "Size of the file that is written for the purpose, 10^6 bytes, in the folder for temporary files (TMPDIR).", DefaultValueFactory = _ => 1000 };
         var file = new Option<string?>("--file") { Description = "Measure this safetensors file instead." };
         var repetitions = new Option<int>("--repetitions") { Description = "Alternated pairs of processes; medians are reported, the highest peak.", DefaultValueFactory = _ => 5 };
-        var json = new Option<bool>("--json") { Description = "Print a list of {\"case\", \"metric\", \"value\", \"unit\"}." };
+        var json = Options.Json();
         var child = new Option<string?>("--child") { Hidden = true };
         var command = new Command("load", """
             Time of loading a safetensors file against reading its bytes, and peak memory. Every run is a process of its own; the file lies in the

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using HeadKvLab.Profiling.Micro;
 
@@ -11,12 +10,12 @@ internal static class BenchPrefillCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var tokens = new Option<string>("--tokens") { Description = "Prompt lengths, separated by commas.", DefaultValueFactory = _ => "2048,4096,8192" };
-        var methods = new Option<string>("--methods") { Description = "Methods beside the full cache, separated by commas.", DefaultValueFactory = _ => "SnapKV,Ada-SnapKV,HeadKV-R2" };
+        var tokens = Options.Counts<int>("--tokens", "Prompt lengths, separated by commas.", "2048,4096,8192", (1 << 17) - 1);
+        var methods = Options.Words("--methods", "Methods beside the full cache, separated by commas.", "SnapKV,Ada-SnapKV,HeadKV-R2");
         var kvSize = new Option<int>("--kv-size") { Description = "Nominal entries per head.", DefaultValueFactory = _ => 128 };
         var repetitions = new Option<int>("--repetitions") { Description = "Processes of each case; medians are reported.", DefaultValueFactory = _ => 3 };
         var child = new Option<string?>("--child") { Description = "Measure this one method in this process and print its figures.", Hidden = true };
-        var json = new Option<bool>("--json") { Description = "Print a list of {\"case\", \"metric\", \"value\", \"unit\"}." };
+        var json = Options.Json();
         var command = new Command("prefill", """
             Peak memory and time of a prefill whose layers are compressed one by one, beside that of the full cache; each case in a
             process of its own. The model has random weights. The bars: a lower peak than the full cache's, and selection and
@@ -26,17 +25,12 @@ internal static class BenchPrefillCommand
             """) { tokens, methods, kvSize, repetitions, child, json };
         command.SetAction(parse =>
         {
-            int[] lengths = [.. Words(parse.GetValue(tokens)!).Select(Length)];
+            var lengths = parse.Read(tokens);
             if (parse.GetValue(child) is { } one) Console.WriteLine(JsonSerializer.Serialize(PrefillBenchmark.Measure(one, lengths[0], parse.GetValue(kvSize))));
             else
-                MeasurementTable.Print(PrefillBenchmark.Run(lengths, [.. Words(parse.GetValue(methods)!).Select(name => Compression.Catalogue.Find(name).Name).Where(name => name != "FullKV")],
+                MeasurementTable.Print(PrefillBenchmark.Run(lengths, [.. parse.Read(methods).Select(name => Compression.Catalogue.Find(name).Name).Where(name => name != "FullKV")],
                     parse.GetValue(kvSize), parse.GetValue(repetitions), PrefillBenchmark.InChild), parse.GetValue(json));
         });
         return command;
     }
-
-    private static string[] Words(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-
-    private static int Length(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n is > 0 and < 1 << 17 ? n
-        : throw new LabException($"prompt length '{text}': give whole numbers from 1 to 131071, for example 2048,8192");
 }

@@ -4,7 +4,7 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Compression;
-using HeadKvLab.Models;
+using HeadKvLab.Tables;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
@@ -16,21 +16,21 @@ internal static class BetaCommand
     {
         var suite = new Argument<string>("suite") { Description = "As in `lab eval`." };
         var data = new Option<string?>("--data") { Description = "Folder with downloaded data, as in `lab eval`." };
-        var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
+        var model = Options.Model();
         var method = new Option<string>("--method") { Description = "A method with a beta.", DefaultValueFactory = _ => "HeadKV-R2" };
-        var sizes = new Option<string>("--kv-sizes") { Description = "Budgets; each gets a choice of its own.", DefaultValueFactory = _ => "64,128" };
-        var betas = new Option<string>("--betas") { Description = "Candidates.", DefaultValueFactory = _ => "1.005,1.01,1.1,1.2,1.5,2,5,10" };
-        var windows = new Option<string>("--windows") { Description = "Candidates for the observation window.", DefaultValueFactory = _ => "8" };
-        var kernels = new Option<string>("--kernels") { Description = "Candidates for the pooling kernel.", DefaultValueFactory = _ => "" };
-        var scores = ScoresOption.One();
+        var sizes = Options.Counts<int>("--kv-sizes", "Budgets; each gets a choice of its own.", "64,128");
+        var betas = Options.Numbers("--betas", "Candidates.", "1.005,1.01,1.1,1.2,1.5,2,5,10");
+        var windows = Options.Counts<int>("--windows", "Candidates for the observation window.", "8");
+        var kernels = Options.Counts<int>("--kernels", "Candidates for the pooling kernel.", "");
+        var scores = Options.Scores();
         var protocol = new Option<string>("--protocol") { Description = "paper, repaired or agnostic.", DefaultValueFactory = _ => "repaired" };
         var split = new Option<double>("--split") { Description = "Share of the contexts that settings are chosen on.", DefaultValueFactory = _ => 0.4 };
-        var seed = new Option<int>("--seed") { Description = "Seed of the division." };
+        var seed = Options.Seed("Seed of the division.");
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
         var honest = new Option<bool>("--no-leaky") { Description = "Leave out the leaky way, which runs every candidate on the test questions." };
-        var (type, dictionary) = (EvalCommand.NumberType(), EvalCommand.Dictionary());
-        var device = ComputeOptions.Device();
-        var output = new Option<string?>("--out") { Description = "Results folder; results/beta-SUITE where it is not given." };
+        var (type, dictionary) = (Options.NumberType(), Options.Dictionary(" in each row"));
+        var device = Options.Device();
+        var output = Options.Out("Results folder; results/beta-SUITE where it is not given.");
         var command = new Command("beta", """
             Divides a suite's contexts into validation and test, chooses beta (and window and kernel, where several are given) on
             validation alone, writes the choice down, and only then measures it on the test questions, beside the paper's default
@@ -46,21 +46,21 @@ internal static class BetaCommand
             var plan = new SweepPlan
             {
                 Model = parse.GetRequiredValue(model), Suites = [parse.GetRequiredValue(suite)], Data = parse.GetValue(data), Protocols = [parse.GetRequiredValue(protocol)], Methods = [name],
-                KvSizes = EvalCommand.Whole(parse.GetRequiredValue(sizes), "--kv-sizes"), Betas = EvalCommand.Numbers(parse.GetRequiredValue(betas), "--betas"),
-                Windows = EvalCommand.Whole(parse.GetRequiredValue(windows), "--windows"), Kernels = EvalCommand.Whole(parse.GetRequiredValue(kernels), "--kernels"), Scores = parse.GetValue(scores) is { } source ? [source] : [], Limit = parse.GetValue(limit), Type = parse.GetValue(type), Dictionary = parse.GetValue(dictionary),
+                KvSizes = parse.Read(sizes), Betas = parse.Read(betas),
+                Windows = parse.Read(windows), Kernels = parse.Read(kernels), Scores = parse.GetValue(scores) is { } source ? [source] : [], Limit = parse.GetValue(limit), Type = parse.GetValue(type), Dictionary = parse.GetValue(dictionary),
             }.Checked("lab beta");
             if (plan.KvSizes.Count == 0 || plan.Betas.Count * plan.Windows.Count * Math.Max(1, plan.Kernels.Count) < 2) throw new LabException("lab beta: give at least one of --kv-sizes and at least two candidates");
             if (parse.GetValue(split) is not (> 0 and < 1)) throw new LabException("--split: give a share between 0 and 1, for example 0.4");
             var folder = parse.GetValue(output) ?? Path.Combine("results", "beta-" + Path.GetFileNameWithoutExtension(plan.Suites[0]));
-            return Task.FromResult(Run(plan, new ValidationSplit(parse.GetValue(seed), parse.GetValue(split)), folder, !parse.GetValue(honest), ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
+            return Task.FromResult(Run(plan, new ValidationSplit(parse.GetValue(seed), parse.GetValue(split)), folder, !parse.GetValue(honest), parse.Place(device), stop));
         });
         return command;
     }
 
     private static int Run(SweepPlan plan, ValidationSplit split, string folder, bool withLeaky, Device device, CancellationToken stop)
     {
-        using var models = EvalModels.Of(plan, device, out var model);
-        var all = SuiteTasks.Open(plan, model, Repository.Find("data/suites"))[0];
+        using var models = EvalModels.Of(plan, device);
+        var all = SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites"))[0];
         var (validation, test) = split.Divide(all);
         Console.Error.WriteLine($"validation: {validation.Tasks.Count} questions, {all.Variants.Count} candidates");
         if (EvalDriver.RunInto(models, plan, [validation], Path.Combine(folder, "validation"), stop) is not { } chosenOn) return EvalDriver.Interrupted;
@@ -87,17 +87,14 @@ internal static class BetaCommand
     internal static string Markdown(SweepPlan plan, EvalSet validation, EvalSet test, IReadOnlyList<BetaResult> results)
     {
         var labels = VariantLabels.Of(validation.Variants);
-        var lines = new List<string>
-        {
-            $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}", "",
-            "| KV size | chosen on validation | there | on test | beta 1.01, fixed in advance, on test | chosen on test (leaky) | its score there | leaky minus honest |", "|---|---|---|---|---|---|---|---|",
-        };
-        foreach (var r in results)
-            lines.Add($"| {r.Chosen.BudgetName} | {Name(r.Chosen)} | {Show(r.Validation)} | {Show(r.Test)} | {Show(r.Fixed)} | {(r.Leaky is null ? "–" : Name(r.Leaky))} | {(r.LeakyTest is { } score ? Show(score) : "–")} | "
-                + $"{(r.Gap is { } gap ? string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}") : "–")} |");
-        return string.Join("\n", lines) + "\n";
+        var table = Table.Of("", results,
+            ("KV size", r => r.Chosen.BudgetName), ("chosen on validation", r => Name(r.Chosen)), ("there", r => ResultReport.Percent(r.Validation)), ("on test", r => ResultReport.Percent(r.Test)),
+            ("beta 1.01, fixed in advance, on test", r => ResultReport.Percent(r.Fixed)), (Leaky("chosen on test (leaky)"), r => r.Leaky is { } leaky ? Name(leaky) : null),
+            (Leaky("its score there"), r => r.LeakyTest is { } score ? ResultReport.Percent(score) : null), (Leaky("leaky minus honest"), r => r.Gap is { } gap ? Difference(gap) : null));
+        return $"### {plan.Methods[0]} on {test.Suite}: chosen on {validation.Tasks.Count} questions, tested on {test.Tasks.Count}\n\n{table.ToMarkdown()}";
 
         string Name(Variant v) => string.Join(", ", labels(v).Prepend($"beta {v.Settings["beta"]}").Distinct());
-        static string Show(Interval i) => double.IsNaN(i.Low) ? i.Mean.ToString("0.00", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{i.Mean:0.00} [{i.Low:0.0}, {i.High:0.0}]");
+        static Column Leaky(string name) => new(name) { Missing = "–" };
+        static string Difference(PairedDifference gap) => string.Create(CultureInfo.InvariantCulture, $"{gap.Difference.Mean:+0.00;-0.00;0.00} [{gap.Difference.Low:0.0}, {gap.Difference.High:0.0}], p = {gap.P:0.000}");
     }
 }

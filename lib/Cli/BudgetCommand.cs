@@ -16,15 +16,13 @@ internal static class BudgetCommand
         var scores = new Option<string>("--scores") { Description = "Head-score file, {\"layer-head\": [scores], ...}.", Required = true };
         var kvSize = new Option<int>("--kv-size") { Description = "Nominal entries per head, window included.", Required = true };
         var beta = new Option<double>("--beta") { Description = "Pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
-        var window = new Option<int>("--window") { Description = "Last tokens always kept.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var window = Options.Window("Last tokens always kept.");
         var temperature = new Option<double>("--temperature") { Description = "Exponent of the normalised scores.", DefaultValueFactory = _ => 1 };
-        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "as-published" };
-        var granularity = new Option<string>("--granularity") { Description = "query-head or kv-head.", DefaultValueFactory = _ => "query-head" };
+        var discipline = Options.Rule(BudgetRule.AsPublished);
+        var granularity = Options.Heads();
         var kvHeads = new Option<int?>("--kv-heads") { Description = "KV heads of a layer; needed for kv-head." };
         var length = new Option<int?>("--prompt-length") { Description = "Tokens of the prompt; without it no head is clipped." };
-        var json = new Option<bool>("--json") { Description = "Print {\"capacities\": [[one row a layer]], \"total\": n}." };
-        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
-        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
+        var json = Options.Json("Print {\"capacities\": [[one row a layer]], \"total\": n}.");
         var command = new Command("budget", """
             Prints how many entries HeadKV gives each head, window excluded, one row a layer.
 
@@ -38,7 +36,7 @@ internal static class BudgetCommand
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                Names<BudgetRule>.Parse(parse.GetValue(discipline), "--discipline"), Names<Granularity>.Parse(parse.GetValue(granularity), "--granularity"));
+                parse.Read(discipline), parse.Read(granularity));
             parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using HeadKvLab.Profiling.Engine;
-using Spectre.Console;
+using HeadKvLab.Tables;
+using static System.FormattableString;
 
 namespace HeadKvLab.Cli;
 
@@ -12,7 +12,7 @@ internal static class DoctorCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "Print the report, the traps and the notes as JSON." };
+        var json = Options.Json("Print the report, the traps and the notes as JSON.");
         var command = new Command("doctor", "Shows the tensor engine, measures it (about two seconds) and flags what makes it slow or wrong, each with its cure.\n"
             + "Rates are the best of several runs; on a busy machine they still come out low.\n\nExample:\n  lab doctor") { json };
         command.SetAction(parse =>
@@ -27,17 +27,15 @@ internal static class DoctorCommand
 
     private static void Show(EngineReport r, IReadOnlyList<EngineTrap> traps)
     {
-        var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(3)).AddColumn();
-        void Row(string name, FormattableString value) => grid.AddRow(new Spectre.Console.Text(name, new Style(decoration: Decoration.Dim)), new Spectre.Console.Text(value.ToString(CultureInfo.InvariantCulture)));
-        Row("engine", $"{r.Engine} over libtorch {r.Libtorch}");
-        Row("library", $"{r.LibtorchFile}");
-        Row("processor", $"{r.Processor}, {r.Cores} cores, {r.Vectors}");
-        Row("threads", $"{r.Threads}");
-        Row("GPU", $"{r.Gpu}");
-        Row("matrix product", $"{r.GigaflopsFloat32:F0} GFLOP/s float32, {r.GigaflopsBFloat16:F0} GFLOP/s bfloat16");
-        Row("streaming", $"{r.StreamingGigabytes:F1} GB/s");
-        Row("48 MB result", $"{r.PageFaultsPerLargeOperator:N0} page faults");
-        AnsiConsole.Write(grid);
+        Terminal.Write(Table.Facts(
+            ("engine", Invariant($"{r.Engine} over libtorch {r.Libtorch}")),
+            ("library", r.LibtorchFile),
+            ("processor", Invariant($"{r.Processor}, {r.Cores} cores, {r.Vectors}")),
+            ("threads", Invariant($"{r.Threads}")),
+            ("GPU", r.Gpu),
+            ("matrix product", Invariant($"{r.GigaflopsFloat32:F0} GFLOP/s float32, {r.GigaflopsBFloat16:F0} GFLOP/s bfloat16")),
+            ("streaming", Invariant($"{r.StreamingGigabytes:F1} GB/s")),
+            ("48 MB result", Invariant($"{r.PageFaultsPerLargeOperator:N0} page faults"))));
         Console.WriteLine();
         Console.WriteLine(traps.Count == 0 ? "No trap found." : traps.Count == 1 ? "1 trap found:" : $"{traps.Count} traps found:");
         foreach (EngineTrap trap in traps)

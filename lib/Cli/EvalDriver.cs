@@ -2,8 +2,6 @@ using System.Runtime.InteropServices;
 using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
-using HeadKvLab.Kernels;
-using HeadKvLab.Models;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
@@ -22,8 +20,8 @@ internal static class EvalDriver
 
     internal static int Run(SweepPlan plan, string output, Shard? shard, Device device, CancellationToken stop)
     {
-        using var models = EvalModels.Of(plan, device, out var model);
-        var sets = SuiteTasks.Open(plan, model, Repository.Find("data/suites"));
+        using var models = EvalModels.Of(plan, device);
+        var sets = SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;
         if (shard is not null) Console.WriteLine($"{path}: shard {shard} is done; `lab merge {output}` joins the shards when all are");
@@ -36,14 +34,11 @@ internal static class EvalDriver
     internal static IReadOnlyList<EvalRow>? RunInto(EvalModels models, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
     {
         GC.KeepAlive(FileSizeSignal);
-        var own = sets.Select(set => set.Part(shard)).OrderBy(set => set.Type).ToArray();          // each type is loaded once
-        var model = models.In(own[0].Type ?? NumberFormat.Float32);
-        var card = FolderCard.Of(plan, model, sets, shard) with { KnownAs = PublishedFigures.Recognise(model.Config) };
-        using var folder = ResultFolder.Open(path, card);
+        using var folder = ResultFolder.Open(path, FolderCard.Of(plan, models, sets, shard));
         var progress = new ProgressLine();
         try
         {
-            new EvalRunner(set => models.In(set.Type ?? NumberFormat.Float32), (variant, seed) => variant.Create(own[0].Scores, seed), folder, plan.Seed).Run(own, progress.Show, stop);
+            new EvalRunner(models, folder, plan.Seed).Run([.. sets.Select(set => set.Part(shard))], progress.Show, stop);
         }
         catch (OperationCanceledException)
         {

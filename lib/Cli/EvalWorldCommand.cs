@@ -5,6 +5,7 @@ using HeadKvLab.Evaluation.Reports;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
+using HeadKvLab.Tables;
 using HeadKvLab.World;
 
 namespace HeadKvLab.Cli;
@@ -14,13 +15,12 @@ internal static class EvalWorldCommand
 {
     internal static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Model folder.", DefaultValueFactory = _ => "data/models/world-4m" };
-        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens, answer included.", DefaultValueFactory = _ => "512,1024,2048,4096,8000" };
+        var model = Options.Model();
+        var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens, answer included.", "512,1024,2048,4096,8000");
         var questions = new Option<int>("--questions") { Description = "Questions of each family and length.", DefaultValueFactory = _ => 200 };
-        var split = new Option<string>("--split") { Description = "validation, for choosing settings, or test.", DefaultValueFactory = _ => "test" };
-        var seed = new Option<int>("--seed") { Description = "Seed of the questions; other seeds give other ones of the same split.", DefaultValueFactory = _ => 0 };
-        var (families, weights) = (WorldFamiliesOption.Create(), ComputeOptions.DecodeWeights());
-        split.AcceptOnlyFromAmong([.. WorldSuite.Splits.Select(Names<WorldSplit>.Of)]);
+        var split = Options.Named("--split", "validation, for choosing settings, or test.", WorldSplit.Test, WorldSuite.Splits);
+        var seed = Options.Seed("Seed of the questions; other seeds give other ones of the same split.", 0);
+        var (families, weights) = (Options.Families(), Options.DecodeWeights());
         var command = new Command("world", """
             Asks a model of the synthetic world questions of every family at every length, with its full cache and greedily, and prints
             two tables in Markdown: exact match and token accuracy, each with a 95 % interval (bootstrap over contexts) and the number of
@@ -31,12 +31,9 @@ internal static class EvalWorldCommand
         command.SetAction((parse, stop) =>
         {
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
-            var asked = WorldFamiliesOption.Of(parse, families);
-            var (which, each) = (Names<WorldSplit>.Parse(parse.GetRequiredValue(split), "--split", WorldSuite.Splits), parse.GetValue(questions));
-            int[] sizes = [.. parse.GetRequiredValue(lengths).Split(',').Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out var length) ? length
-                : throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048"))];
-            using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: ComputeOptions.Precision(parse.GetRequiredValue(weights)));
-            return Task.FromResult(Run(loaded, asked, [.. sizes.Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
+            var (asked, which, each) = (parse.Read(families), parse.Read(split), parse.GetValue(questions));
+            using var loaded = LanguageModel.Load(parse.GetRequiredValue(model), precision: parse.Read(weights));
+            return Task.FromResult(Run(loaded, asked, [.. parse.Read(lengths).Select(length => (length, WorldSuite.Make(which, length, each, parse.GetValue(seed), families: asked)))], stop));
         });
         return command;
     }
@@ -58,14 +55,11 @@ internal static class EvalWorldCommand
     /// <summary>One figure of each family and length, as a table in Markdown.</summary>
     internal static string Table(string figure, IReadOnlyList<WorldFamily> families, int[] lengths, IReadOnlyList<(int Length, EvalRow Row)> rows, Func<EvalRow, double> value)
     {
-        var lines = new List<string>
-        {
-            $"| {figure} | {string.Join(" | ", lengths.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l} tokens")))} |",
-            $"|---|{string.Concat(lengths.Select(_ => "---|"))}",
-        };
-        foreach (var family in families)
-            lines.Add($"| `{family.Name()}` | {string.Join(" | ", lengths.Select(l => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))} |");
-        return string.Join("\n", lines) + "\n";
+        return Tables.Table.Of("", families,
+        [
+            (figure, family => $"`{family.Name()}`"),
+            .. lengths.Select(l => (new Column(string.Create(CultureInfo.InvariantCulture, $"{l} tokens")), (Func<WorldFamily, object?>)(family => Cell(rows.Where(r => r.Length == l && r.Row.Dataset == $"world_{family.Name()}"))))),
+        ]).ToMarkdown();
 
         string Cell(IEnumerable<(int Length, EvalRow Row)> of)
         {

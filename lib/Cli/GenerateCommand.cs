@@ -9,7 +9,7 @@ internal static class GenerateCommand
 {
     internal static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Model folder with config.json, weights and tokenizer.", Required = true };
+        var model = Options.NeededModel("Model folder with config.json, weights and tokenizer.");
         var prompt = new FreeTextOption("--prompt") { Description = "The prompt. An empty one starts from BOS alone." };
         var promptFile = new Option<string?>("--prompt-file") { Description = "File that holds the prompt, UTF-8." };
         var chat = new Option<bool>("--chat") { Description = "Put the prompt into the model's own chat template as the user's message." };
@@ -19,8 +19,8 @@ internal static class GenerateCommand
         var topK = new Option<int?>("--top-k") { Description = "Draw among this many likeliest tokens; 0 for all." };
         var topP = new Option<double?>("--top-p") { Description = "Draw among the fewest tokens whose probabilities reach this sum." };
         var penalty = new Option<double?>("--repetition-penalty") { Description = "Above 1 discourages tokens that stand in the text already." };
-        var seed = new Option<int>("--seed") { Description = "Equal seeds draw equal texts." };
-        var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
+        var seed = Options.Seed("Equal seeds draw equal texts.");
+        var (type, device, weights) = (Options.Type(), Options.Device(), Options.DecodeWeights());
         var command = new Command("generate", """
             Continues a prompt and prints the text as it is generated; the settings come from the model's generation_config.json
             unless an option overrides them. What that file asks for and the lab does not compute (num_beams, stop_strings, ...) is refused. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
@@ -28,7 +28,7 @@ internal static class GenerateCommand
 
             Examples:
               lab generate --model data/models/world-4m --prompt-file prompt.txt --max-new-tokens 60
-              lab generate --model stories260K --prompt "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
+              lab generate --model data/models/world-4m --prompt "Anna" --temperature 0.8 --top-p 0.9 --seed 7
               lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16 --decode-weights int8
             """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device, weights };
         command.Validators.Add(result =>
@@ -48,9 +48,9 @@ internal static class GenerateCommand
                 MaxLength = result.GetValue(most) is null ? loaded.MaxLength : null,
                 Seed = result.GetValue(seed),
             },
-            ComputeOptions.Parse(result.GetRequiredValue(type)),
-            ComputeOptions.Place(result.GetRequiredValue(device)),
-            ComputeOptions.Precision(result.GetRequiredValue(weights))));
+            result.Read(type),
+            result.Place(device),
+            result.Read(weights)));
         return command;
     }
 

@@ -12,9 +12,9 @@ internal static class HeadsCommand
 
     private static Command Score()
     {
-        var model = new Option<string>("--model") { Description = "Model folder.", Required = true };
+        var model = Options.NeededModel("Model folder.");
         var needles = new Option<string>("--needles") { Description = "Folder with needles-r.jsonl, needles-r2.jsonl, haystack.txt.", DefaultValueFactory = _ => "data/suites/needles" };
-        var output = new Option<string?>("--out") { Description = "Folder of the score files. Default: MODEL/heads." };
+        var output = Options.Out("Folder of the score files. Default: MODEL/heads.");
         var shortest = new Option<int>("--shortest") { Description = "Tokens of the shortest prompts.", DefaultValueFactory = _ => 256 };
         var longest = new Option<int>("--longest") { Description = "Tokens of the longest prompts.", DefaultValueFactory = _ => 2048 };
         var lengths = new Option<int>("--lengths") { Description = "Number of lengths.", DefaultValueFactory = _ => 5 };

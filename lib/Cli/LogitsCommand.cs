@@ -12,10 +12,10 @@ internal static class LogitsCommand
 {
     internal static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Model folder; it needs no tokenizer.", Required = true };
-        var ids = new Option<string>("--ids") { Description = "Token ids, separated by commas.", Required = true };
-        var file = new Option<string>("--out") { Description = "safetensors file to write.", Required = true };
-        var (type, device) = (ComputeOptions.Type(), ComputeOptions.Device());
+        var model = Options.NeededModel("Model folder; it needs no tokenizer.");
+        var ids = Options.Of("--ids", "Token ids, separated by commas.", null, Ids);
+        var file = Options.NeededOut("safetensors file to write.");
+        var (type, device) = (Options.Type(), Options.Device());
         var command = new Command("logits", """
             Runs a prompt given as token ids through a model and writes the float32 tensor `logits`, [position, vocabulary].
 
@@ -24,8 +24,8 @@ internal static class LogitsCommand
 
             Example:  lab logits --model ~/models/Qwen2.5-0.5B --ids 1,5,9 --out logits.safetensors
             """) { model, ids, file, type, device };
-        command.SetAction(result => Run(result.GetRequiredValue(model), Parse(result.GetRequiredValue(ids)), result.GetRequiredValue(file),
-            ComputeOptions.Parse(result.GetRequiredValue(type)), ComputeOptions.Place(result.GetRequiredValue(device))));
+        command.SetAction(result => Run(result.GetRequiredValue(model), result.Read(ids), result.GetRequiredValue(file),
+            result.Read(type), result.Place(device)));
         return command;
     }
 
@@ -43,11 +43,6 @@ internal static class LogitsCommand
         return 0;
     }
 
-    private static int[] Parse(string ids)
-    {
-        var parts = ids.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return Array.ConvertAll(parts, part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-            ? id
-            : throw new LabException($"--ids: '{part}' is no token id: give whole numbers separated by commas, for example 1,5,9"));
-    }
+    private static int[] Ids(string list) => [.. Options.Split(list).Select(word => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+        ? id : throw new LabException($"--ids: '{word}' is no token id: give whole numbers separated by commas, for example 1,5,9"))];
 }

@@ -7,14 +7,12 @@ namespace HeadKvLab.Cli;
 /// <summary>How <c>lab bench</c> prints figures: each as soon as it is measured, or all as JSON.</summary>
 internal static class MeasurementTable
 {
-    private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Prints the figures.</summary>
     internal static void Print(IEnumerable<Measurement> figures, bool json)
     {
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(figures, Format));
+            Console.WriteLine(JsonSerializer.Serialize(figures, BenchCommand.JsonOptions));
             return;
         }
         var last = "";

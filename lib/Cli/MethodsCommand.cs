@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadKvLab.Compression;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
 
@@ -28,9 +29,7 @@ internal static class MethodsCommand
     {
         if (markdown)
         {
-            Console.WriteLine("| method | keeps | defaults | head scores | paper |");
-            Console.WriteLine("|---|---|---|---|---|");
-            foreach (var m in Catalogue.Methods) Console.WriteLine($"| {m.Name} | {m.Keeps} | {m.Defaults} | {Catalogue.NameOf(m.Needs)} | {m.Paper} |");
+            Console.Write(Table.Of("", Catalogue.Methods, ("method", m => m.Name), ("keeps", m => m.Keeps), ("defaults", m => m.Defaults), ("head scores", m => Catalogue.NameOf(m.Needs)), ("paper", m => m.Paper)).ToMarkdown());
             return 0;
         }
         foreach (var m in Catalogue.Methods)

@@ -13,9 +13,9 @@ internal static class MetricCommand
         var dataset = new Option<string>("--dataset") { Description = "Name of the dataset, for example hotpotqa; decides the metric.", Required = true };
         var predictions = new Option<string>("--predictions") { Description = "JSON lines with pred, answers, all_classes and length, as LongBench's pred.py writes them.", Required = true };
         var metric = new Option<string?>("--metric") { Description = $"Another metric: {string.Join(", ", TextMetric.Names)}." };
-        var dictionary = new Option<string?>("--dictionary") { Description = "For the Chinese sets: the folder of the installed Python package jieba (scores as the official script), or its dict.txt alone; without either, characters are compared. The metric's name says which." };
+        var dictionary = Options.Dictionary("");
         var byLength = new Option<bool>("--e") { Description = "Also LongBench-E's scores by length." };
-        var json = new Option<bool>("--json") { Description = "Print {\"score\": ..., \"samples\": [...]}; samples are 0 to 1." };
+        var json = Options.Json("Print {\"score\": ..., \"samples\": [...]}; samples are 0 to 1.");
         var command = new Command("metric", """
             Scores predictions as the dataset's official script does: best over the references, first line only where that is the rule, 100 times
             the mean with two decimals. Code is compared by insertions and deletions (what the official script gives with python-Levenshtein

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Models;
-using Spectre.Console;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
 
@@ -30,23 +30,20 @@ internal static class ModelShowCommand
         var config = folder.Config;
         var stored = string.Join(", ", folder.Tensors.Values.Select(tensor => tensor.Type).Distinct().Order());
         var bytes = folder.Tensors[ModelTensors.Embedding].ElementSize;
-        var table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("").AddColumn("");
-        Row("architecture", config.Architecture);
-        Row("parameters", Number(ModelTensors.ParameterCount(config)));
-        Row("weights", $"{Number(folder.WeightBytes)} bytes as {stored}");
-        Row("layers", Number(config.Layers));
-        Row("heads", $"{config.QueryHeads} query, {config.KvHeads} KV ({config.Group} queries each), dimension {config.HeadDim}");
-        Row("hidden, feed-forward", $"{Number(config.HiddenSize)}, {Number(config.IntermediateSize)}");
-        Row("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : folder.IsUntiedByWeights ? ", output not tied: config.json ties it, but the weights hold another lm_head" : ""));
-        Row("context", $"{Number(config.MaxPositions)} tokens{Sliding(config)}");
-        Row("rope", string.Create(CultureInfo.InvariantCulture, $"base {config.RopeTheta:N0}{Scaling(config.RopeScaling)}"));
-        Row("stop ids", config.EosIds.Count == 0 ? "none" : string.Join(", ", config.EosIds));
-        Row("KV cache, per token", $"{Number(config.KvBytesPerToken(bytes))} bytes by KV head, {Number(config.KvBytesPerTokenByQueryHead(bytes))} by query head");
-        Row("KV cache, full context", $"{Number((Int128)config.KvBytesPerToken(bytes) * config.MaxPositions)} bytes by KV head ({bytes} bytes a number)");
-        AnsiConsole.Write(table);
+        Terminal.Write(Table.Facts(
+            ("architecture", config.Architecture),
+            ("parameters", Number(ModelTensors.ParameterCount(config))),
+            ("weights", $"{Number(folder.WeightBytes)} bytes as {stored}"),
+            ("layers", Number(config.Layers)),
+            ("heads", $"{config.QueryHeads} query, {config.KvHeads} KV ({config.Group} queries each), dimension {config.HeadDim}"),
+            ("hidden, feed-forward", $"{Number(config.HiddenSize)}, {Number(config.IntermediateSize)}"),
+            ("vocabulary", Number(config.VocabSize) + (config.TieEmbeddings ? ", output tied to the embedding" : folder.IsUntiedByWeights ? ", output not tied: config.json ties it, but the weights hold another lm_head" : "")),
+            ("context", $"{Number(config.MaxPositions)} tokens{Sliding(config)}"),
+            ("rope", string.Create(CultureInfo.InvariantCulture, $"base {config.RopeTheta:N0}{Scaling(config.RopeScaling)}")),
+            ("stop ids", config.EosIds.Count == 0 ? "none" : string.Join(", ", config.EosIds)),
+            ("KV cache, per token", $"{Number(config.KvBytesPerToken(bytes))} bytes by KV head, {Number(config.KvBytesPerTokenByQueryHead(bytes))} by query head"),
+            ("KV cache, full context", $"{Number((Int128)config.KvBytesPerToken(bytes) * config.MaxPositions)} bytes by KV head ({bytes} bytes a number)")));
         return 0;
-
-        void Row(string name, string value) => table.AddRow(new Spectre.Console.Text(name), new Spectre.Console.Text(value));
     }
 
     private static string Number(Int128 value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -4,7 +4,7 @@ using System.Text.Json;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Forecast;
-using Spectre.Console;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
 
@@ -14,14 +14,14 @@ internal static class PlanCommand
     internal static Command Create()
     {
         var config = new Option<string>("--config") { Description = "A config.json, or a folder that holds one. data/configs has Llama's 1B to 405B.", Required = true };
-        var context = new Option<string>("--context") { Description = "Context lengths in tokens, separated by commas.", DefaultValueFactory = _ => "8000,32000,128000,1000000" };
-        var kvSize = new Option<string>("--kv-size") { Description = "Entries kept per KV head, separated by commas.", DefaultValueFactory = _ => "128,1024" };
+        var context = Options.Counts<long>("--context", "Context lengths in tokens, separated by commas.", "8000,32000,128000,1000000", 1L << 40);
+        var kvSize = Options.Counts<long>("--kv-size", "Entries kept per KV head, separated by commas.", "128,1024", 1L << 40);
         var bandwidth = new Option<double>("--bandwidth") { Description = "GB/s that decoding streams from memory: 1,555 (A100-40G), 3,350 (H100), 40 to 80 (a laptop); `lab doctor` measures this machine's.", Required = true };
         var memory = new Option<double?>("--memory") { Description = "GB of the device: adds the longest context that fits." };
         var weights = new Option<string>("--weights") { Description = "float32, bfloat16, float16 or int8.", DefaultValueFactory = _ => "bfloat16" };
         var cache = new Option<string>("--cache") { Description = "float32, bfloat16 or float16.", DefaultValueFactory = _ => "bfloat16" };
         var batch = new Option<int>("--batch") { Description = "Sequences decoded together.", DefaultValueFactory = _ => 1 };
-        var json = new Option<bool>("--json") { Description = "Print JSON instead of a table." };
+        var json = Options.Json("Print JSON instead of a table.");
         var command = new Command("plan", """
             Predicts memory and decode time of any model from its config alone, and says from which context length compression pays.
 
@@ -37,8 +37,8 @@ internal static class PlanCommand
                 WeightBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(weights), "--weights").Bytes(), CacheBytes = Names<NumberFormat>.Parse(parse.GetRequiredValue(cache), "--cache", NumberFormats.Floating).Bytes(), Batch = parse.GetValue(batch),
             };
             var model = Read(parse.GetRequiredValue(config));
-            DecodeForecast[] plans = [.. from n in Numbers("--context", parse.GetRequiredValue(context))
-                                         from b in Numbers("--kv-size", parse.GetRequiredValue(kvSize)) select new DecodeForecast(model, machine, n, b)];
+            DecodeForecast[] plans = [.. from n in parse.Read(context)
+                                         from b in parse.Read(kvSize) select new DecodeForecast(model, machine, n, b)];
             if (parse.GetValue(json)) Console.WriteLine(JsonSerializer.Serialize(plans.Select(p => Row(p, parse.GetValue(memory))), BenchCommand.JsonOptions));
             else Show(plans, parse.GetValue(memory));
         });
@@ -59,11 +59,9 @@ internal static class PlanCommand
 
     private static void Show(DecodeForecast[] plans, double? memory)
     {
-        var table = new Table().Border(TableBorder.Simple);
-        foreach (var column in (string[])["context", "KV size", "full cache", "compressed", "full, ms/token", "compressed, ms/token", "speed-up"]) table.AddColumn(new TableColumn(column).RightAligned());
-        foreach (var p in plans)
-            table.AddRow(Count(p.Context), Count(p.KvSize), Bytes(p.FullBytes), Bytes(p.CompressedBytes), Text("N2", p.FullSeconds * 1e3), Text("N2", p.CompressedSeconds * 1e3), Text("N2", p.SpeedUp) + "x");
-        AnsiConsole.Write(table);
+        Terminal.Write(Table.Of("", plans,
+            (Right("context"), p => Count(p.Context)), (Right("KV size"), p => Count(p.KvSize)), (Right("full cache"), p => Bytes(p.FullBytes)), (Right("compressed"), p => Bytes(p.CompressedBytes)),
+            (Right("full", "ms/token", "N2"), p => p.FullSeconds * 1e3), (Right("compressed", "ms/token", "N2"), p => p.CompressedSeconds * 1e3), (Right("speed-up", format: "#,0.00'x'"), p => p.SpeedUp)));
         Console.WriteLine($"weights: {Bytes(plans[0].WeightBytes)}, of which a token reads {Bytes(plans[0].WeightBytesRead)}");
         foreach (var p in plans.DistinctBy(p => p.KvSize))
         {
@@ -73,6 +71,8 @@ internal static class PlanCommand
         }
     }
 
+    private static Column Right(string name, string unit = "", string format = "") => new(name) { Unit = unit, Format = format, Align = Alignment.Right };
+
     private static string From(long? context) => context is { } n ? $"from {Count(n)} tokens of context" : "at no context length: every layer slides";
 
     private static string Bytes(long bytes) => bytes >= 1e9 ? Text("N2", bytes / 1e9) + " GB" : Text("N2", bytes / 1e6) + " MB";
@@ -81,11 +81,4 @@ internal static class PlanCommand
 
     private static string Text(string format, double value) => value.ToString(format, CultureInfo.InvariantCulture);
 
-    private static long[] Numbers(string option, string list)
-    {
-        string[] words = list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (words.Length == 0) throw new LabException($"{option} '{list}': give at least one number");
-        return [.. words.Select(word => long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 1L << 40 ? number
-            : throw new LabException($"{option} '{word}': give whole numbers of 1 and more, separated by commas"))];
-    }
 }

@@ -18,21 +18,20 @@ internal static class ProfileCommand
     internal static Command Create()
     {
         var model = new Option<string>("--model") { Description = "Model folder, or a config.json for random weights (time and memory depend on sizes alone).", DefaultValueFactory = _ => Repository.Find("data/models/world-4m") ?? "data/models/world-4m" };
-        var methods = new Option<string>("--methods") { Description = "Names, separated by commas; see `lab methods`.", DefaultValueFactory = _ => "FullKV,SnapKV,HeadKV-R2" };
-        var contexts = new Option<string>("--contexts") { Description = "Prompt lengths in tokens; beyond the model's own positions too.", DefaultValueFactory = _ => "1024,2048,4096,8192" };
-        var sizes = new Option<string>("--kv-sizes") { Description = "Mean entries per KV head, window included.", DefaultValueFactory = _ => "128" };
-        var generate = new Option<string>("--generate") { Description = "Answer lengths in tokens; one run tells the time at each.", DefaultValueFactory = _ => "64" };
+        var methods = Options.Methods("Names, separated by commas; see `lab methods`.", "FullKV,SnapKV,HeadKV-R2");
+        var contexts = Options.Counts<int>("--contexts", "Prompt lengths in tokens; beyond the model's own positions too.", "1024,2048,4096,8192");
+        var sizes = Options.Counts<int>("--kv-sizes", "Mean entries per KV head, window included.", "128");
+        var generate = Options.Counts<int>("--generate", "Answer lengths in tokens; one run tells the time at each.", "64");
         var repetitions = new Option<int>("--repetitions") { Description = "Timed rounds, each of which runs every case once.", DefaultValueFactory = _ => 5 };
-        var window = new Option<int>("--window") { Description = "Observation window.", DefaultValueFactory = _ => Budget.PaperWindow };
-        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "equal-entries" };
+        var window = Options.Window("Observation window.");
+        var discipline = Options.Rule(BudgetRule.EqualEntries);
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
-        storage.AcceptOnlyFromAmong(ComputeOptions.Formats);
-        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
-        var scores = ScoresOption.One();
+        storage.AcceptOnlyFromAmong(Options.Formats);
+        var scores = Options.Scores();
         var threads = new Option<int?>("--threads") { Description = "Threads of the prefill and of decoding; by default all cores." };
-        var output = new Option<string?>("--out") { Description = "Folder for runs.jsonl, profile.csv and environment.json." };
+        var output = Options.Out("Folder for runs.jsonl, profile.csv and environment.json.");
         var csv = new Option<bool>("--csv") { Description = "Print comma-separated values instead of a table." };
-        var (type, device, weights) = (ComputeOptions.Type(), ComputeOptions.Device(), ComputeOptions.DecodeWeights());
+        var (type, device, weights) = (Options.Type(), Options.Device(), Options.DecodeWeights());
         var command = new Command("profile", """
             Measures prefill, time to first token, time per decoded token, cache bytes and peak resident memory of methods over context
             lengths, with random prompts. Each case runs once untimed; then rounds follow in which every case runs once, and medians and ranges
@@ -47,27 +46,27 @@ internal static class ProfileCommand
             """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device, weights };
         command.SetAction((parse, stop) =>
         {
-            var entries = EvalCommand.Methods(parse.GetRequiredValue(methods)).Select(Catalogue.Find).ToArray();
+            var entries = parse.Read(methods).Select(Catalogue.Find).ToArray();
             parse.Refuse(entries.Any(m => m.Needs != HeadScoreKind.None), "none of the methods needs head scores", scores);
             parse.Refuse(entries.Any(m => m.Name != "FullKV"), "the full cache has no budget; name a method that compresses", sizes, window, discipline);
             return Task.FromResult(Run(
-            parse.GetRequiredValue(model), ComputeOptions.Parse(parse.GetRequiredValue(type)) ?? ScalarType.BFloat16, ComputeOptions.Place(parse.GetRequiredValue(device)), ComputeOptions.Precision(parse.GetRequiredValue(weights)),
-            parse.GetRequiredValue(methods), parse.GetValue(scores), parse.GetValue(threads),
-            chosen => new ProfilePlan(chosen, BenchDecodeCommand.Numbers("--contexts", parse.GetRequiredValue(contexts)))
+            parse.GetRequiredValue(model), parse.Read(type) ?? ScalarType.BFloat16, parse.Place(device), parse.Read(weights),
+            parse.Read(methods), parse.GetValue(scores), parse.GetValue(threads),
+            chosen => new ProfilePlan(chosen, parse.Read(contexts))
             {
-                KvSizes = BenchDecodeCommand.Numbers("--kv-sizes", parse.GetRequiredValue(sizes)),
-                Generate = BenchDecodeCommand.Numbers("--generate", parse.GetRequiredValue(generate)),
+                KvSizes = parse.Read(sizes),
+                Generate = parse.Read(generate),
                 Repetitions = parse.GetValue(repetitions),
                 Window = parse.GetValue(window),
-                Discipline = Names<BudgetRule>.Parse(parse.GetRequiredValue(discipline), "--discipline"),
-                Storage = ComputeOptions.Parse(parse.GetRequiredValue(storage))!.Value,
+                Discipline = parse.Read(discipline),
+                Storage = Options.ScalarTypeOf(parse.GetRequiredValue(storage))!.Value,
             },
             parse.GetValue(output), parse.GetValue(csv), stop));
         });
         return command;
     }
 
-    private static int Run(string path, ScalarType type, Device device, DecodePrecision precision, string methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
+    private static int Run(string path, ScalarType type, Device device, DecodePrecision precision, string[] methods, string? scores, int? threads, Func<Method[], ProfilePlan> planOf, string? output, bool csv, CancellationToken stop)
     {
         if (threads is { } count) KernelThreads.Count = count;
         set_num_threads(KernelThreads.Count);
@@ -78,8 +77,7 @@ internal static class ProfileCommand
         var weights = Directory.Exists(path) ? new Lazy<string>(() => LanguageModel.HashOf(path)) : null;
         Func<string>? hash = weights is null ? null : () => weights.Value;
         var importances = scores is not null ? HeadScoreFolder.Open(scores, timed.Decoder.Config, hash) : weights is null ? null : HeadScoreFolder.Load(path, timed.Decoder.Config, hash);
-        string[] names = methods.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        plan = plan with { Methods = [.. names.Select(name => Catalogue.Find(name).Create(null, importances))] };
+        plan = plan with { Methods = [.. methods.Select(name => Catalogue.Find(name).Create(null, importances))] };
         using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();
         var name = timed.Name + (precision == DecodePrecision.Int8 ? ", decoded with 8-bit weights" : "");

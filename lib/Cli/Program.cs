@@ -23,11 +23,8 @@ public static class Program
             var root = Root();
             var parsed = root.Parse(FreeTextOption.Tie(root, args), Parsing);
             var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2), Error = error };
-            if (parsed.Action is not ParseErrorAction misunderstood)
-            {
-                Unused.RefuseAbove(parsed);
-                return parsed.Invoke(settings);
-            }
+            Unused.RefuseAbove(parsed);
+            if (parsed.Action is not ParseErrorAction misunderstood) return parsed.Invoke(settings);
             misunderstood.ShowHelp = parsed.UnmatchedTokens.Count == 0 && parsed.CommandResult.Command.Subcommands.Count > 0; // a command was left out
             parsed.Invoke(settings);
             if (!misunderstood.ShowHelp) error.WriteLine($"See `{NameOf(parsed.CommandResult)} --help`.");

@@ -14,7 +14,7 @@ internal static class ReportCommand
         var form = new Option<string>("--as") { Description = "markdown, csv, jsonl, comparisons, times; or longbench, kvpress: files in the shape of those tools.", DefaultValueFactory = _ => "markdown" };
         form.AcceptOnlyFromAmong("markdown", "csv", "jsonl", "comparisons", "times", "longbench", "kvpress");
         var compare = new Option<string?>("--compare") { Description = "Methods to compare in pairs, chosen before looking at the results; all of them where it is not given. Fewer pairs need fewer contexts." };
-        var output = new Option<string?>("--out") { Description = "Where files of longbench and kvpress go; FOLDER/export where it is not given." };
+        var output = Options.Out("Where files of longbench and kvpress go; FOLDER/export where it is not given.");
         var command = new Command("report", """
             Prints the results of a folder, with the published figures beside ours where model and data sets are the paper's, or
             writes them as LongBench's pred/NAME/DATASET.jsonl and result.json, or as kvpress' result folders.
@@ -31,7 +31,7 @@ internal static class ReportCommand
             var card = ResultFolder.ReadCard(path) ?? throw new LabException($"{path}: no results folder (run.json is missing); `lab eval` makes one");
             var rows = RowJournal.Read(Path.Combine(path, "rows.jsonl"));
             if (rows.Count == 0) throw new LabException($"{path}: there are no samples yet");
-            var compared = parse.GetValue(compare) is { } names ? Only(rows, EvalCommand.Words(names)) : rows;
+            var compared = parse.GetValue(compare) is { } names ? Only(rows, Options.Split(names)) : rows;
             var (model, export) = (Path.GetFileName(Path.TrimEndingDirectorySeparator(card.ModelFolder)), parse.GetValue(output) ?? Path.Combine(path, "export"));
             switch (parse.GetRequiredValue(form))
             {

@@ -20,21 +20,19 @@ internal static class SelectCommand
         var tensors = new Option<string>("--tensors") { Description = "safetensors file with query, key and value.", Required = true };
         var method = new Option<string>("--method") { Description = "Name from `lab methods`.", Required = true };
         var kvSize = new Option<int>("--kv-size") { Description = "Nominal entries per head, window included.", Required = true };
-        var window = new Option<int>("--window") { Description = "Last tokens always kept, whose queries vote.", DefaultValueFactory = _ => Budget.PaperWindow };
+        var window = Options.Window("Last tokens always kept, whose queries vote.");
         var kernel = new Option<int>("--kernel") { Description = "Positions pooled together, odd.", DefaultValueFactory = _ => 7 };
         var pooling = new Option<string>("--pooling") { Description = "max or avg.", DefaultValueFactory = _ => "max" };
         var reduction = new Option<string>("--reduction") { Description = "How query heads of a KV head vote: mean, max or sum.", DefaultValueFactory = _ => "mean" };
-        var granularity = new Option<string>("--granularity") { Description = "query-head or kv-head.", DefaultValueFactory = _ => "query-head" };
-        var discipline = new Option<string>("--discipline") { Description = "as-published, equal-entries or equal-bytes.", DefaultValueFactory = _ => "as-published" };
+        var granularity = Options.Heads();
+        var discipline = Options.Rule(BudgetRule.AsPublished);
         var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention." };
         var beta = new Option<double>("--beta") { Description = "HeadKV's pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
         var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
         var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
-        var json = new Option<bool>("--json") { Description = "Print {\"kept\": [[ascending positions, window included], one list a head]}." };
+        var json = Options.Json("Print {\"kept\": [[ascending positions, window included], one list a head]}.");
         pooling.CompletionSources.Add([.. Names<PoolingKind>.All]);
         reduction.CompletionSources.Add([.. Names<GroupReduction>.All]);
-        granularity.CompletionSources.Add([.. Names<Granularity>.All]);
-        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
         var command = new Command("select", """
             Prints the positions a method keeps of one layer, from tensors that any program wrote:
             query [queryHead, n, dim], key [kvHead, n, dim], value [kvHead, n, dim], after RoPE, of any float type.
@@ -45,7 +43,7 @@ internal static class SelectCommand
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                Names<BudgetRule>.Parse(parse.GetValue(discipline), "--discipline"), Names<Granularity>.Parse(parse.GetValue(granularity), "--granularity"));
+                parse.Read(discipline), parse.Read(granularity));
             var chosen = Catalogue.Find(parse.GetValue(method)!);
             (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();

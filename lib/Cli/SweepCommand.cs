@@ -9,12 +9,12 @@ internal static class SweepCommand
     internal static Command Create()
     {
         var file = new Argument<string>("file") { Description = "Sweep file, for example data/sweeps/world.json." };
-        var output = new Option<string?>("--out") { Description = "Results folder; results/NAME of the file where it is not given." };
-        var shard = new Option<string?>("--shard") { Description = "Only one of several parts, for example 2/4; `lab merge` joins them." };
-        var scores = ScoresOption.Several();
+        var output = Options.Out("Results folder; results/NAME of the file where it is not given.");
+        var shard = Options.Shard();
+        var scores = Options.SeveralScores();
         var limit = new Option<int?>("--limit") { Description = "Most questions of each data set, instead of the file's." };
         var slurm = new Option<int?>("--slurm") { Description = "Run nothing; write OUT/submit.sh, which runs the sweep as this many tasks of a Slurm job array and joins them." };
-        var device = ComputeOptions.Device();
+        var device = Options.Device();
         var command = new Command("sweep", """
             Runs the grid of a file: every list in it is multiplied with every other.
 
@@ -46,7 +46,7 @@ internal static class SweepCommand
             parse.Refuse(parse.GetValue(slurm) is null, "--slurm makes a shard for each task of its own", shard);
             plan = plan with { Model = Repository.Input(plan.Model), Suites = [.. plan.Suites.Select(Repository.Input)] };
             if (parse.GetValue(slurm) is { } tasks) return Task.FromResult(WriteSlurm(path, folder, tasks, string.Concat((parse.GetValue(scores) ?? []).Select(source => $" --scores {SlurmScript.Quote(Path.GetFullPath(source))}")) + (parse.GetValue(limit) is { } l ? $" --limit {l}" : "") + (parse.GetRequiredValue(device) is "cuda" ? " --device cuda" : "")));
-            return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, ComputeOptions.Place(parse.GetRequiredValue(device)), stop));
+            return Task.FromResult(EvalDriver.Run(plan, folder, parse.GetValue(shard) is { } text ? Shard.Parse(text) : null, parse.Place(device), stop));
         });
         return command;
     }

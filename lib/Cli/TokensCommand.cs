@@ -9,10 +9,10 @@ internal static class TokensCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var model = new Option<string>("--model") { Description = "Model folder, or a tokenizer.json, tokenizer.model or .tiktoken file.", Required = true };
+        var model = Options.NeededModel("Model folder, or a tokenizer.json, tokenizer.model or .tiktoken file.");
         var text = new FreeTextOption("--text") { Description = "The text." };
         var file = new Option<string?>("--file") { Description = "A UTF-8 file that holds the text, byte for byte (a final line break counts)." };
-        var json = new Option<bool>("--json") { Description = "Print one line {\"ids\":[...]} instead of a line for each token." };
+        var json = Options.Json("Print one line {\"ids\":[...]} instead of a line for each token.");
         var plain = new Option<bool>("--no-special") { Description = "Leave out BOS and EOS." };
         var command = new Command("tokens",
             """

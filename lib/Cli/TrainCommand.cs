@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using HeadKvLab.Training;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Cli;
 
@@ -16,7 +17,7 @@ internal static class TrainCommand
         var every = new Option<int>("--report") { Description = "Steps between reports.", DefaultValueFactory = _ => 20 };
         var minutes = new Option<double>("--save-every") { Description = "Minutes between checkpoints.", DefaultValueFactory = _ => 3 };
         var restart = new Option<bool>("--restart") { Description = "Throw the run's checkpoints away and begin again." };
-        var device = ComputeOptions.Device();
+        var device = Options.Device();
         var export = new Option<bool>("--export") { Description = "Write the model as it is after the newest checkpoint, finished or not; a run may go on meanwhile." };
         var command = new Command("train", """
             Trains a model of the synthetic world from a recipe. Checkpoints hold weights, optimiser and progress; the same command
@@ -34,18 +35,17 @@ internal static class TrainCommand
         });
         command.SetAction(async (result, stop) => await Task.Run(() => Run(
             result.GetRequiredValue(config), result.GetValue(output), result.GetValue(checkpoints), result.GetValue(steps),
-            Math.Max(1, result.GetValue(every)), TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(restart), result.GetValue(export), result.GetRequiredValue(device), stop), CancellationToken.None));
+            Math.Max(1, result.GetValue(every)), TimeSpan.FromMinutes(result.GetValue(minutes)), result.GetValue(restart), result.GetValue(export), result.Place(device), stop), CancellationToken.None));
         return command;
     }
 
-    private static int Run(FileInfo config, DirectoryInfo? output, DirectoryInfo? checkpoints, int? steps, int every, TimeSpan saveEvery, bool restart, bool export, string device, CancellationToken stop)
+    private static int Run(FileInfo config, DirectoryInfo? output, DirectoryInfo? checkpoints, int? steps, int every, TimeSpan saveEvery, bool restart, bool export, Device device, CancellationToken stop)
     {
         var recipe = TrainingRecipe.Load(config.FullName);
         var folder = checkpoints?.FullName ?? Path.Combine("data", "checkpoints", recipe.Name);
         var target = output?.FullName ?? config.DirectoryName!;
-        var place = ComputeOptions.Place(device);
         using var held = export ? null : Trainer.Hold(folder, empty: restart);
-        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder, place, reading: export);
+        using var trainer = new Trainer(recipe, File.ReadAllText(config.FullName), new BatchSource(), folder, device, reading: export);
         Console.Error.WriteLine($"{recipe.Name}: {trainer.Weights.Values.Sum(w => w.NumberOfElements):N0} parameters, {recipe.TotalSteps} steps, {recipe.Workers} workers, "
             + (trainer.Step == 0 ? "from the start." : $"resumed after step {trainer.Step}."));
         var finished = trainer.Step >= recipe.TotalSteps

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 
 namespace HeadKvLab.Cli;
@@ -11,7 +12,7 @@ internal static class Unused
     internal static void RefuseAbove(ParseResult parse)
     {
         var command = parse.CommandResult.Command;
-        if (parse.Action != command.Action) return;      // a page of help, or the version
+        if (parse.Action != command.Action && parse.Action is not ParseErrorAction) return;      // a page of help, or the version
         for (var above = parse.CommandResult.Parent as CommandResult; above is not null; above = above.Parent as CommandResult)
             foreach (var child in above.Children)
             {

@@ -15,7 +15,7 @@ internal static class WorldCommand
 
     private static Command Sample()
     {
-        var seed = new Option<int>("--seed") { Description = "Seed of the run.", DefaultValueFactory = _ => 1 };
+        var seed = Options.Seed("Seed of the run.", 1);
         var index = new Option<long>("--index") { Description = "Number of the document.", DefaultValueFactory = _ => 0 };
         var tokens = new Option<int>("--tokens") { Description = "Length of the document in tokens.", DefaultValueFactory = _ => 256 };
         var ids = new Option<bool>("--ids") { Description = "Also print the token ids." };
@@ -34,7 +34,7 @@ internal static class WorldCommand
 
     private static Command Tokenizer()
     {
-        var output = new Option<string>("--out") { Description = "Folder to write tokenizer.json, tokenizer_config.json and generation_config.json into.", Required = true };
+        var output = Options.NeededOut("Folder to write tokenizer.json, tokenizer_config.json and generation_config.json into.");
         var length = new Option<int>("--max-length") { Description = "Longest context of the model in tokens.", DefaultValueFactory = _ => 8192 };
         var command = new Command("tokenizer", "Trains the world's BPE tokenizer and writes it in Hugging Face's form.\n\nExample:\n  lab world tokenizer --out data/models/world") { output, length };
         command.SetAction(parse =>

@@ -9,26 +9,25 @@ internal static class WorldMakeCommand
     /// <summary>The subcommand that writes suites.</summary>
     public static Command Make()
     {
-        var output = new Option<string>("--out") { Description = "Folder of the suites.", DefaultValueFactory = _ => "data/suites" };
-        var lengths = new Option<string>("--lengths") { Description = "Prompt lengths in tokens, answer included.", DefaultValueFactory = _ => "512,1024,2048,4096,8000" };
-        var split = new Option<string>("--split") { Description = "validation or test.", DefaultValueFactory = _ => "test" };
+        var output = Options.OutOr("data/suites", "Folder of the suites.");
+        var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens, answer included.", "512,1024,2048,4096,8000");
+        var split = Options.Of("--split", "validation or test.", Names<WorldSplit>.Of(WorldSplit.Test), text => Names<WorldSplit>.Parse(text, "--split", WorldSuite.Splits));
         var questions = new Option<int>("--questions") { Description = "Questions of each family.", DefaultValueFactory = _ => 200 };
-        var seed = new Option<int>("--seed") { Description = "Seed of the suite.", DefaultValueFactory = _ => 0 };
+        var seed = Options.Seed("Seed of the suite.", 0);
         var perContext = new Option<int>("--per-context") { Description = "Most questions of a family on one context; fewer make more contexts, which is what intervals count. 0: all.", DefaultValueFactory = _ => 0 };
-        var families = WorldFamiliesOption.Create();
+        var families = Options.Families();
         var mixed = new Option<bool>("--mixed") { Description = "One file of all families instead of one file each." };
         var command = new Command("make",
             "Writes suites in LongBench's JSONL shape: every family at each length, several questions to a context, seeds that no training document has.\n\n" +
             "Example:\n  lab world make --out data/suites --lengths 2048 --questions 24 --per-context 1 --mixed") { output, lengths, split, questions, perContext, seed, families, mixed };
         command.SetAction(parse =>
         {
-            var which = Names<WorldSplit>.Parse(parse.GetValue(split), "--split", WorldSuite.Splits);
+            var which = parse.Read(split);
             if (parse.GetValue(questions) < 1) throw new LabException($"--questions {parse.GetValue(questions)}: ask for at least 1");
             if (parse.GetValue(perContext) < 0) throw new LabException($"--per-context {parse.GetValue(perContext)}: give at least 1, or 0 for all");
-            var asked = WorldFamiliesOption.Of(parse, families);
-            foreach (var word in parse.GetValue(lengths)!.Split(','))
+            var asked = parse.Read(families);
+            foreach (var length in parse.Read(lengths))
             {
-                if (!int.TryParse(word, out var length)) throw new LabException($"--lengths: '{word}' is not a number of tokens; write for instance 512,2048");
                 var suite = WorldSuite.Make(which, length, parse.GetValue(questions), parse.GetValue(seed), parse.GetValue(perContext) is > 0 and var each ? each : int.MaxValue, asked);
                 foreach (var part in parse.GetValue(mixed) ? [suite] : asked.Select(suite.Only))
                 {
@@ -44,11 +43,11 @@ internal static class WorldMakeCommand
     /// <summary>The subcommand that writes needles and a haystack.</summary>
     public static Command Needles()
     {
-        var output = new Option<string>("--out") { Description = "Folder of the needles.", DefaultValueFactory = _ => "data/suites/needles" };
+        var output = Options.OutOr("data/suites/needles", "Folder of the needles.");
         var retrieval = new Option<int>("--retrieval") { Description = "Retrieval (R) needles.", DefaultValueFactory = _ => 12 };
         var reasoning = new Option<int>("--reasoning") { Description = "Retrieval-reasoning (R2) needles.", DefaultValueFactory = _ => 8 };
         var tokens = new Option<int>("--tokens") { Description = "Length of the haystack in tokens.", DefaultValueFactory = _ => 16384 };
-        var seed = new Option<int>("--seed") { Description = "Seed of the set.", DefaultValueFactory = _ => 0 };
+        var seed = Options.Seed("Seed of the set.", 0);
         var command = new Command("needles",
             "Writes needles-r.jsonl, needles-r2.jsonl and haystack.txt for scoring heads.\n\nExample:\n  lab world needles --out data/suites/needles") { output, retrieval, reasoning, tokens, seed };
         command.SetAction(parse =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using HeadKvLab.Charts;
 using HeadKvLab.Charts.Sketches;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Tests.Charts;
 
@@ -95,6 +96,6 @@ public sealed class ThemeTests
         Assert.Equal(["3 %", "12.5 %", "100 %"], new[] { 0.03, 0.125, 1 }.Select(Words.Percent));
         Assert.Equal(["512", "4k", "2,000", "128k"], new double[] { 512, 4096, 2000, 131072 }.Select(Words.Tokens));
         Assert.Equal("0.62 [0.55, 0.69]", Words.Interval(0.62, 0.55, 0.69));
-        Assert.Equal("&lt;&amp;&quot;&#39;&gt;\uFFFD", Words.Escape("<&\"'>\u0001"));
+        Assert.Equal("&lt;&amp;&quot;&#39;&gt;\uFFFD", HtmlForm.Escape("<&\"'>\u0001"));
     }
 }

@@ -7,6 +7,7 @@ using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
+using HeadKvLab.Tests.Models.Llama2c;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -69,7 +69,7 @@ public sealed class FrozenModelTests
         }
         lines.AddRange(Kept(model, prompt, scores, cases));
         var rows = new Rows();
-        new EvalRunner(_ => model, (variant, seed) => variant.Create([scores], seed), rows, seed: 0).Run([set]);
+        new EvalRunner(model, rows, seed: 0).Run([set with { Scores = [scores] }]);
         lines.AddRange(cases.Select(one => ($"{one} row", Row(rows.Of(variants[one]), whole: one is { Rule: BudgetRule.EqualEntries, Owners: Granularity.KvHead }))));
         return lines;
     }

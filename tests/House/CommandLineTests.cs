@@ -65,12 +65,12 @@ public sealed class CommandLineTests : FolderTests
         foreach (var file in Directory.EnumerateFiles(Repository.Path("lib", "Cli"), "*.cs"))
         {
             var text = File.ReadAllText(file);
-            foreach (System.Text.RegularExpressions.Match variable in System.Text.RegularExpressions.Regex.Matches(text, @"var (\w+) = new (?:Option<[^>]+>+\??|FreeTextOption|Argument<[^>]+>)\("))
+            foreach (System.Text.RegularExpressions.Match variable in System.Text.RegularExpressions.Regex.Matches(text, @"var (\w+) = (?:new (?:Option<[^>]+>+\??|FreeTextOption|Argument<[^>]+>)|Options\.\w+(?:<\w+>)?)\("))
             {
                 declared++;
                 var name = variable.Groups[1].Value;
-                if (name is "option" or "format") continue;          // made for several commands, and handed over; of one value, which is checked
-                Assert.True(System.Text.RegularExpressions.Regex.IsMatch(text, $@"(GetValue|GetRequiredValue|\.Of)\((parse, )?{name}\)"), $"{Path.GetFileName(file)}: '{name}' is accepted and never read");
+                if (name is "option") continue;          // made for several commands, and handed over
+                Assert.True(System.Text.RegularExpressions.Regex.IsMatch(text, $@"(GetValue|GetRequiredValue|Read|Place)\({name}\)"), $"{Path.GetFileName(file)}: '{name}' is accepted and never read");
             }
         }
         Assert.True(declared > 120, $"{declared} options found");

@@ -166,7 +166,7 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
     /// <summary>A sweep over protocols of two number types, tasks laid out on the first model and kept, as `lab sweep` does; each turn loads anew.</summary>
     private static Growth Sweep()
     {
-        using var models = new EvalModels(Repository.Path("data", "models", "world-4m"), CPU);
+        using var models = EvalModels.Of(new SweepPlan { Model = Repository.Path("data", "models", "world-4m"), Suites = ["s"], Methods = [Variant.Full.Method] }, CPU);
         var suite = WorldSuite.Make(WorldSplit.Test, 512, 1).ToSamples();
         var sets = new List<EvalSet>();
         return Watched(() => Run(2), () => Run(12));
@@ -175,7 +175,7 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
         {
             for (var turn = 0; turn < turns; turn++)
             {
-                var model = models.In(turn % 2 == 0 ? NumberFormat.Float32 : NumberFormat.BFloat16);
+                var model = models.In(new EvalSet("s", Protocol.Repaired.Name, [], []) { Type = turn % 2 == 0 ? NumberFormat.Float32 : NumberFormat.BFloat16 });
                 sets.Add(SuiteTasks.Lay(suite, Protocol.Repaired, model, [Variant.Full]));
                 using var cache = new RaggedCache(model.CacheShape());
                 model.Step.Run(5, cache);

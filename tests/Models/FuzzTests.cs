@@ -184,18 +184,4 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
         Fuzz("tokenizer_config.json", 1000, seed => seed % 2 == 0 ? Mutations.Bytes(Encoding.UTF8.GetBytes(settings), seed) : Mutations.Json(settings, seed), _ =>
             ChatTemplate.Load(files.Folder).Render([new("user", "u")]));
     }
-
-    [Fact]
-    public void Llama2cFilesAreReadOrRefused()
-    {
-        int[] header = [8, 6, 1, 2, 1, 5, 3];
-        byte[] good = [.. header.SelectMany(BitConverter.GetBytes), .. new byte[4 * (40 + 8 + 64 + 32 + 32 + 64 + 8 + 144 + 8 + 12)]];
-        Fuzz("model.bin", 2000, seed => Mutations.Bytes(seed % 2 == 0 ? good : good[..100], seed) is var bytes && seed % 4 == 2 ? [.. bytes, .. new byte[Math.Max(0, good.Length - bytes.Length)]] : bytes, path =>
-        {
-            using var file = Llama2cFile.Open(path);
-            foreach (var (name, _) in ModelTensors.Of(file.Config)) file.Load(name).Dispose();
-        });
-        byte[] words = [8, 0, 0, 0, .. Enumerable.Range(0, 262).SelectMany(id => (byte[])[0, 0, 0, 0, 2, 0, 0, 0, (byte)('a' + id / 26), (byte)('a' + id % 26)])];
-        Fuzz("tokenizer.bin", 2000, seed => Mutations.Bytes(words, seed), path => Llama2cTokenizer.Read(path, 262).Save(files.Path("out")));
-    }
 }

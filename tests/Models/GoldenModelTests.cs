@@ -1,6 +1,7 @@
 using System.Text.Json;
 using HeadKvLab.Cache;
 using HeadKvLab.Models;
+using HeadKvLab.Tests.Models.Llama2c;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadKvLab.Models;
 using HeadKvLab.Text;
+using HeadKvLab.Tests.Models.Llama2c;
 
 namespace HeadKvLab.Tests.Text;
 

@@ -19,7 +19,7 @@ public sealed class EvalWorldTests
     }
 
     [Theory]
-    [InlineData("--lengths", "many", "--lengths: 'many'")]
+    [InlineData("--lengths", "many", "--lengths 'many'")]
     [InlineData("--questions", "0", "--questions 0")]
     [InlineData("--families", "single,lists", "there is no 'lists' to ask for; choose from single")]
     [InlineData("--decode-weights", "int4", "Argument 'int4' not recognized")]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Charts.Svg;
 
@@ -49,19 +50,19 @@ internal sealed class SvgWriter
         if (mono) text.Append(" font-family=\"").Append(Theme.MonoFont).Append("\" xml:space=\"preserve\" textLength=\"").Append(Number(words.Length * size * Theme.MonoAdvance)).Append('"');
         if (halo) text.Append(" stroke=\"#FFFFFF\" stroke-width=\"3\" paint-order=\"stroke\" stroke-linejoin=\"round\"");
         if (turned is { } degrees) text.Append(" transform=\"rotate(").Append(Number(degrees)).Append(' ').Append(Number(x)).Append(' ').Append(Number(y)).Append(")\"");
-        text.Append('>').Append(Words.Escape(mono ? words.Replace(' ', '\u00A0') : words)).Append("</text>\n"); // sanitisers drop xml:space
+        text.Append('>').Append(HtmlForm.Escape(mono ? words.Replace(' ', '\u00A0') : words)).Append("</text>\n"); // sanitisers drop xml:space
     }
 
     /// <summary>An element that holds only text, such as <c>title</c>.</summary>
     public void Note(string element, string words) =>
-        text.Append('<').Append(element).Append('>').Append(Words.Escape(words)).Append("</").Append(element).Append(">\n");
+        text.Append('<').Append(element).Append('>').Append(HtmlForm.Escape(words)).Append("</").Append(element).Append(">\n");
 
     public override string ToString() => text.ToString();
 
     private void Start(string element, ReadOnlySpan<(string Name, string Value)> attributes, string end)
     {
         text.Append('<').Append(element);
-        foreach (var (name, value) in attributes) text.Append(' ').Append(name).Append("=\"").Append(Words.Escape(value)).Append('"');
+        foreach (var (name, value) in attributes) text.Append(' ').Append(name).Append("=\"").Append(HtmlForm.Escape(value)).Append('"');
         text.Append(end);
     }
 }

@@ -1,7 +1,6 @@
-using System.Globalization;
-using System.Text;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Models;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Evaluation.Reports;
 
@@ -38,12 +37,11 @@ public static class PublishedFigures
     {
         var pairs = Pairs(cells, knownAs);
         if (pairs.Count == 0) return "";
-        var text = new StringBuilder($"### Beside published scores of {knownAs}\n\n| protocol | data set | budget | method | ours | published | inside our interval | source | theirs differs in |\n|---|---|---|---|---|---|---|---|---|\n");
-        foreach (var (c, published) in pairs)
-            text.Append(CultureInfo.InvariantCulture, $"| {c.Protocol} | {published.Dataset} | {c.Variant.BudgetName} | {c.Variant.Method} | {c.Score.Mean:0.00} [{c.Score.Low:0.0}, {c.Score.High:0.0}] | {published.Text} | {Inside(c, published)} | {published.Table.Name} | {Differences(c, published)} |\n");
-        text.Append('\n');
-        foreach (var table in pairs.Select(p => p.Published.Table).Distinct()) text.Append(CultureInfo.InvariantCulture, $"- {table.Name}: {table.Source}; {table.About}\n");
-        return text.Append('\n').ToString();
+        var table = Table.Of("", pairs,
+            ("protocol", p => p.Ours.Protocol), ("data set", p => p.Published.Dataset), ("budget", p => p.Ours.Variant.BudgetName), ("method", p => p.Ours.Variant.Method), ("ours", p => ResultReport.Percent(p.Ours.Score)),
+            ("published", p => p.Published.Text), ("inside our interval", p => Inside(p.Ours, p.Published)), ("source", p => p.Published.Table.Name), ("theirs differs in", p => Differences(p.Ours, p.Published)));
+        var sources = pairs.Select(p => p.Published.Table).Distinct().Select(source => $"- {source.Name}: {source.Source}; {source.About}\n");
+        return $"### Beside published scores of {knownAs}\n\n{table.ToMarkdown()}\n{string.Concat(sources)}\n";
     }
 
     private static string Inside(ScoreCell ours, PublishedScore published) =>

@@ -1,10 +1,10 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using HeadKvLab.Evaluation.Metrics;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Evaluation.Suites;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Evaluation.Reports;
 
@@ -68,10 +68,9 @@ public static class ResultExports
             var path = Path.Combine(folder, name);
             for (var i = 1; !taken.Add(path); i++) path = Path.Combine(folder, name, i.ToString(CultureInfo.InvariantCulture));
             Made(path);
-            var csv = new StringBuilder($"task,_id,{(longBench ? "answers" : "answer")},all_classes,length,predicted_answer,compression_ratio\n");
-            foreach (var r in run)
-                csv.AppendJoin(',', ((string[])[Task(r).Name, r.Question, longBench || suite == "ruler" ? Python(r.Answers) : r.Answers[0], r.AllClasses is null ? "" : Python(r.AllClasses), r.Length.ToString(CultureInfo.InvariantCulture), r.Prediction, ratio]).Select(ResultReport.Quote)).Append('\n');
-            Write(path, "predictions.csv", csv.ToString());
+            Write(path, "predictions.csv", Table.Of("", run,
+                ("task", r => Task(r).Name), ("_id", r => r.Question), (longBench ? "answers" : "answer", r => longBench || suite == "ruler" ? Python(r.Answers) : r.Answers[0]),
+                ("all_classes", r => r.AllClasses is null ? null : Python(r.AllClasses)), ("length", r => r.Length), ("predicted_answer", r => r.Prediction), ("compression_ratio", _ => ratio)).ToCsv());
             Write(path, "metrics.json", suite switch
             {
                 "longbench-e" => JsonSerializer.Serialize(Buckets([.. run])),

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
+using HeadKvLab.Tables;
 using Microsoft.Data.Analysis;
 
 namespace HeadKvLab.Evaluation.Reports;
@@ -9,41 +10,31 @@ namespace HeadKvLab.Evaluation.Reports;
 /// <summary>Results as data frame, CSV and Markdown. Equal rows give equal bytes, in whatever order they were measured; times are in a table of their own.</summary>
 public static class ResultReport
 {
-    private const string Head = "suite,protocol,dataset,method,kv_size,share,discipline,granularity,window,settings,tables,seed,metric,score,low,high,samples,contexts,prompt_tokens,entries_per_head,entries_share,bytes,truncated,failed";
-
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
-    public static string Csv(IReadOnlyList<ScoreCell> cells)
-    {
-        var text = new StringBuilder(Head).Append('\n');
-        foreach (var c in cells)
-            Line(text, c.Suite, c.Protocol, c.Dataset, c.Variant.Method, c.Variant.KvSize, c.Variant.Share, c.Variant.Discipline, c.Variant.Granularity, c.Variant.Window, c.Variant.Settings, c.Variant.Tables,
-                c.Seed, c.Metric, Fixed(c.Score.Mean, 4), Fixed(c.Score.Low, 4), Fixed(c.Score.High, 4), c.Score.Samples, c.Contexts, Fixed(c.PromptTokens, 1), Fixed(c.Entries, 2), Fixed(c.EntriesShare, 6), Fixed(c.Bytes, 0), c.Truncated, c.Failed);
-        return text.ToString();
-    }
+    public static string Csv(IReadOnlyList<ScoreCell> cells) => Table.Of("", cells,
+        ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("dataset", c => c.Dataset), ("method", c => c.Variant.Method), ("kv_size", c => c.Variant.KvSize), ("share", c => c.Variant.Share),
+        ("discipline", c => c.Variant.Discipline), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
+        ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
+        ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
+        (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed)).ToCsv();
 
     /// <summary>Every pair of methods at equal budgets.</summary>
-    public static string ComparisonCsv(IReadOnlyList<Comparison> comparisons)
-    {
-        var text = new StringBuilder("suite,protocol,kv_size,share,first,second,difference,low,high,samples,contexts,p,p_holm,words\n");
-        foreach (var c in comparisons)
-            Line(text, c.Suite, c.Protocol, c.First.KvSize, c.First.Share, c.First.Key, c.Second.Key, Fixed(c.Paired.Difference.Mean, 4), Fixed(c.Paired.Difference.Low, 4), Fixed(c.Paired.Difference.High, 4),
-                c.Paired.Difference.Samples, c.Paired.Clusters, Fixed(c.Paired.P, 6), Fixed(c.CorrectedP, 6), c.Words);
-        return text.ToString();
-    }
+    public static string ComparisonCsv(IReadOnlyList<Comparison> comparisons) => Table.Of("", comparisons,
+        ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("kv_size", c => c.First.KvSize), ("share", c => c.First.Share), ("first", c => c.First.Key), ("second", c => c.Second.Key),
+        (Number("difference", 4), c => c.Paired.Difference.Mean), (Number("low", 4), c => c.Paired.Difference.Low), (Number("high", 4), c => c.Paired.Difference.High), ("samples", c => c.Paired.Difference.Samples),
+        ("contexts", c => c.Paired.Clusters), (Number("p", 6), c => c.Paired.P), (Number("p_holm", 6), c => c.CorrectedP), ("words", c => c.Words)).ToCsv();
 
     /// <summary>Mean times of each variant over the samples that have an answer, empty where none has; they differ between runs, which the other tables do not.</summary>
     public static string TimeCsv(IEnumerable<EvalRow> rows)
     {
-        var text = new StringBuilder("suite,protocol,method,kv_size,share,settings,samples,prefill_s,decode_s,new_tokens,ms_per_token\n");
-        foreach (var part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol)))
-            foreach (var variant in ScoreCells.InOrder(part.Select(r => r.Variant)))
-            {
-                var samples = part.Where(r => r.Variant == variant && r.Failed is null).ToArray();
-                double? prefill = samples.Average(r => r.PrefillSeconds), decode = samples.Average(r => r.DecodeSeconds), tokens = samples.Average(r => (double?)r.NewTokens);
-                Line(text, part.Key.Suite, part.Key.Protocol, variant.Method, variant.KvSize, variant.Share, variant.Key, samples.Length, Fixed(prefill ?? double.NaN, 4), Fixed(decode ?? double.NaN, 4),
-                    Fixed(tokens ?? double.NaN, 2), tokens > 0 ? Fixed(1000 * decode / tokens ?? double.NaN, 3) : "");
-            }
-        return text.ToString();
+        var runs = from part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol))
+                   from variant in ScoreCells.InOrder(part.Select(r => r.Variant))
+                   let samples = part.Where(r => r.Variant == variant && r.Failed is null).ToArray()
+                   select (part.Key.Suite, part.Key.Protocol, Variant: variant, Samples: samples.Length,
+                       Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Average(r => r.DecodeSeconds), Tokens: samples.Average(r => (double?)r.NewTokens));
+        return Table.Of("", runs,
+            ("suite", r => r.Suite), ("protocol", r => r.Protocol), ("method", r => r.Variant.Method), ("kv_size", r => r.Variant.KvSize), ("share", r => r.Variant.Share), ("settings", r => r.Variant.Key), ("samples", r => r.Samples),
+            (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode), (Number("new_tokens", 2), r => r.Tokens), (Number("ms_per_token", 3), r => r.Tokens > 0 ? 1000 * r.Decode / r.Tokens : null)).ToCsv();
     }
 
     /// <summary>The table as a data frame.</summary>
@@ -64,19 +55,22 @@ public static class ResultReport
             var found = part.ToDictionary(c => (c.Dataset, c.Variant));
             var suffix = Suffixes(part.Select(c => c.Variant));
             text.Append(CultureInfo.InvariantCulture, $"### {part.Key.Suite}, protocol {part.Key.Protocol}, {part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Max(g => g.Sum(c => c.Score.Samples))} questions\n\n");
-            text.Append("| budget | method | ").AppendJoin(" | ", datasets).Append(" | entries kept | cache, KiB |\n|---|---|").Append(string.Concat(datasets.Select(_ => "---|"))).Append("---|---|\n");
-            foreach (var variant in ScoreCells.InOrder(part.Select(c => c.Variant)))
-            {
-                var own = part.Where(c => c.Variant == variant && !c.IsAverage).ToArray();
-                double Mean(Func<ScoreCell, double> of) => own.Sum(c => of(c) * c.Score.Samples) / own.Sum(c => c.Score.Samples);
-                text.Append(CultureInfo.InvariantCulture, $"| {variant.BudgetName} | {variant.Method}{suffix(variant)} | ")
-                    .AppendJoin(" | ", datasets.Select(d => found.TryGetValue((d, variant), out var cell) ? Percent(cell) : "–"))
-                    .Append(CultureInfo.InvariantCulture, $" | {100 * Mean(c => c.EntriesShare):0.0} % | {Mean(c => c.Bytes) / 1024:#,0} |\n");
-            }
+            var table = Table.Of("", ScoreCells.InOrder(part.Select(c => c.Variant)),
+            [
+                ("budget", v => v.BudgetName), ("method", v => v.Method + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
+                (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
+            ]);
+            text.Append(table.ToMarkdown());
             if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)
                 text.Append("\nFailed, because the model's numbers overflowed, and counted as 0: ")
                     .AppendJoin("; ", failed.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Failed} of {f.Key.Method} at {f.Key.BudgetName}"))).Append(".\n");
             text.Append('\n');
+
+            double Mean(Variant variant, Func<ScoreCell, double> of)
+            {
+                var own = part.Where(c => c.Variant == variant && !c.IsAverage).ToArray();
+                return own.Sum(c => of(c) * c.Score.Samples) / own.Sum(c => c.Score.Samples);
+            }
         }
         return text.ToString();
     }
@@ -88,12 +82,8 @@ public static class ResultReport
         return variant => string.Concat(labels(variant).Select(words => ", " + words));
     }
 
-    private static string Percent(ScoreCell cell) => double.IsNaN(cell.Score.Low) ? Fixed(cell.Score.Mean, 2) : string.Create(CultureInfo.InvariantCulture, $"{cell.Score.Mean:0.00} [{cell.Score.Low:0.0}, {cell.Score.High:0.0}]");
+    /// <summary>A score in percent with its interval, where it has one.</summary>
+    internal static string Percent(Interval score) => score.Mean.ToString("0.00", CultureInfo.InvariantCulture) + (double.IsNaN(score.Low) ? "" : string.Create(CultureInfo.InvariantCulture, $" [{score.Low:0.0}, {score.High:0.0}]"));
 
-    private static string Fixed(double value, int decimals) => double.IsNaN(value) ? "" : value.ToString("F" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
-
-    private static void Line(StringBuilder text, params IReadOnlyList<object?> values) =>
-        text.AppendJoin(',', values.Select(v => Quote(Convert.ToString(v, CultureInfo.InvariantCulture) ?? ""))).Append('\n');
-
-    internal static string Quote(string value) => value.AsSpan().IndexOfAny(",\"\n\r") < 0 ? value : "\"" + value.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
+    private static Column Number(string name, int decimals) => new(name) { Format = "F" + decimals.ToString(CultureInfo.InvariantCulture) };
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using HeadKvLab.Evaluation.Protocols;
-using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 
@@ -21,11 +20,10 @@ public interface IRowStore
 /// Runs the samples of a plan that its store does not have yet. Questions on one context share its prefill, and one prefill of a question feeds all
 /// variants; what a sample comes out as does not depend on which others were still missing, so that a killed and resumed run ends like an unbroken one.
 /// </summary>
-/// <param name="modelFor">The model that answers a set.</param>
-/// <param name="create">Makes the method of a variant, by a seed.</param>
-/// <param name="rows">Where rows go.</param>
+/// <param name="models">What answers.</param>
+/// <param name="rows">Where rows go: a folder, or memory.</param>
 /// <param name="seed">Seed of methods that draw; each context draws from it and its own name.</param>
-public sealed class EvalRunner(Func<EvalSet, LanguageModel> modelFor, Func<Variant, int, Method> create, IRowStore rows, int seed)
+public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
 {
     private readonly Stopwatch _clock = new();
     private int _here;
@@ -40,19 +38,17 @@ public sealed class EvalRunner(Func<EvalSet, LanguageModel> modelFor, Func<Varia
     {
         var total = sets.Sum(s => s.Samples);
         var done = sets.Sum(set => set.Tasks.Sum(task => set.Variants.Count(v => rows.Has(Key(set, task, v)))));
-        Variant[] variants = [.. sets.SelectMany(s => s.Variants).Distinct().Where(v => !v.IsFull)];
-        foreach (var variant in variants) create(variant, seed);   // a wrong setting is told before anything runs
+        foreach (var set in sets) set.Methods(seed);   // a wrong setting is told before anything runs
         progress?.Invoke(new(done, total, null));
         _clock.Start();
-        foreach (var set in sets)
+        foreach (var set in sets.OrderBy(set => set.Type))   // each type is loaded once
         {
-            var model = modelFor(set);
+            var model = models.In(set);
             foreach (var group in set.Tasks.GroupBy(t => t.Context))
             {
                 var missing = group.SelectMany(task => set.Variants.Where(v => !rows.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
-                var seeded = variants.ToDictionary(v => v, v => create(v, SeedOf(group.Key)));
-                using var context = new ContextRun(model, seeded, [.. group.Select(t => (t, t.Prepare()))]);
+                using var context = new ContextRun(model, set.Methods(SeedOf(group.Key)), [.. group.Select(t => (t, t.Prepare()))]);
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {

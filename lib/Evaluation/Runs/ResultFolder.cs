@@ -1,5 +1,5 @@
 using System.Text.Json;
-using HeadKvLab.Models;
+using HeadKvLab.Kernels;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -53,13 +53,14 @@ public sealed record FolderCard
 
     /// <summary>What a folder of a plan says of itself.</summary>
     /// <param name="plan">The plan.</param>
-    /// <param name="model">Its model.</param>
+    /// <param name="models">Its model.</param>
     /// <param name="sets">The plan laid out for the model, all shards.</param>
     /// <param name="shard">The part that the folder is for; null for all of it.</param>
-    public static FolderCard Of(SweepPlan plan, LanguageModel model, IReadOnlyList<EvalSet> sets, Shard? shard = null) => new()
+    public static FolderCard Of(SweepPlan plan, EvalModels models, IReadOnlyList<EvalSet> sets, Shard? shard = null) => new()
     {
         Program = ProgramBuild.Current.Version, Commit = ProgramBuild.Current.Commit, Built = ProgramBuild.Current.Built, Tables = FolderTables.Of(sets),
-        ModelFolder = plan.Model, Model = model.Hash, Shard = shard?.ToString(), Type = plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
+        ModelFolder = plan.Model, Model = models.Loaded.Hash, KnownAs = Reports.PublishedFigures.Recognise(models.Loaded.Config), Shard = shard?.ToString(),
+        Type = models.IsFixed ? models.Loaded.Type.Name() : plan.Type ?? "protocol", FirstToken = plan.FirstToken ?? "protocol", Dictionary = plan.Dictionary is { } words ? Metrics.Segmenter.HashOf(words) : "none",
         Data = new(sets.SelectMany(s => s.Tasks).GroupBy(t => $"{t.Suite}/{t.Dataset}").ToDictionary(g => g.Key, g => g.First().DataHash), StringComparer.Ordinal),
         Samples = sets.Sum(s => s.Samples), ShardSamples = sets.Sum(s => s.Part(shard).Samples),
     };

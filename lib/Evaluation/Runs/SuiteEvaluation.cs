@@ -45,9 +45,9 @@ public static class SuiteEvaluation
         var methods = plan.Methods.ToDictionary(m => m.Name);
         Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
                                                select new Variant { Method = method.Name, Share = share, Discipline = Names<BudgetRule>.Of(plan.Discipline), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Settings = method.Settings, Tables = method.Tables }];
-        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants);
+        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method] };
         var rows = new RowList();
-        new EvalRunner(_ => model, (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], rows, seed: 0).Run([set], progress, stop);
+        new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];
     }
 

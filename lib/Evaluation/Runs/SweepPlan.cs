@@ -8,7 +8,7 @@ using HeadKvLab.Models;
 namespace HeadKvLab.Evaluation.Runs;
 
 /// <summary>
-/// What to run: a model, suites, protocols, and the grid of methods, budgets and settings. The file of `lab sweep` is this record as JSON; every
+/// What to run: a grid of methods, budgets and settings on suites, under protocols, by a model. The file of `lab sweep` is this record as JSON; every
 /// list is multiplied with every other. <c>lab eval</c> fills it from its options.
 /// </summary>
 /// <example>
@@ -17,10 +17,8 @@ namespace HeadKvLab.Evaluation.Runs;
 ///   "methods": ["FullKV", "SnapKV", "HeadKV-R2"], "kvSizes": [64, 128, 256], "betas": [1.01] }
 /// </code>
 /// </example>
-public sealed record SweepPlan
+public sealed record SweepPlan : VariantGrid
 {
-    private static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
-
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -47,33 +45,6 @@ public sealed record SweepPlan
     /// <summary>Samples of each generated task; depths of a needle grid.</summary>
     public int PerTask { get; init; } = 10;
 
-    /// <summary>Methods of the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
-    public required IReadOnlyList<string> Methods { get; init; }
-
-    /// <summary>Budgets in entries per head, window included.</summary>
-    public IReadOnlyList<int> KvSizes { get; init; } = [];
-
-    /// <summary>Budgets as shares of the prompt.</summary>
-    public IReadOnlyList<double> Shares { get; init; } = [];
-
-    /// <summary>Budget disciplines; none: the protocol's.</summary>
-    public IReadOnlyList<string> Disciplines { get; init; } = [];
-
-    /// <summary>Which heads own entries; null: as the protocol says.</summary>
-    public string? Granularity { get; init; }
-
-    /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
-
-    /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
-
-    /// <summary>Short for the setting <c>beta</c>; none: the default.</summary>
-    public IReadOnlyList<double> Betas { get; init; } = [];
-
-    /// <summary>Short for the setting <c>kernel</c>; none: the default.</summary>
-    public IReadOnlyList<int> Kernels { get; init; } = [];
-
     /// <summary>Head scores, files or folders, which are compared where there are several; none: those beside the model.</summary>
     public IReadOnlyList<string> Scores { get; init; } = [];
 
@@ -88,17 +59,6 @@ public sealed record SweepPlan
 
     /// <summary>Most questions of a data set; 0: all.</summary>
     public int Limit { get; init; }
-
-    /// <summary>Seed of methods that draw.</summary>
-    public int Seed { get; init; }
-
-    /// <summary>The variants of the grid, the full cache first.</summary>
-    /// <param name="protocol">Gives the disciplines and the granularity where the plan does not.</param>
-    /// <exception cref="LabException">A name is unknown, a value out of range, or there is nothing to run.</exception>
-    public IReadOnlyList<Variant> Variants(Protocol protocol) => new VariantGrid(Methods)
-    {
-        KvSizes = KvSizes, Shares = Shares, Disciplines = Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity = Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), Windows = Windows, Settings = AllSettings(), Seed = Seed,
-    }.Variants();
 
     /// <summary>The number type under a protocol.</summary>
     public NumberFormat TypeOf(Protocol protocol) => Type is null ? protocol.Type : Names<NumberFormat>.Parse(Type, "number type", NumberFormats.Floating);
@@ -153,14 +113,5 @@ public sealed record SweepPlan
         ];
         return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
             ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;
-    }
-
-    /// <summary>The settings with those that have a short name of their own.</summary>
-    private Dictionary<string, IReadOnlyList<object>> AllSettings()
-    {
-        var all = new Dictionary<string, IReadOnlyList<object>>(Settings);
-        foreach (var (name, values) in ((string, IReadOnlyList<object>)[])[("beta", [.. Betas.Select(b => (object)b)]), ("kernel", [.. Kernels.Select(k => (object)k)])])
-            if (values.Count > 0 && !all.TryAdd(name, values)) throw new LabException($"setting '{name}' is given twice: as {name}s, and among the settings");
-        return all;
     }
 }

@@ -1,38 +1,52 @@
 using HeadKvLab.Compression;
+using HeadKvLab.Evaluation.Protocols;
 
 namespace HeadKvLab.Evaluation.Runs;
 
-/// <summary>What to multiply into variants.</summary>
-/// <param name="Methods">Names in the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</param>
-public sealed record VariantGrid(IReadOnlyList<string> Methods)
+/// <summary>What to multiply into variants: every list with every other.</summary>
+public record VariantGrid
 {
-    /// <summary>Budgets in entries per head.</summary>
+    /// <summary>The windows of a grid that names none.</summary>
+    private protected static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
+
+    /// <summary>Methods of the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
+    public required IReadOnlyList<string> Methods { get; init; }
+
+    /// <summary>Budgets in entries per head, window included.</summary>
     public IReadOnlyList<int> KvSizes { get; init; } = [];
 
     /// <summary>Budgets as shares of the prompt.</summary>
     public IReadOnlyList<double> Shares { get; init; } = [];
 
-    /// <summary>Budget disciplines.</summary>
-    public IReadOnlyList<string> Disciplines { get; init; } = ["equal-entries"];
+    /// <summary>Budget disciplines; none: the protocol's.</summary>
+    public IReadOnlyList<string> Disciplines { get; init; } = [];
 
-    /// <summary>Which heads own entries.</summary>
-    public string Granularity { get; init; } = "kv-head";
+    /// <summary>Which heads own entries; null: as the protocol says.</summary>
+    public string? Granularity { get; init; }
 
     /// <summary>Observation windows.</summary>
-    public IReadOnlyList<int> Windows { get; init; } = [Budget.PaperWindow];
+    public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
 
-    /// <summary>Values of settings by their names: each goes to every method that takes it and does not name it itself.</summary>
+    /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
+
+    /// <summary>Short for the setting <c>beta</c>; none: the default.</summary>
+    public IReadOnlyList<double> Betas { get; init; } = [];
+
+    /// <summary>Short for the setting <c>kernel</c>; none: the default.</summary>
+    public IReadOnlyList<int> Kernels { get; init; } = [];
 
     /// <summary>Seed of methods that draw.</summary>
     public int Seed { get; init; }
 
     /// <summary>The product of methods, budgets and settings, the full cache first; equal ones once.</summary>
+    /// <param name="protocol">Gives the disciplines and the granularity where the grid does not.</param>
     /// <exception cref="LabException">A name is unknown, no method takes a setting, a value is out of range, a budget too small, or there is nothing to run.</exception>
-    public IReadOnlyList<Variant> Variants()
+    public IReadOnlyList<Variant> Variants(Protocol protocol)
     {
+        var (disciplines, granularity, grid) = (Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings());
         var methods = Methods.Select(Catalogue.Parse).ToArray();
-        CheckSettings(methods);
+        CheckSettings(methods, grid);
         var variants = new List<Variant>();
         foreach (var (entry, given) in methods)
         {
@@ -43,10 +57,10 @@ public sealed record VariantGrid(IReadOnlyList<string> Methods)
             }
             variants.AddRange(
                 from size in KvSizes.Select(b => (Size: b, Share: 0.0)).Concat(Shares.Select(s => (Size: 0, Share: s)))
-                from discipline in Disciplines
+                from discipline in disciplines
                 from window in Windows
-                from settings in Combinations(entry, given)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Discipline = discipline, Granularity = Granularity, Window = window, Settings = settings });
+                from settings in Combinations(entry, given, grid)
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Discipline = discipline, Granularity = granularity, Window = window, Settings = settings });
         }
         if (variants.Count == 0) throw new LabException("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
         foreach (var variant in variants.Where(v => !v.IsFull)) variant.BudgetFor(1 << 20);
@@ -54,25 +68,34 @@ public sealed record VariantGrid(IReadOnlyList<string> Methods)
     }
 
     /// <summary>The effective settings of a method, one for each combination of the values it takes from the grid.</summary>
-    private IEnumerable<Settings> Combinations(CatalogueEntry entry, Settings given)
+    private IEnumerable<Settings> Combinations(CatalogueEntry entry, Settings given, Dictionary<string, IReadOnlyList<object>> grid)
     {
         IEnumerable<Settings> all = [entry.IsTaken("seed") ? given.With("seed", Seed) : given];
-        foreach (var (name, values) in Settings.Where(one => Takes(entry, given, one.Key)))
+        foreach (var (name, values) in grid.Where(one => Takes(entry, given, one.Key)))
             all = [.. all.SelectMany(one => values.Select(value => one.With(name, value)))];
         return all.Select(entry.Resolve);
     }
 
     /// <summary>Refuses what would be passed over: a setting that no method takes from the grid, one without a value, and a seed beside the run's.</summary>
-    private void CheckSettings((CatalogueEntry Entry, Settings Given)[] methods)
+    private static void CheckSettings((CatalogueEntry Entry, Settings Given)[] methods, Dictionary<string, IReadOnlyList<object>> grid)
     {
-        if (Settings.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) throw new LabException("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
-        foreach (var (name, values) in Settings)
+        if (grid.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) throw new LabException("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
+        foreach (var (name, values) in grid)
         {
             if (values.Count == 0) throw new LabException($"setting '{name}': give at least one value");
             if (!methods.Any(m => Takes(m.Entry, m.Given, name)))
                 throw new LabException($"setting '{name}': {(methods.Any(m => m.Given.Has(name)) ? "every method that takes it names it itself" : "none of the methods takes it")}; "
                     + string.Join("; ", methods.Select(m => m.Entry).Distinct().Select(entry => $"{entry.Name} takes {entry.TakenInWords}")));
         }
+    }
+
+    /// <summary>The settings with those that have a short name of their own.</summary>
+    private Dictionary<string, IReadOnlyList<object>> AllSettings()
+    {
+        var all = new Dictionary<string, IReadOnlyList<object>>(Settings);
+        foreach (var (name, values) in ((string, IReadOnlyList<object>)[])[("beta", [.. Betas.Select(b => (object)b)]), ("kernel", [.. Kernels.Select(k => (object)k)])])
+            if (values.Count > 0 && !all.TryAdd(name, values)) throw new LabException($"setting '{name}' is given twice: as {name}s, and among the settings");
+        return all;
     }
 
     private static bool Takes(CatalogueEntry entry, Settings given, string name) => entry.IsTaken(name) && !given.Has(name);

@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Profiling.Runs;
 
@@ -68,19 +68,20 @@ public sealed class ProfileFolder : IDisposable
     public void Write(IReadOnlyList<ProfileSummary> summary) => File.WriteAllText(Path.Combine(_path, "profile.csv"), Csv(summary));
 
     /// <summary>The summary as comma-separated values, one line a case and answer length; times in milliseconds, sizes in bytes.</summary>
-    public static string Csv(IReadOnlyList<ProfileSummary> summary)
-    {
-        var text = new StringBuilder("method,kv_size,context,generated,rounds,prefill_ms,prefill_low,prefill_high,prefill_over_full,first_token_ms,first_token_low,first_token_high,"
-            + "ms_per_token,ms_per_token_low,ms_per_token_high,tokens_per_second,cache_bytes,allocated_bytes,bytes_moved,gb_per_second,streaming_gb_per_second,streaming_share,idle_bytes,peak_bytes,gpu_idle_bytes,gpu_peak_bytes\n");
-        foreach (var s in summary)
-            text.Append(CultureInfo.InvariantCulture, $"{s.Method},{s.KvSize},{s.Context},{s.Generated},{s.Rounds},{Range(s.Prefill)},{Text(s.PrefillOverFull)},{Range(s.FirstToken)},{Range(s.Decode)},")
-                .Append(CultureInfo.InvariantCulture, $"{Text(s.TokensPerSecond)},{s.CacheBytes},{s.ReservedBytes},{s.BytesMoved:F0},{Text(s.Gigabytes)},{Text(s.StreamingGigabytes)},{Text(s.StreamingShare)},{s.IdleBytes},{s.PeakBytes},{s.DeviceIdleBytes},{s.DevicePeakBytes}\n");
-        return text.ToString();
-
-        static string Range(Spread s) => $"{Text(s.Median)},{Text(s.Low)},{Text(s.High)}";
-        static string Text(double value) => double.IsFinite(value) ? value.ToString("G6", CultureInfo.InvariantCulture) : "";
-    }
+    public static string Csv(IReadOnlyList<ProfileSummary> summary) => Table.Of("", summary,
+    [
+        ("method", s => s.Method), ("kv_size", s => s.KvSize), ("context", s => s.Context), ("generated", s => s.Generated), ("rounds", s => s.Rounds),
+        .. Range("prefill_ms", "prefill", s => s.Prefill), Number("prefill_over_full", s => s.PrefillOverFull), .. Range("first_token_ms", "first_token", s => s.FirstToken), .. Range("ms_per_token", "ms_per_token", s => s.Decode),
+        Number("tokens_per_second", s => s.TokensPerSecond), ("cache_bytes", s => s.CacheBytes), ("allocated_bytes", s => s.ReservedBytes), (new("bytes_moved") { Format = "F0" }, s => s.BytesMoved),
+        Number("gb_per_second", s => s.Gigabytes), Number("streaming_gb_per_second", s => s.StreamingGigabytes), Number("streaming_share", s => s.StreamingShare),
+        ("idle_bytes", s => s.IdleBytes), ("peak_bytes", s => s.PeakBytes), ("gpu_idle_bytes", s => s.DeviceIdleBytes), ("gpu_peak_bytes", s => s.DevicePeakBytes),
+    ]).ToCsv();
 
     /// <summary>Closes the file of runs.</summary>
     public void Dispose() => _runs.Dispose();
+
+    private static (Column, Func<ProfileSummary, object?>) Number(string name, Func<ProfileSummary, double> value) => (new(name) { Format = "G6" }, s => value(s));
+
+    private static (Column, Func<ProfileSummary, object?>)[] Range(string median, string ends, Func<ProfileSummary, Spread> of) =>
+        [Number(median, s => of(s).Median), Number(ends + "_low", s => of(s).Low), Number(ends + "_high", s => of(s).High)];
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
-namespace HeadKvLab.Models;
+namespace HeadKvLab.Tests.Models.Llama2c;
 
 /// <summary>
 /// A llama2.c tokenizer file (int32 longest token, then per token float32 score, int32 byte length, bytes) and its rewriting as
@@ -11,44 +11,32 @@ namespace HeadKvLab.Models;
 /// plain space. The greedy merge by score becomes a list of merges: every way to split a piece into two pieces, highest score first;
 /// of equal scores longer parts first, which joins runs of blanks from the left as SentencePiece does.
 /// </summary>
-public sealed class Llama2cTokenizer
+internal sealed class Llama2cTokenizer
 {
     private const int FirstPiece = 259;
-    private static readonly UTF8Encoding Strict = new(false, true);
     private readonly string[] pieces; // with U+2581 for the blank
     private readonly float[] scores;
 
     private Llama2cTokenizer(string[] pieces, float[] scores) => (this.pieces, this.scores) = (pieces, scores);
 
-    /// <summary>Reads the file.</summary>
-    /// <param name="path">For example <c>tokenizer.bin</c>.</param>
-    /// <param name="vocabulary">Number of tokens the model has.</param>
-    /// <exception cref="LabException">The file does not hold exactly that many well-formed tokens.</exception>
-    public static Llama2cTokenizer Read(string path, int vocabulary)
+    /// <summary>Reads the file of a model with that many tokens.</summary>
+    internal static Llama2cTokenizer Read(string path, int vocabulary)
     {
-        if (!File.Exists(path)) throw new LabException($"{path}: no such file: give the tokenizer.bin that belongs to the checkpoint");
         var bytes = File.ReadAllBytes(path);
-        if (vocabulary < FirstPiece) throw new LabException($"{path}: a vocabulary of {vocabulary} has no room for the {FirstPiece} unknown, BOS, EOS and byte tokens");
-        var (pieces, scores) = (new string[vocabulary], new float[vocabulary]);
-        var ids = new Dictionary<string, int>();
-        var at = 4;
+        var (pieces, scores, at) = (new string[vocabulary], new float[vocabulary], 4);
         for (var id = 0; id < vocabulary; id++)
         {
-            if (at + 8 > bytes.Length) throw new LabException($"{path}: ends within token {id} of {vocabulary}: it belongs to another checkpoint or is incomplete");
             scores[id] = BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(at));
             var length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4));
-            at += 8;
-            if (length < 0 || length > bytes.Length - at) throw new LabException($"{path}: token {id} claims {length} bytes at byte {at}, the file has {bytes.Length - at} left: not a llama2.c tokenizer");
-            pieces[id] = Piece(bytes.AsSpan(at, length), id, path);
-            if (!ids.TryAdd(pieces[id], id)) throw new LabException($"{path}: tokens {ids[pieces[id]]} and {id} have the same text: not a llama2.c tokenizer");
-            at += length;
+            pieces[id] = Piece(bytes.AsSpan(at + 8, length), id);
+            at += 8 + length;
         }
-        if (at != bytes.Length) throw new LabException($"{path}: {bytes.Length - at} bytes follow token {vocabulary - 1}: the tokenizer has more tokens than the checkpoint");
+        Assert.Equal(bytes.Length, at);
         return new Llama2cTokenizer(pieces, scores);
     }
 
     /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c> into a folder.</summary>
-    public void Save(string directory)
+    internal void Save(string directory)
     {
         Directory.CreateDirectory(directory);
         using (var stream = File.Create(Path.Combine(directory, "tokenizer.json")))
@@ -58,24 +46,14 @@ public sealed class Llama2cTokenizer
             """{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true, "add_eos_token": false}""" + "\n");
     }
 
-    private static string Piece(ReadOnlySpan<byte> bytes, int id, string path)
+    private static string Piece(ReadOnlySpan<byte> bytes, int id) => id switch
     {
-        switch (id)
-        {
-            case 0: return "<unk>"; // the texts of the first three vary between exporters
-            case 1: return "<s>";
-            case 2: return "</s>";
-            case < FirstPiece: return string.Create(CultureInfo.InvariantCulture, $"<0x{id - 3:X2}>");
-        }
-        try
-        {
-            return Strict.GetString(bytes).Replace(' ', '\u2581');
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new LabException($"{path}: token {id} is not valid UTF-8: not a llama2.c tokenizer", e);
-        }
-    }
+        0 => "<unk>", // the texts of the first three vary between exporters
+        1 => "<s>",
+        2 => "</s>",
+        < FirstPiece => string.Create(CultureInfo.InvariantCulture, $"<0x{id - 3:X2}>"),
+        _ => Encoding.UTF8.GetString(bytes).Replace(' ', '\u2581'),
+    };
 
     private IEnumerable<(string Left, string Right)> Merges()
     {

@@ -2,13 +2,13 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace HeadKvLab.Charts;
+namespace HeadKvLab.Tables;
 
 /// <summary>
-/// Writes result tables as HTML. What matters without style sheets and scripts, alignment and the mark of the best, is in the
+/// Writes tables as HTML. What matters without style sheets and scripts, alignment and the mark of the best, is in the
 /// elements themselves; the script only makes the headings sort.
 /// </summary>
-internal static class HtmlTable
+internal static class HtmlForm
 {
     private const string Style = """
         .headkvlab-table{border-collapse:collapse;font-size:13px;margin:8px 0;font-variant-numeric:tabular-nums;color:#1a1a1a;background:#fff}
@@ -57,24 +57,24 @@ internal static class HtmlTable
         })();
         """;
 
-    public static string Write(ResultTable table)
+    internal static string Write(Table table)
     {
         var rows = new StringBuilder();
-        if (table.Caption.Length > 0) rows.Append("<caption>").Append(Words.Escape(table.Caption)).Append("</caption>");
+        if (table.Name.Length > 0) rows.Append("<caption>").Append(Escape(table.Name)).Append("</caption>");
         rows.Append("<thead><tr>");
         foreach (var column in table.Columns)
-            rows.Append("<th scope=\"col\"").Append(column.IsNumber ? " data-number" : "").Append(Aligned(column)).Append('>').Append(Words.Escape(column.Heading)).Append("</th>");
+            rows.Append("<th scope=\"col\"").Append(IsNumber(column) ? " data-number" : "").Append(Aligned(column)).Append('>').Append(Escape(column.Heading)).Append("</th>");
         rows.Append("</tr></thead>\n<tbody>\n");
-        for (var row = 0L; row < table.Frame.Rows.Count; row++)
+        foreach (var row in table.Rows)
         {
             rows.Append("<tr>");
-            foreach (var column in table.Columns) AppendCell(rows, column, row);
+            foreach (var (column, cell) in table.Columns.Zip(row)) AppendCell(rows, column, cell);
             rows.Append("</tr>\n");
         }
         rows.Append("</tbody>");
-        string[] below = [.. table.BestMeans.Length > 0 ? (string[])[$"<b>Bold</b>: {Words.Escape(table.BestMeans)}."] : [], .. table.Remarks.Select(Words.Escape)];
+        string[] below = [.. table.MarkMeans.Length > 0 ? (string[])[$"<b>Bold</b>: {Escape(table.MarkMeans)}."] : [], .. table.Remarks.Select(Escape)];
         if (below.Length > 0)
-            rows.Append("<tfoot><tr><td colspan=\"").Append(Words.Whole(table.Columns.Count)).Append("\" align=\"left\" style=\"text-align:left\">").AppendJoin("<br/>", below).Append("</td></tr></tfoot>");
+            rows.Append(CultureInfo.InvariantCulture, $"<tfoot><tr><td colspan=\"{table.Columns.Count}\" align=\"left\" style=\"text-align:left\">").AppendJoin("<br/>", below).Append("</td></tr></tfoot>");
         var content = rows.ToString();
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..16];
         return $"""
@@ -86,18 +86,40 @@ internal static class HtmlTable
             """;
     }
 
-    private static void AppendCell(StringBuilder rows, TableColumn column, long row)
+    /// <summary>A text made safe for HTML and SVG, inside elements and inside quoted attributes.</summary>
+    internal static string Escape(string text)
     {
-        var cell = column.Cell(row);
+        var safe = new StringBuilder(text.Length + 16);
+        foreach (var letter in text)
+        {
+            switch (letter)
+            {
+                case '&': safe.Append("&amp;"); break;
+                case '<': safe.Append("&lt;"); break;
+                case '>': safe.Append("&gt;"); break;
+                case '"': safe.Append("&quot;"); break;
+                case '\'': safe.Append("&#39;"); break;
+                case '\t' or '\n' or '\r': safe.Append(letter); break;
+                case < ' ' or '\uFFFE' or '\uFFFF': safe.Append('\uFFFD'); break;
+                default: safe.Append(letter); break;
+            }
+        }
+        return safe.ToString();
+    }
+
+    private static void AppendCell(StringBuilder rows, Column column, Cell cell)
+    {
         rows.Append("<td");
-        if (column.IsNumber) rows.Append(" data-key=\"").Append(double.IsNaN(cell.Key) ? "" : cell.Key.ToString("R", CultureInfo.InvariantCulture)).Append('"');
+        if (IsNumber(column)) rows.Append(" data-key=\"").Append(double.IsNaN(cell.Key) ? "" : cell.Key.ToString("R", CultureInfo.InvariantCulture)).Append('"');
         rows.Append(Aligned(column)).Append('>');
-        var value = Words.Escape(cell.Text);
-        rows.Append(column.BestRows?.Contains(row) == true ? $"<b title=\"best\">{value}</b>" : value);
-        if (cell.Aside.Length > 0) rows.Append(" <small>").Append(Words.Escape(cell.Aside)).Append("</small>");
+        var value = Escape(cell.Text);
+        rows.Append(cell.Marked ? $"<b title=\"best\">{value}</b>" : value);
+        if (cell.Aside.Length > 0) rows.Append(" <small>").Append(Escape(cell.Aside)).Append("</small>");
         rows.Append("</td>");
     }
 
-    private static string Aligned(TableColumn column) =>
-        column.IsNumber ? " align=\"right\" style=\"text-align:right\"" : " align=\"left\" style=\"text-align:left\"";
+    private static bool IsNumber(Column column) => column.Align == Alignment.Right;
+
+    private static string Aligned(Column column) =>
+        IsNumber(column) ? " align=\"right\" style=\"text-align:right\"" : " align=\"left\" style=\"text-align:left\"";
 }

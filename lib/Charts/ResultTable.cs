@@ -1,3 +1,4 @@
+using HeadKvLab.Tables;
 using Microsoft.Data.Analysis;
 
 namespace HeadKvLab.Charts;
@@ -15,15 +16,15 @@ namespace HeadKvLab.Charts;
 [TypeFormatterSource(typeof(ResultTableFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed class ResultTable
 {
-    private readonly IReadOnlyList<TableColumn> columns;
+    private readonly IReadOnlyList<FrameColumn> columns;
     private readonly IReadOnlyList<string> remarks;
 
     /// <summary>Shows every column of a frame.</summary>
     /// <param name="frame">The results.</param>
     /// <param name="caption">What the table shows; empty for none.</param>
-    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(TableColumn.Of)], []) { }
+    public ResultTable(DataFrame frame, string caption = "") : this(frame, caption, [.. frame.Columns.Select(FrameColumn.Of)], []) { }
 
-    private ResultTable(DataFrame frame, string caption, IReadOnlyList<TableColumn> columns, IReadOnlyList<string> remarks) =>
+    private ResultTable(DataFrame frame, string caption, IReadOnlyList<FrameColumn> columns, IReadOnlyList<string> remarks) =>
         (Frame, Caption, this.columns, this.remarks) = (frame, caption, [.. columns.Select(column => column.Best is { } rule ? column with { BestRows = BestRows(frame, column, rule) } : column)], remarks);
 
     /// <summary>The results.</summary>
@@ -32,21 +33,10 @@ public sealed class ResultTable
     /// <summary>What the table shows.</summary>
     public string Caption { get; }
 
-    internal IReadOnlyList<TableColumn> Columns => columns;
-
-    internal IReadOnlyList<string> Remarks => remarks;
-
-    /// <summary>What the mark of the best says, written below the table; empty where nothing is marked.</summary>
-    internal string BestMeans
-    {
-        get
-        {
-            var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best!.Highest ? "highest" : "lowest")} {column.Heading}"
-                + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Heading ?? within}" : "")
-                + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
-            return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
-        }
-    }
+    /// <summary>What is shown, as it is written.</summary>
+    public Table Table => new(Caption, [.. columns.Select(column => column.Column)],
+        [.. Enumerable.Range(0, (int)Frame.Rows.Count).Select(row => (IReadOnlyList<Cell>)[.. columns.Select(column => column.Cell(row) with { Marked = column.BestRows?.Contains(row) == true })])])
+    { MarkMeans = BestMeans(), Remarks = remarks };
 
     /// <summary>Spells a column's numbers with a fixed count of decimals.</summary>
     /// <param name="column">Name of the column in the frame.</param>
@@ -54,12 +44,12 @@ public sealed class ResultTable
     /// <param name="heading">Its heading, with the unit; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Number(string column, int decimals, string? heading = null) =>
-        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, value => Words.Fixed(value, decimals)));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals)));
 
     /// <summary>Spells a column of shares as percentages: 0.03 as <c>3 %</c>.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Percent(string column, string? heading = null) =>
-        Replace(column, old => TableColumn.Number(Frame[column], heading ?? old.Heading, Words.Percent));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, Words.Percent));
 
     /// <summary>Puts the interval that two other columns hold beside a column's values, <c>0.62 [0.55, 0.69]</c>, and hides those two.</summary>
     /// <param name="column">Name of the column of values.</param>
@@ -69,11 +59,11 @@ public sealed class ResultTable
     /// <param name="heading">Its heading; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such columns.</exception>
     public ResultTable Interval(string column, string low, string high, int decimals = 2, string? heading = null) =>
-        Replace(column, old => TableColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
+        Replace(column, old => FrameColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
 
     /// <summary>Gives a column another heading.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
-    public ResultTable Heading(string column, string heading) => Replace(column, old => old with { Heading = heading });
+    public ResultTable Heading(string column, string heading) => Replace(column, old => old with { Column = old.Column with { Name = heading } });
 
     /// <summary>Leaves columns out; they stay in the frame.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
@@ -99,10 +89,10 @@ public sealed class ResultTable
     }
 
     /// <summary>The table as a piece of HTML; equal tables give equal HTML.</summary>
-    public string ToHtml() => HtmlTable.Write(this);
+    public string ToHtml() => Table.ToHtml();
 
     /// <summary>The table in Markdown, the best values in bold.</summary>
-    public string ToMarkdown() => TextTable.Markdown(this);
+    public string ToMarkdown() => Table.ToMarkdown();
 
     /// <summary>Writes the frame, all columns and all digits, as CSV in UTF-8.</summary>
     /// <param name="path">File to write; its folder is made where it is missing.</param>
@@ -114,9 +104,18 @@ public sealed class ResultTable
     }
 
     /// <summary>The table in plain text, the best values marked with an asterisk.</summary>
-    public override string ToString() => TextTable.Plain(this);
+    public override string ToString() => Table.ToText();
 
-    private ResultTable Replace(string column, Func<TableColumn, TableColumn> change)
+    /// <summary>What the mark of the best says; empty where nothing is marked.</summary>
+    private string BestMeans()
+    {
+        var told = columns.Where(column => column.BestRows is { Count: > 0 }).Select(column => $"the {(column.Best!.Highest ? "highest" : "lowest")} {column.Column.Heading}"
+            + (column.Best.Within is { } within ? $" for each {columns.FirstOrDefault(known => known.Source == within)?.Column.Heading ?? within}" : "")
+            + (column.Best.LeaveOut is { } leftOut ? $", {leftOut} aside" : "")).ToArray();
+        return told.Length == 0 ? "" : string.Join("; ", told) + "; equal values are all marked";
+    }
+
+    private ResultTable Replace(string column, Func<FrameColumn, FrameColumn> change)
     {
         var index = IndexOf(column);
         var changed = columns.ToArray();
@@ -126,15 +125,15 @@ public sealed class ResultTable
     }
 
     /// <summary>The rows that a rule marks, by what their cells say: of 0.616 and 0.617, both shown as 0.62, a reader sees two equal ones.</summary>
-    private static HashSet<long> BestRows(DataFrame frame, TableColumn column, BestRule rule)
+    private static HashSet<long> BestRows(DataFrame frame, FrameColumn column, BestRule rule)
     {
         var (values, best) = (frame[column.Source], new HashSet<long>());
         var rows = Enumerable.Range(0, (int)frame.Rows.Count).Select(row => (long)row)
-            .Where(row => !double.IsNaN(TableColumn.Value(values, row)))
+            .Where(row => !double.IsNaN(FrameColumn.Value(values, row)))
             .Where(row => rule.LeaveOut is null || !frame.Rows[row].Contains(rule.LeaveOut));
         foreach (var group in rows.GroupBy(row => rule.Within is null ? "" : frame[rule.Within][row] ?? ""))
         {
-            var first = rule.Highest ? group.MaxBy(row => TableColumn.Value(values, row)) : group.MinBy(row => TableColumn.Value(values, row));
+            var first = rule.Highest ? group.MaxBy(row => FrameColumn.Value(values, row)) : group.MinBy(row => FrameColumn.Value(values, row));
             best.UnionWith(group.Where(row => column.Cell(row).Text == column.Cell(first).Text));
         }
         return best;

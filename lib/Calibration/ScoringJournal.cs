@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HeadKvLab.Storage;
 
 namespace HeadKvLab.Calibration;
 
@@ -9,14 +10,14 @@ namespace HeadKvLab.Calibration;
 internal sealed record ScoredTest(int Test, double[]? Retrieval, double[]? Reasoning);
 
 /// <summary>
-/// Finished tests in a file, a line each, flushed as they finish: a killed run goes on where it was. The first line says what was measured; a journal of
-/// anything else is refused. A line that the kill cut off is dropped.
+/// Finished tests in a file, a line each, on the disk as they finish (<see cref="LineJournal"/>): a killed run goes on where it was. The first line says what was
+/// measured; a journal of anything else is refused, as is one with a broken line.
 /// </summary>
 internal sealed class ScoringJournal : IDisposable
 {
-    private readonly StreamWriter? _file;
+    private readonly LineJournal? _file;
 
-    private ScoringJournal(IReadOnlyList<ScoredTest> finished, StreamWriter? file) => (Finished, _file) = (finished, file);
+    private ScoringJournal(IReadOnlyList<ScoredTest> finished, LineJournal? file) => (Finished, _file) = (finished, file);
 
     /// <summary>What earlier runs finished, in order.</summary>
     public IReadOnlyList<ScoredTest> Finished { get; }
@@ -24,24 +25,30 @@ internal sealed class ScoringJournal : IDisposable
     /// <summary>Opens or starts a journal.</summary>
     /// <param name="path">The file; null keeps none.</param>
     /// <param name="about">One line that names everything the scores depend on.</param>
-    /// <exception cref="LabException">The file is of another measurement.</exception>
+    /// <exception cref="LabException">The file is of another measurement, has a broken line, or cannot be written.</exception>
     public static ScoringJournal Open(string? path, string about)
     {
         if (path is null) return new([], null);
-        var finished = new List<ScoredTest>();
-        if (File.Exists(path) && File.ReadAllLines(path) is [var first, .. var lines])
+        var file = LineJournal.Open(path, "give a file that can be written");
+        try
         {
-            if (first != about) throw new LabException($"{path}: remembers another measurement ({first}); this one is {about}. Repeat that command, or delete the file.");
-            foreach (var line in lines)
-                if (Parse(line, finished.Count) is { } test) finished.Add(test);
-                else break;
+            if (file.Lines.Count == 0)
+            {
+                file.Add(about);
+                return new([], file);
+            }
+            if (file.Lines[0] != about) throw new LabException($"{path}: remembers another measurement ({file.Lines[0]}); this one is {about}. Repeat that command, or delete the file.");
+            return new([.. file.Lines.Skip(1).Select((line, at) => Parse(line, at) ?? throw new LabException($"{path}, line {at + 2}: is not test {at} of the measurement; the file was changed by something else: delete that line and those after it"))], file);
         }
-        File.WriteAllLines(path, [about, .. finished.Select(test => JsonSerializer.Serialize(test))]);
-        return new(finished, new StreamWriter(path, append: true) { AutoFlush = true });
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Remembers a test.</summary>
-    public void Add(ScoredTest test) => _file?.WriteLine(JsonSerializer.Serialize(test));
+    public void Add(ScoredTest test) => _file?.Add(JsonSerializer.Serialize(test));
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _file?.Dispose();

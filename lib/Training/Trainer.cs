@@ -1,3 +1,4 @@
+using HeadKvLab.Storage;
 using System.Diagnostics;
 using HeadKvLab.Cache;
 using HeadKvLab.Evaluation.Runs;

@@ -1,3 +1,4 @@
+using HeadKvLab.Storage;
 using System.Text.Json;
 using HeadKvLab.Kernels;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 
-namespace HeadKvLab.Evaluation.Runs;
+namespace HeadKvLab.Storage;
 
 /// <summary>Who holds a results folder.</summary>
 /// <param name="Pid">Its process id.</param>
@@ -31,6 +31,8 @@ public sealed class FolderLock : IDisposable
 
     private const int ReadOnlyFileSystem = 30;          // EROFS of Linux and macOS
 
+    private static readonly JsonSerializerOptions Spelling = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true };
+
     private readonly FileStream _file;
     private readonly string _name;
     private readonly Timer _heartbeat;
@@ -56,7 +58,7 @@ public sealed class FolderLock : IDisposable
         {
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             if (ReadOwner(name) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, name)) throw Held(folder, owner, cure);
-            ResultFolder.Replace(folder, "owner.json", JsonSerializer.Serialize(self, EvalRow.Json) + "\n");
+            OutputFile.Write(name, owner => owner.Write(JsonSerializer.SerializeToUtf8Bytes(self, Spelling)));
             return new FolderLock(file, name);
         }
         catch (IOException e) when (file is null && e.HResult != ReadOnlyFileSystem && IsHeld(path))
@@ -137,7 +139,7 @@ public sealed class FolderLock : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize<LockOwner>(File.ReadAllBytes(name), EvalRow.Json);
+            return JsonSerializer.Deserialize<LockOwner>(File.ReadAllBytes(name), Spelling);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException) { return null; }
     }

@@ -47,11 +47,11 @@ internal sealed class AssemblyProbe : IDisposable
         }
     }
 
-    /// <summary>What the packages of these dlls bring for notebooks.</summary>
-    internal IEnumerable<string> Extensions => folders.Values.SelectMany(folder => folder.Extensions);
+    /// <summary>What the packages of <c>#r "nuget:"</c>, and those of the dlls, bring for notebooks.</summary>
+    internal IEnumerable<string> Extensions => packages.Files.Extensions.Concat(folders.Values.SelectMany(folder => folder.Extensions));
 
     /// <summary>The path of an assembly, or null.</summary>
-    internal string? Managed(string name) => folders.Values.Select(folder => folder.Managed(name)).FirstOrDefault(found => found is not null) ?? packages.Managed(name);
+    internal string? Managed(string name) => folders.Values.Select(folder => folder.Managed(name)).FirstOrDefault(found => found is not null) ?? packages.Files.FindManaged(name);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -69,7 +69,7 @@ internal sealed class AssemblyProbe : IDisposable
     {
         if (!string.IsNullOrEmpty(folder))
         {
-            folders.GetOrAdd(folder, DependencyFiles.Of);
+            folders.GetOrAdd(folder, static one => new DependencyFiles(one));
         }
     }
 
@@ -99,7 +99,8 @@ internal sealed class AssemblyProbe : IDisposable
 
     nint FindNative(Assembly assembly, string name)
     {
-        foreach (var file in folders.Values.SelectMany(folder => folder.Native(name)).Concat(packages.Native(name)))
+        var names = DependencyFiles.NativeNames(name);
+        foreach (var file in folders.Values.SelectMany(folder => folder.Native(names)).Concat(packages.Files.FindNative(names)))
         {
             if (NativeLibrary.TryLoad(file, out var handle))
             {

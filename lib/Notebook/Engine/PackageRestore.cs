@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 
 namespace HeadKvLab.Notebook.Engine;
 
@@ -15,19 +14,16 @@ internal sealed class PackageRestore(string notebookFolder)
     const string Stamp = "restored";
     readonly Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
     readonly List<string> sources = [];
-    volatile string[] managed = [];
-    volatile string[] native = [];
+
+    /// <summary>What the session's packages bring.</summary>
+    internal PackageFiles Files { get; private set; } = PackageFiles.None;
 
     /// <summary>Adds packages to the session.</summary>
-    /// <returns>The full paths of all assemblies of the session's packages.</returns>
     /// <exception cref="RefusedException">The restore failed; the session's earlier packages stay.</exception>
-    internal async Task<IReadOnlyList<string>> Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
+    internal async Task Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
     {
         sources.AddRange(moreSources.Where(source => !sources.Contains(source)));
-        if (packages.Count == 0)
-        {
-            return managed;
-        }
+        if (packages.Count == 0) return;
         var before = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
         foreach (var package in packages)
         {
@@ -40,8 +36,7 @@ internal sealed class PackageRestore(string notebookFolder)
             {
                 await Restore(folder, interrupt).ConfigureAwait(false);
             }
-            ReadAssets(Path.Combine(folder, "obj", "project.assets.json"));
-            return managed;
+            Files = PackageFiles.Read(Path.Combine(folder, "obj", "project.assets.json"));
         }
         catch
         {
@@ -53,20 +48,6 @@ internal sealed class PackageRestore(string notebookFolder)
             }
             throw;
         }
-    }
-
-    /// <summary>What the session's packages bring for notebooks.</summary>
-    internal IReadOnlyList<string> Extensions { get; private set; } = [];
-
-    /// <summary>The path of an assembly of the session's packages, or null.</summary>
-    internal string? Managed(string name) =>
-        managed.FirstOrDefault(file => Path.GetFileNameWithoutExtension(file).Equals(name, StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>The paths of native libraries of this name in the session's packages.</summary>
-    internal IEnumerable<string> Native(string name)
-    {
-        var names = DependencyFiles.NativeNames(name);
-        return native.Where(file => names.Contains(Path.GetFileName(file)));
     }
 
     async Task Restore(string folder, CancellationToken interrupt)
@@ -130,31 +111,6 @@ internal sealed class PackageRestore(string notebookFolder)
 
     static string RuntimeId { get; } = DependencyFiles.RuntimeIds.First(id => id.StartsWith("linux-", StringComparison.Ordinal)
         || id.StartsWith("win-", StringComparison.Ordinal) || id.StartsWith("osx-", StringComparison.Ordinal));
-
-    void ReadAssets(string file)
-    {
-        using var json = JsonDocument.Parse(File.ReadAllText(file));
-        var roots = json.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name).ToArray();
-        var libraries = json.RootElement.GetProperty("libraries");
-        var target = json.RootElement.GetProperty("targets").EnumerateObject().First(one => one.Name.EndsWith("/" + RuntimeId, StringComparison.Ordinal));
-        var files = new Dictionary<string, List<string>> { ["runtime"] = [], ["native"] = [] };
-        var extensions = new List<string>();
-        foreach (var library in target.Value.EnumerateObject())
-        {
-            var path = libraries.GetProperty(library.Name).TryGetProperty("path", out var relative) ? relative.GetString()! : "";
-            extensions.AddRange(roots.SelectMany(root => DependencyFiles.ExtensionsOf(Path.Combine(root, path))));
-            foreach (var (group, found) in files)
-            {
-                if (library.Value.TryGetProperty(group, out var assets))
-                {
-                    found.AddRange(assets.EnumerateObject().SelectMany(asset => roots.Select(root => Path.Combine(root, path, asset.Name)).Where(File.Exists).Take(1)));
-                }
-            }
-        }
-        managed = [.. files["runtime"].Where(path => path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)).Distinct()];
-        native = [.. files["native"].Distinct()];
-        Extensions = extensions;
-    }
 
     string? ConfigFile()
     {

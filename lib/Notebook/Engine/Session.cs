@@ -43,7 +43,7 @@ internal sealed partial class Session : IDisposable
         MagicCommands.AddTo(root);
         root.RegisterCommandHandler<RequestInput>(Ask);
         root.SetDefaultTargetKernelNameForCommand(typeof(RequestInput), root.Name);
-        events = root.KernelEvents.Subscribe(new Listener(OnEvent));
+        events = root.KernelEvents.Subscribe(OnEvent);
     }
 
     internal CSharpKernel CSharp { get; }
@@ -132,14 +132,5 @@ internal sealed partial class Session : IDisposable
     {
         if (CellHost.Current is not { } host) throw new RefusedException("Input can be asked for only while a cell runs.");
         context.Publish(new InputProduced(await host.Ask(command.Prompt, command.IsPassword).ConfigureAwait(false), command));
-    }
-
-    sealed class Listener(Action<KernelEvent> listen) : IObserver<KernelEvent>
-    {
-        public void OnCompleted() { }
-
-        public void OnError(Exception error) { }
-
-        public void OnNext(KernelEvent happened) => listen(happened);
     }
 }

@@ -143,6 +143,19 @@ public sealed class RunnerTests : IDisposable
         Assert.Contains(how, File.ReadAllText(PathOf("n.html")));
     }
 
+    /// <summary>Plotly.NET and its HTML writer are built for different versions of FSharp.Core.</summary>
+    [Fact]
+    public void Libraries_in_FSharp_share_their_core()
+    {
+        File.WriteAllText(PathOf("n.ipynb"), Notebook(["#r \"nuget: Plotly.NET, 6.0.0\"\nPlotly.NET.GenericChart.toJson(Plotly.NET.GenericChart.ofTraceObject(false, new Plotly.NET.Trace(\"bar\")))"]));
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll"), "run", PathOf("n.ipynb"), "-o", PathOf("o.ipynb")]) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var said = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, said);
+        Assert.Contains("\\\"type\\\":\\\"bar\\\"", File.ReadAllText(PathOf("o.ipynb")));
+    }
+
     [Fact]
     public async Task A_figure_is_stored_as_the_drawing_that_code_hosts_show_and_its_page_has_both()
     {

@@ -23,25 +23,23 @@ internal sealed class AssemblyProbe : IDisposable
         AssemblyLoadContext.Default.ResolvingUnmanagedDll += FindNative;   // of what extensions need
     }
 
-    /// <summary>Also looks into the folder of this dll.</summary>
-    /// <param name="references">What the reference resolved to.</param>
-    internal void AddFolderOf(IEnumerable<Microsoft.CodeAnalysis.PortableExecutableReference> references)
+    /// <summary>Also looks into the folders of these dlls.</summary>
+    internal void AddFoldersOf(IEnumerable<string?> files)
     {
-        foreach (var reference in references)
+        foreach (var file in files)
         {
-            AddFolder(Path.GetDirectoryName(reference.FilePath));
-            ShareFSharp(Path.GetDirectoryName(reference.FilePath));
+            AddFolder(Path.GetDirectoryName(file));
         }
+        ShareFSharp();
     }
 
     /// <summary>
     /// Roslyn's loader gives every assembly a context of its own and, asked for FSharp.Core by two libraries built for different versions, loads it
     /// twice: their lists and functions then do not fit each other (Plotly.NET and Giraffe.ViewEngine). In the default context it is one for all.
     /// </summary>
-    static void ShareFSharp(string? folder)
+    void ShareFSharp()
     {
-        if (folder is not null && Path.Combine(folder, "FSharp.Core.dll") is var file && File.Exists(file)
-            && AssemblyLoadContext.Default.Assemblies.All(one => one.GetName().Name != "FSharp.Core"))
+        if (Managed("FSharp.Core") is { } file && AssemblyLoadContext.Default.Assemblies.All(one => one.GetName().Name != "FSharp.Core"))
         {
             AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
         }

@@ -80,10 +80,7 @@ internal sealed class Submissions : IDisposable
             found.AddRange(packages.Files.Managed.Except(found));
         }
         var resolver = OptionsFor("cell").MetadataResolver;
-        foreach (var file in wanted.Files)
-        {
-            probe.AddFolderOf(resolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly));
-        }
+        probe.AddFoldersOf(wanted.Files.SelectMany(file => resolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly)).Select(one => one.FilePath));
         await extensions.Load(probe.Extensions, context).ConfigureAwait(false);
     }
 

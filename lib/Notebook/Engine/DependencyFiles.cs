@@ -55,12 +55,7 @@ internal sealed class DependencyFiles
     {
         var architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
         var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux";
-        var ids = new List<string> { RuntimeInformation.RuntimeIdentifier, $"{system}-{architecture}", system };
-        if (system != "win")
-        {
-            ids.AddRange([$"unix-{architecture}", "unix"]);
-        }
-        ids.Add("any");
-        return [.. ids.Distinct()];
+        string[] family = system == "win" ? [] : [$"unix-{architecture}", "unix"];
+        return [.. ((string[])[RuntimeInformation.RuntimeIdentifier, $"{system}-{architecture}", system, .. family, "any"]).Distinct()];
     }
 }

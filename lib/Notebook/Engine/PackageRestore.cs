@@ -12,7 +12,7 @@ namespace HeadKvLab.Notebook.Engine;
 internal sealed class PackageRestore(string notebookFolder)
 {
     const string Stamp = "restored";
-    readonly Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
+    Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
     readonly List<string> sources = [];
 
     /// <summary>What the session's packages bring.</summary>
@@ -24,36 +24,25 @@ internal sealed class PackageRestore(string notebookFolder)
     {
         sources.AddRange(moreSources.Where(source => !sources.Contains(source)));
         if (packages.Count == 0) return;
-        var before = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
+        var wanted = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
         foreach (var package in packages)
         {
-            asked[package.Id] = package;
+            wanted[package.Id] = package;
         }
-        try
+        var project = Project(wanted.Values);
+        var folder = Path.Combine(CacheFolder(), Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(project)))[..24]);
+        if (!File.Exists(Path.Combine(folder, Stamp)))
         {
-            var folder = Path.Combine(CacheFolder(), Key());
-            if (!File.Exists(Path.Combine(folder, Stamp)))
-            {
-                await Restore(folder, interrupt).ConfigureAwait(false);
-            }
-            Files = PackageFiles.Read(Path.Combine(folder, "obj", "project.assets.json"));
+            await Restore(folder, project, interrupt).ConfigureAwait(false);
         }
-        catch
-        {
-            // A package that failed must not stay in the set, where it would fail every later one.
-            asked.Clear();
-            foreach (var (id, package) in before)
-            {
-                asked[id] = package;
-            }
-            throw;
-        }
+        Files = PackageFiles.Read(Path.Combine(folder, "obj", "project.assets.json"));
+        asked = wanted;   // only now: a package that failed would fail every later one
     }
 
-    async Task Restore(string folder, CancellationToken interrupt)
+    static async Task Restore(string folder, string project, CancellationToken interrupt)
     {
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "restore.csproj"), Project());
+        File.WriteAllText(Path.Combine(folder, "restore.csproj"), project);
         // Empty, so that no file of a folder above takes part.
         File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
         File.WriteAllText(Path.Combine(folder, "Directory.Build.targets"), "<Project />");
@@ -90,9 +79,9 @@ internal sealed class PackageRestore(string notebookFolder)
         return lines.Length == 0 ? said.Trim() : string.Join('\n', lines.Select(line => line[line.IndexOf("error ", StringComparison.Ordinal)..]).Distinct());
     }
 
-    string Project()
+    string Project(IEnumerable<PackageId> packages)
     {
-        var references = asked.Values.Select(package => $"""    <PackageReference Include="{package.Id}" Version="{package.Version}" />""");
+        var references = packages.Select(package => $"""    <PackageReference Include="{package.Id}" Version="{package.Version}" />""");
         var added = sources.Count == 0 ? "" : $"<RestoreAdditionalProjectSources>{string.Join(';', sources)}</RestoreAdditionalProjectSources>";
         var config = ConfigFile() is { } file ? $"<RestoreConfigFile>{file}</RestoreConfigFile>" : "";
         return $"""
@@ -123,8 +112,6 @@ internal sealed class PackageRestore(string notebookFolder)
         }
         return null;
     }
-
-    string Key() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Project())))[..24];
 
     static string CacheFolder() => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "headkvlab-notebook", "packages");

@@ -43,6 +43,16 @@ public sealed class RunnerTests : FolderTests
         Assert.Equal(1, (await Run(["throw new Exception(\"no\");", "3"], "--allow-errors")).Code);
     }
 
+    [Theory]
+    [InlineData("await Microsoft.DotNet.Interactive.Kernel.GetInputAsync(\"who?\")")]
+    [InlineData("await Microsoft.DotNet.Interactive.Kernel.GetInputsAsync([new Microsoft.DotNet.Interactive.Commands.InputDescription(\"a\", \"who?\")])")]
+    public async Task A_cell_that_asks_is_told_that_nobody_can_answer(string code)
+    {
+        var run = await Run([code]);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("has nobody to answer; give the value with -p instead", run.Json);
+    }
+
     [Fact]
     public async Task An_endless_cell_ends_at_its_timeout()
     {

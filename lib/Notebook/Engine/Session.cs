@@ -139,9 +139,17 @@ internal sealed partial class Session : IDisposable
     static async Task AskSeveral(RequestInputs command, KernelInvocationContext context)
     {
         var answers = new Dictionary<string, string>();
-        foreach (var input in command.Inputs)
+        try
         {
-            answers[input.Name] = await Ask(input.Prompt, input.TypeHint == "password").ConfigureAwait(false);
+            foreach (var input in command.Inputs)
+            {
+                answers[input.Name] = await Ask(input.Prompt, input.TypeHint == "password").ConfigureAwait(false);
+            }
+        }
+        catch (RefusedException refused)
+        {
+            CellHost.Current?.Write("stderr", refused.Message + "\n");   // the package tells the cell no more than that the request was cancelled
+            throw;
         }
         context.Publish(new InputsProduced(answers, command));
     }

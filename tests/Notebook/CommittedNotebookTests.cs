@@ -12,8 +12,6 @@ namespace HeadKvLab.Tests.Notebook;
 /// </summary>
 public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
 {
-    static readonly string Program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
-
     static string[] Files => [.. Directory.GetFiles(Path.Combine(Repository.Root, "notebooks"), "*.ipynb").Order()];
 
     [Fact]
@@ -38,23 +36,16 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     [Fact]
     public void Committed_and_executed_notebooks_validate_as_nbformat_4_5()
     {
-        var folder = Directory.CreateTempSubdirectory().FullName;
-        try
-        {
-            // An old minor version without ids, every kind of output, an error.
-            var old = Path.Combine(folder, "old.ipynb");
-            File.WriteAllText(old, NotebookOf(4, "display(1).Update(2); Console.WriteLine(\"out\"); Console.Error.WriteLine(\"err\"); HTML(\"<b>x</b>\")", "throw new Exception(\"no\");"));
-            var executed = Path.Combine(folder, "executed.ipynb");
-            Assert.Equal(1, Run("run", old, "-o", executed).Code);
-            var python = Requires.Python("nbformat", "python3-nbformat");
-            var validate = "import nbformat, sys\nfor f in sys.argv[1:]:\n    n = nbformat.read(f, as_version=nbformat.NO_CONVERT)\n    assert (n.nbformat, n.nbformat_minor) == (4, 5), f\n    nbformat.validate(n)";
-            var (code, said) = Starts(python, ["-c", validate, executed, .. Files]);
-            Assert.True(code == 0, said);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new TemporaryFolder();
+        // An old minor version without ids, every kind of output, an error.
+        var old = Path.Combine(folder.Path, "old.ipynb");
+        File.WriteAllText(old, Notebooks.Of(4, ("display(1).Update(2); Console.WriteLine(\"out\"); Console.Error.WriteLine(\"err\"); HTML(\"<b>x</b>\")", ""), ("throw new Exception(\"no\");", "")));
+        var executed = Path.Combine(folder.Path, "executed.ipynb");
+        Assert.Equal(1, Run("run", old, "-o", executed).Code);
+        var python = Requires.Python("nbformat", "python3-nbformat");
+        var validate = "import nbformat, sys\nfor f in sys.argv[1:]:\n    n = nbformat.read(f, as_version=nbformat.NO_CONVERT)\n    assert (n.nbformat, n.nbformat_minor) == (4, 5), f\n    nbformat.validate(n)";
+        var (code, said) = Starts(python, ["-c", validate, executed, .. Files]);
+        Assert.True(code == 0, said);
     }
 
     [Fact]
@@ -76,31 +67,24 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     [Fact]
     public void A_cell_that_takes_too_long_fails_the_check_and_is_named()
     {
-        var folder = Directory.CreateTempSubdirectory().FullName;
-        try
-        {
-            var file = Path.Combine(folder, "n.ipynb");
-            File.WriteAllText(file, NotebookOf(5, "1 + 1", "System.Threading.Thread.Sleep(1500); 2", "3"));
-            Assert.Equal(0, Run("run", file, "-o", file).Code);
-            var (code, said) = Run("check", file);
-            Assert.True(code == 0, said);
-            Assert.Matches(@"the longest cell took ([1-9]|[1-5]\d)\.\d s: cell 2 \(", said);
-            (code, said) = Run("check", file, "--longest", "1.4");
-            Assert.True(code == 1, said);
-            Assert.Matches(@"cell 2 \(\w+\) took \d+\.\d s; a cell may take 1\.4 s", said);
-            Assert.Contains("the committed outputs are those of this run", said);
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.Path, "n.ipynb");
+        File.WriteAllText(file, Notebooks.Of("1 + 1", "System.Threading.Thread.Sleep(1500); 2", "3"));
+        Assert.Equal(0, Run("run", file, "-o", file).Code);
+        var (code, said) = Run("check", file);
+        Assert.True(code == 0, said);
+        Assert.Matches(@"the longest cell took ([1-9]|[1-5]\d)\.\d s: cell 2 \(", said);
+        (code, said) = Run("check", file, "--longest", "1.4");
+        Assert.True(code == 1, said);
+        Assert.Matches(@"cell 2 \(cell-1\) took \d+\.\d s; a cell may take 1\.4 s", said);
+        Assert.Contains("the committed outputs are those of this run", said);
 
-            // Of an earlier run nothing stays, where the times were taken and where not.
-            var copy = Path.Combine(folder, "copy.ipynb");
-            Assert.Equal(0, Run("run", file, "-o", copy).Code);
-            Assert.All(NotebookDocument.Load(copy).Cells, cell => Assert.InRange((cell.Times!.Value.Ended - cell.Times.Value.Began).TotalSeconds, cell.Source.Contains("Sleep") ? 1.5 : 0, 60));
-            Assert.Equal(0, Run("run", copy, "-o", copy).Code);
-            Assert.DoesNotContain("iopub", File.ReadAllText(copy));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        // Of an earlier run nothing stays, where the times were taken and where not.
+        var copy = Path.Combine(folder.Path, "copy.ipynb");
+        Assert.Equal(0, Run("run", file, "-o", copy).Code);
+        Assert.All(NotebookDocument.Load(copy).Cells, cell => Assert.InRange((cell.Times!.Value.Ended - cell.Times.Value.Began).TotalSeconds, cell.Source.Contains("Sleep") ? 1.5 : 0, 60));
+        Assert.Equal(0, Run("run", copy, "-o", copy).Code);
+        Assert.DoesNotContain("iopub", File.ReadAllText(copy));
     }
 
     [Theory]
@@ -130,21 +114,14 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     [Fact]
     public void A_run_in_place_is_stable_to_the_byte()
     {
-        var folder = Directory.CreateTempSubdirectory().FullName;
-        try
-        {
-            var file = Path.Combine(folder, "n.ipynb");
-            File.WriteAllText(file, NotebookOf(5, "display(1).Update(2); \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\".DisplayAs(\"application/vnd.plotly.v1+json\"); new[] { new { a = 1 } }"));
-            Assert.Equal(0, Run("run", file, "-o", file).Code);
-            var once = File.ReadAllText(file);
-            Assert.Equal(0, Run("run", file, "-o", file).Code);
-            Assert.Equal(once, File.ReadAllText(file));
-            Assert.DoesNotContain(folder, once);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.Path, "n.ipynb");
+        File.WriteAllText(file, Notebooks.Of("display(1).Update(2); \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\".DisplayAs(\"application/vnd.plotly.v1+json\"); new[] { new { a = 1 } }"));
+        Assert.Equal(0, Run("run", file, "-o", file).Code);
+        var once = File.ReadAllText(file);
+        Assert.Equal(0, Run("run", file, "-o", file).Code);
+        Assert.Equal(once, File.ReadAllText(file));
+        Assert.DoesNotContain(folder.Path, once);
     }
 
     [Fact]
@@ -163,21 +140,13 @@ public sealed partial class CommittedNotebookTests(ITestOutputHelper log)
     static NotebookDocument Of(string output, string tag = "other") => NotebookDocument.Parse(
         $$"""{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{"cell_type":"code","id":"c","metadata":{"tags":["{{tag}}"]},"execution_count":1,"source":"x","outputs":[{{output}}]}]}""", "x");
 
-    static string NotebookOf(int minor, params string[] cells) => new JsonObject
-    {
-        ["cells"] = new JsonArray([.. cells.Select(code => new JsonObject { ["cell_type"] = "code", ["execution_count"] = null, ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(), ["source"] = code })]),
-        ["metadata"] = new JsonObject(),
-        ["nbformat"] = 4,
-        ["nbformat_minor"] = minor,
-    }.ToJsonString();
-
     static double LoadPerCore() => OperatingSystem.IsLinux()
         ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) / Environment.ProcessorCount
         : 1;
 
     static bool Fail(string file, string path) => throw new Xunit.Sdk.XunitException($"{file} names {path}");
 
-    static (int Code, string Said) Run(params string[] arguments) => Starts("dotnet", [Program, .. arguments]);
+    static (int Code, string Said) Run(params string[] arguments) => Starts("dotnet", [Notebooks.Program, .. arguments]);
 
     static (int Code, string Said) Starts(string program, params string[] arguments)
     {

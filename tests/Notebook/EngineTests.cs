@@ -176,6 +176,34 @@ public sealed class EngineTests(ITestOutputHelper log) : IDisposable
         Assert.True(grown < 60, $"{grown:0} MB");   // other tests' garbage may go meanwhile
     }
 
+    /// <summary>The package keeps all events of a cell until it ends, and each held what was shown.</summary>
+    [Fact]
+    public async Task What_a_cell_shows_is_kept_neither_after_it_nor_while_it_goes_on()
+    {
+        await Runs("string Page() => new string('x', 1_000_000); long Memory() => GC.GetTotalMemory(forceFullCollection: true) / 1_000_000;");
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < 60; i++)
+        {
+            await session.Execute("display(HTML(Page())); Console.WriteLine(\"a\"); HTML(Page())", "In[2]", new DeafCell());
+        }
+        var afterwards = (GC.GetTotalMemory(forceFullCollection: true) - before) / 1e6;
+        var silent = await session.Execute("var shown = display(HTML(Page())); var start = Memory(); for (int i = 0; i < 150; i++) shown.Update(HTML(Page())); Memory() - start", "In[3]", new DeafCell());
+        var within = silent.Value!.Single(one => one.MimeType == "text/plain").Value;
+        log.WriteLine($"{afterwards:0} MB after 60 cells of 4 MB, {within} MB in a cell that shows 150 times 2 MB");
+        Assert.True(afterwards < 40, $"{afterwards:0} MB");
+        Assert.InRange(int.Parse(within), -100, 40);
+    }
+
+    /// <summary>A reader who keeps nothing.</summary>
+    sealed class DeafCell : CellHost
+    {
+        internal override Task<string> Ask(string prompt, bool password) => Task.FromResult("");
+
+        protected override void Stream(string stream, string text) { }
+
+        protected override void ShowNow(string displayId, IReadOnlyList<Microsoft.DotNet.Interactive.Formatting.FormattedValue> bundle, bool update) { }
+    }
+
     RecordingCell? last;
 
     async Task<CellResult> Execute(string code)

@@ -10,7 +10,6 @@ namespace HeadKvLab.Tests.Notebook;
 [Collection("console")]
 public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
 {
-    static readonly string Program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
     readonly string folder = Directory.CreateTempSubdirectory().FullName;
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
@@ -36,7 +35,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     {
         Requires.Program(["jupyter"], ["nbconvert", "--version"], "jupyter nbconvert (Debian: jupyter-nbconvert)");
         await Install();
-        File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf("var x = 20;", "Console.WriteLine(\"printed\"); x + 1"));
+        File.WriteAllText(Path.Combine(folder, "n.ipynb"), Notebooks.Of("var x = 20;", "Console.WriteLine(\"printed\"); x + 1"));
         var (code, said) = await Run("jupyter", "nbconvert", "--to", "notebook", "--execute", Path.Combine(folder, "n.ipynb"), "--output", "done.ipynb");
         Assert.True(code == 0, said);
         var outputs = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "done.ipynb")))!["cells"]![1]!["outputs"]!;
@@ -56,7 +55,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         Assert.Contains("dotnet-interactive", File.ReadAllText(foreign));
         var second = Path.Combine(folder, "data", "kernels", "headkvlab-csharp");
         Assert.True(File.Exists(Path.Combine(second, "kernel.json")));
-        Assert.Contains("Removed", (await Run("dotnet", Program, "uninstall")).Said);
+        Assert.Contains("Removed", (await Run("dotnet", Notebooks.Program, "uninstall")).Said);
         Assert.False(Directory.Exists(second));
         Assert.True(File.Exists(foreign));
     }
@@ -67,7 +66,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         Requires.Program(["jupyter"], ["notebook", "--version"], "jupyter notebook (Debian: jupyter-notebook)");
         Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
         await Install();
-        File.WriteAllText(Path.Combine(folder, "n.ipynb"), NotebookOf(
+        File.WriteAllText(Path.Combine(folder, "n.ipynb"), Notebooks.Of(
             "int answer = 41;",
             "#r \"nuget: Plotly.NET.Interactive, 6.0.0\"\nusing Plotly.NET; var map = new Trace(\"heatmap\"); map.SetProperty(\"z\", new[] { new[] { 1, 2 }, new[] { 3, 4 } }); GenericChart.ofTraceObject(false, map)",
             "answer + 1"));
@@ -111,8 +110,8 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     {
         Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
         var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
-        File.WriteAllText(notebook, NotebookOf($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
-        var (code, said) = await Run("dotnet", Program, "run", notebook, "-o", notebook, "--html", html);
+        File.WriteAllText(notebook, Notebooks.Of($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
+        var (code, said) = await Run("dotnet", Notebooks.Program, "run", notebook, "-o", notebook, "--html", html);
         Assert.True(code == 0, said);
         await using var page = await Browser.Open("file://" + html);
         await page.Until("document.querySelectorAll('.js-plotly-plot .heatmaplayer').length > 0");
@@ -125,12 +124,12 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     public async Task Packages_show_charts_and_frames_live_and_as_static_images_without_a_network()
     {
         var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
-        File.WriteAllText(notebook, NotebookOf(
+        File.WriteAllText(notebook, Notebooks.Of(
             "#r \"nuget: Plotly.NET.Interactive, 6.0.0\"\n#r \"nuget: Microsoft.Data.Analysis, 0.23.1\"\nusing Plotly.NET; using Microsoft.Data.Analysis;",
             "var bars = new Trace(\"bar\"); bars.SetProperty(\"y\", new[] { 4, 1, 3 }); GenericChart.ofTraceObject(false, bars)",
             "new DataFrame(new StringDataFrameColumn(\"method\", new[] { \"SnapKV\", \"HeadKV\" }), new DoubleDataFrameColumn(\"score\", new[] { 0.25, 0.5 }))",
             "typeof(TabularDataResource).Name"));   // imported by the extension of Microsoft.Data.Analysis
-        var (code, said) = await Run("dotnet", Program, "run", notebook, "-o", notebook, "--html", html);
+        var (code, said) = await Run("dotnet", Notebooks.Program, "run", notebook, "-o", notebook, "--html", html);
         Assert.True(code == 0, said);
         var data = JsonNode.Parse(File.ReadAllText(notebook))!["cells"]!.AsArray().Skip(1).Select(cell => cell!["outputs"]![0]!["data"]!.AsObject()).ToArray();
         Assert.Equal("[4,1,3]", data[0]["application/vnd.plotly.v1+json"]!["data"]![0]!["y"]!.ToJsonString());
@@ -152,7 +151,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     async Task<string> Wire(string checks)
     {
         var python = Requires.Python("jupyter_client", "python3-jupyter-client");
-        var (code, said) = await Run(python, Path.Combine(Repository.Root, "tests", "Notebook", "wire", checks), "dotnet", Program);
+        var (code, said) = await Run(python, Path.Combine(Repository.Root, "tests", "Notebook", "wire", checks), "dotnet", Notebooks.Program);
         log.WriteLine(said);
         Assert.EndsWith("all passed", said.TrimEnd());
         Assert.Equal(0, code);
@@ -161,7 +160,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
 
     async Task<string> Install()
     {
-        var (code, said) = await Run("dotnet", Program, "install");
+        var (code, said) = await Run("dotnet", Notebooks.Program, "install");
         Assert.True(code == 0, said);
         return said;
     }
@@ -191,15 +190,4 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
         await process.WaitForExitAsync();
         return (process.ExitCode, process.ExitCode == 0 ? output : output + await error);
     }
-
-    static string NotebookOf(params string[] cells) => new JsonObject
-    {
-        ["cells"] = new JsonArray([.. cells.Select((code, i) => new JsonObject
-        {
-            ["cell_type"] = "code", ["execution_count"] = null, ["id"] = $"cell-{i}", ["metadata"] = new JsonObject(), ["outputs"] = new JsonArray(), ["source"] = code,
-        })]),
-        ["metadata"] = new JsonObject { ["kernelspec"] = new JsonObject { ["name"] = ".net-csharp", ["display_name"] = ".NET (C#)", ["language"] = "C#" } },
-        ["nbformat"] = 4,
-        ["nbformat_minor"] = 5,
-    }.ToJsonString();
 }

@@ -23,7 +23,7 @@ internal sealed class PlainHost
         root.Add(new Microsoft.DotNet.Interactive.CSharp.CSharpKernel().UseValueSharing().UseKernelHelpers());
         root.Add(new HtmlKernel());
         root.DefaultKernelName = "csharp";
-        root.KernelEvents.Subscribe(new Observer(OnEvent));
+        root.KernelEvents.Subscribe(OnEvent);
     }
 
     /// <returns>0, or 1 when a cell failed; the executed notebook is written in both cases.</returns>
@@ -66,14 +66,5 @@ internal sealed class PlainHost
                 outputs.Add(output);
                 break;
         }
-    }
-
-    sealed class Observer(Action<KernelEvent> listen) : IObserver<KernelEvent>
-    {
-        public void OnCompleted() { }
-
-        public void OnError(Exception error) { }
-
-        public void OnNext(KernelEvent happened) => listen(happened);
     }
 }

@@ -83,6 +83,10 @@ public sealed class PolyglotTests : IDisposable
         Assert.Equal(["#!set", "#!share"], insight.Complete("1;\n\n#!s", 7).Names);
         Assert.Equal(4, insight.Complete("1;\n\n#!s", 7).Start);
         Assert.Contains("#!html", insight.Complete("#!", 2).Names);
+        const string After = "#r \"nuget: No.Such.Package, 1.0.0\"\r\n#!csharp\r\n/* \r\n */ int abc = 1; ab";
+        var (names, start) = insight.Complete(After, After.Length);
+        Assert.Contains("abc", names);
+        Assert.Equal(After.Length - 2, start);
         Assert.True(CSharpKernel.IsComplete("#!html\n<b>{"));
         Assert.False(CSharpKernel.IsComplete("for (;;) {"));
     }
@@ -116,6 +120,7 @@ public sealed class PolyglotTests : IDisposable
         Assert.Equal("6", await Shows("using Microsoft.DotNet.Interactive.Commands; await Root.SendAsync(new SubmitCode(\"int sent = 6;\")); 6"));
         Assert.Equal("[HTML]", await Shows("await Root.SendAsync(new SubmitCode(\"<p/>\", \"html\"));"));
         Assert.Equal("answer to name?", await Shows("await Microsoft.DotNet.Interactive.Kernel.GetInputAsync(\"name?\")"));
+        Assert.Equal("answer to a? answer to b?", await Shows("using InputDescription = Microsoft.DotNet.Interactive.Commands.InputDescription; var answers = await Microsoft.DotNet.Interactive.Kernel.GetInputsAsync([new InputDescription(\"a\", \"a?\"), new InputDescription(\"b\", \"b?\")]); answers[\"a\"] + \" \" + answers[\"b\"]"));
     }
 
     /// <summary>All that a cell shows as text, in order.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook;
 using HeadKvLab.Notebook.Files;
@@ -8,12 +7,8 @@ namespace HeadKvLab.Tests.Notebook;
 
 /// <summary>The headless runner: outputs as notebooks store them, parameters, failures, bad files.</summary>
 [Collection("console")]
-public sealed class RunnerTests : IDisposable
+public sealed class RunnerTests : FolderTests
 {
-    readonly string folder = Directory.CreateTempSubdirectory().FullName;
-
-    public void Dispose() => Directory.Delete(folder, recursive: true);
-
     [Fact]
     public async Task Outputs_are_stored_as_nbformat_has_them_and_updates_replace()
     {
@@ -27,10 +22,10 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task What_the_run_does_not_concern_stays_as_it_was_written()
     {
-        var before = Notebook(["1"]).Replace("\"metadata\":{},\"nbformat\"", "\"metadata\":{\"custom\":{\"b\":1.50,\"a\":\"é\"}},\"nbformat\"");
-        File.WriteAllText(PathOf("n.ipynb"), before);
-        await Run(RunOptions.Parse([PathOf("n.ipynb"), "-o", PathOf("out.ipynb")]));
-        var after = File.ReadAllText(PathOf("out.ipynb"));
+        var before = Notebooks.Of("1").Replace("\"kernelspec\":", "\"custom\":{\"b\":1.50,\"a\":\"é\"},\"kernelspec\":");
+        File.WriteAllText(Inside("n.ipynb"), before);
+        await Run(RunOptions.Parse([Inside("n.ipynb"), "-o", Inside("out.ipynb")]));
+        var after = File.ReadAllText(Inside("out.ipynb"));
         Assert.Contains("\"b\": 1.50,\n   \"a\": \"é\"", after);
         Assert.Contains("\"id\": \"cell-0\"", after);
         Assert.EndsWith("}\n", after);
@@ -46,6 +41,16 @@ public sealed class RunnerTests : IDisposable
         Assert.Empty(Types(run.Cells[2]!));
         Assert.Contains("In[2], line 1", run.Progress);
         Assert.Equal(1, (await Run(["throw new Exception(\"no\");", "3"], "--allow-errors")).Code);
+    }
+
+    [Theory]
+    [InlineData("await Microsoft.DotNet.Interactive.Kernel.GetInputAsync(\"who?\")")]
+    [InlineData("await Microsoft.DotNet.Interactive.Kernel.GetInputsAsync([new Microsoft.DotNet.Interactive.Commands.InputDescription(\"a\", \"who?\")])")]
+    public async Task A_cell_that_asks_is_told_that_nobody_can_answer(string code)
+    {
+        var run = await Run([code]);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("has nobody to answer; give the value with -p instead", run.Json);
     }
 
     [Fact]
@@ -110,17 +115,14 @@ public sealed class RunnerTests : IDisposable
     [InlineData("html", "PNG", "not JSON, so not a notebook")]
     public void A_bad_file_ends_the_program_with_2_and_one_line_and_writes_nothing(string command, string text, string reason)
     {
-        File.WriteAllText(PathOf("bad.ipynb"), text);
-        string[] more = command == "run" ? ["-o", PathOf("out.ipynb"), "--html", PathOf("out.html")] : command == "html" ? [PathOf("out.html")] : [];
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll"), command, PathOf("bad.ipynb"), .. more]) { RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        var said = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.Equal(2, process.ExitCode);
-        Assert.StartsWith(PathOf("bad.ipynb") + ": ", said);
+        File.WriteAllText(Inside("bad.ipynb"), text);
+        string[] more = command == "run" ? ["-o", Inside("out.ipynb"), "--html", Inside("out.html")] : command == "html" ? [Inside("out.html")] : [];
+        var (code, said) = Notebooks.Run([command, Inside("bad.ipynb"), .. more]);
+        Assert.Equal(2, code);
+        Assert.StartsWith(Inside("bad.ipynb") + ": ", said);
         Assert.Contains(reason, said);
         Assert.Single(said.TrimEnd().Split('\n'));
-        Assert.Equal([PathOf("bad.ipynb")], Directory.GetFiles(folder));
+        Assert.Equal([Inside("bad.ipynb")], Directory.GetFiles(Folder));
     }
 
     [Theory]
@@ -129,29 +131,35 @@ public sealed class RunnerTests : IDisposable
     public void A_process_that_dies_loses_nothing_that_ran(string deadly, string how)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() && deadly.Contains("libc"), "Windows has no libc");
-        File.WriteAllText(PathOf("n.ipynb"), Notebook(["Console.WriteLine(\"kept\");", deadly, "3"]));
-        var program = Path.Combine(Repository.Root, "bin", "notebook", "HeadKvLab.Notebook.dll");
-        var start = new ProcessStartInfo("dotnet", [program, "run", PathOf("n.ipynb"), "--html", PathOf("n.html"), "-o", PathOf("o.ipynb")]) { RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        var said = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.Equal(1, process.ExitCode);
+        File.WriteAllText(Inside("n.ipynb"), Notebooks.Of("Console.WriteLine(\"kept\");", deadly, "3"));
+        var (code, said) = Notebooks.Run("run", Inside("n.ipynb"), "--html", Inside("n.html"), "-o", Inside("o.ipynb"));
+        Assert.Equal(1, code);
         Assert.Contains(how, said);
-        var cells = JsonNode.Parse(File.ReadAllText(PathOf("o.ipynb")))!["cells"]!.AsArray();
+        var cells = JsonNode.Parse(File.ReadAllText(Inside("o.ipynb")))!["cells"]!.AsArray();
         Assert.Contains("kept", cells[0]!["outputs"]!.ToJsonString());
         Assert.Contains(how, cells[1]!["outputs"]!.ToJsonString());
-        Assert.Contains(how, File.ReadAllText(PathOf("n.html")));
+        Assert.Contains(how, File.ReadAllText(Inside("n.html")));
+    }
+
+    /// <summary>Plotly.NET and its HTML writer are built for different versions of FSharp.Core.</summary>
+    [Fact]
+    public void Libraries_in_FSharp_share_their_core()
+    {
+        File.WriteAllText(Inside("n.ipynb"), Notebooks.Of("#r \"nuget: Plotly.NET, 6.0.0\"\nPlotly.NET.GenericChart.toJson(Plotly.NET.GenericChart.ofTraceObject(false, new Plotly.NET.Trace(\"bar\")))"));
+        var (code, said) = Notebooks.Run("run", Inside("n.ipynb"), "-o", Inside("o.ipynb"));
+        Assert.True(code == 0, said);
+        Assert.Contains("\\\"type\\\":\\\"bar\\\"", File.ReadAllText(Inside("o.ipynb")));
     }
 
     [Fact]
     public async Task A_figure_is_stored_as_the_drawing_that_code_hosts_show_and_its_page_has_both()
     {
-        var run = await Run([$"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }} }})"], "--html", PathOf("figure.html"));
+        var run = await Run([$"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }} }})"], "--html", Inside("figure.html"));
         Assert.Equal(0, run.Code);
         var data = run.Cells[0]!["outputs"]![0]!["data"]!.AsObject();
         Assert.Equal(["application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], data.Select(pair => pair.Key));
         Assert.StartsWith("<svg", NotebookCell.Text(data["image/svg+xml"]));
-        var page = File.ReadAllText(PathOf("figure.html"));
+        var page = File.ReadAllText(Inside("figure.html"));
         Assert.Contains("<img alt=\"figure\" src=\"data:image/svg+xml;base64,", page);
         Assert.Contains("window.Plotly.newPlot(at, figure.data", page);
     }
@@ -159,8 +167,8 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task The_page_holds_everything_it_needs()
     {
-        var run = await Run(["var fig = \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\"; fig.DisplayAs(\"application/vnd.plotly.v1+json\");", "Console.WriteLine(\"<tag>\");"], "--html", PathOf("page.html"));
-        var page = File.ReadAllText(PathOf("page.html"));
+        var run = await Run(["var fig = \"\"\"{\"data\":[{\"y\":[1,2]}],\"layout\":{}}\"\"\"; fig.DisplayAs(\"application/vnd.plotly.v1+json\");", "Console.WriteLine(\"<tag>\");"], "--html", Inside("page.html"));
+        var page = File.ReadAllText(Inside("page.html"));
         Assert.Contains("DecompressionStream", page);
         Assert.Contains("&lt;tag&gt;", page);
         Assert.DoesNotContain("src=\"http", page);
@@ -174,41 +182,21 @@ public sealed class RunnerTests : IDisposable
     [InlineData("$x < 2 \\cdot \\beta$", "<mo>&lt;</mo><mn>2</mn><mo>⋅</mo><mi>β</mi>")]
     public void Formulas_need_no_script(string markdown, string mathMl)
     {
-        var notebook = NotebookDocument.Parse(Notebook(Array.Empty<string>()).Replace("\"cells\":[]", $$"""
+        var notebook = NotebookDocument.Parse(Notebooks.Of().Replace("\"cells\":[]", $$"""
             "cells":[{"cell_type":"markdown","id":"m","metadata":{},"source":{{JsonValue.Create(markdown).ToJsonString()}}}]
             """), "x");
         Assert.Contains(mathMl, HtmlPage.Write(notebook, "x"));
     }
 
-    string PathOf(string name) => Path.Combine(folder, name);
-
     static string[] Types(JsonNode cell) => [.. cell["outputs"]!.AsArray().Select(output => (string)output!["output_type"]!)];
-
-    static string Notebook(string[] cells) => Notebook([.. cells.Select(cell => (cell, ""))]);
-
-    static string Notebook((string Code, string Tag)[] cells) => new JsonObject
-    {
-        ["cells"] = new JsonArray([.. cells.Select((cell, i) => new JsonObject
-        {
-            ["cell_type"] = "code",
-            ["execution_count"] = null,
-            ["id"] = $"cell-{i}",
-            ["metadata"] = cell.Tag == "" ? new JsonObject() : new JsonObject { ["tags"] = new JsonArray(cell.Tag) },
-            ["outputs"] = new JsonArray(),
-            ["source"] = cell.Code,
-        })]),
-        ["metadata"] = new JsonObject(),
-        ["nbformat"] = 4,
-        ["nbformat_minor"] = 5,
-    }.ToJsonString();
 
     Task<(int Code, JsonArray Cells, string Progress, string Json)> Run(string[] cells, params string[] options) => Run([.. cells.Select(cell => (cell, ""))], options);
 
     async Task<(int Code, JsonArray Cells, string Progress, string Json)> Run((string, string)[] cells, params string[] options)
     {
-        File.WriteAllText(PathOf("n.ipynb"), Notebook(cells));
-        var (code, progress) = await Run(RunOptions.Parse([PathOf("n.ipynb"), "-o", PathOf("out.ipynb"), .. options]));
-        var json = File.ReadAllText(PathOf("out.ipynb"));
+        File.WriteAllText(Inside("n.ipynb"), Notebooks.Of(5, cells));
+        var (code, progress) = await Run(RunOptions.Parse([Inside("n.ipynb"), "-o", Inside("out.ipynb"), .. options]));
+        var json = File.ReadAllText(Inside("out.ipynb"));
         return (code, JsonNode.Parse(json)!["cells"]!.AsArray(), progress, json);
     }
 

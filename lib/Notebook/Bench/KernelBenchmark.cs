@@ -83,7 +83,7 @@ internal static class KernelBenchmark
 
     static async Task<Row[]> Insight(KernelClient kernel)
     {
-        Task<JsonObject> At(string request, string code) => kernel.Ask(request, new JsonObject { ["code"] = code, ["cursor_pos"] = code.Length, ["detail_level"] = 0 });
+        Task At(string request, string code) => kernel.Ask(request, new JsonObject { ["code"] = code, ["cursor_pos"] = code.Length, ["detail_level"] = 0 });
         return
         [
             new("completion of numbers.Sel", "until its reply", await Times(Completions, _ => At("complete", "numbers.Sel")).ConfigureAwait(false), "ms", 100),

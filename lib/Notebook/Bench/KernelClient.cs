@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using System.Threading.Channels;
 using HeadKvLab.Notebook.Jupyter;
 
 namespace HeadKvLab.Notebook.Bench;
@@ -12,8 +11,6 @@ internal sealed class KernelClient : IDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     readonly Wire wire = new([]);
-    readonly Channel<(string Type, JsonObject Content)> replies = System.Threading.Channels.Channel.CreateUnbounded<(string, JsonObject)>();
-    readonly List<Socket> sockets = [];
     readonly string file = Path.GetTempFileName();
     readonly Process process;
     Stream shell = Stream.Null, control = Stream.Null;
@@ -51,10 +48,17 @@ internal sealed class KernelClient : IDisposable
     }
 
     /// <summary>Sends a request on the shell channel and waits for its reply.</summary>
-    internal async Task<JsonObject> Ask(string request, JsonObject content)
+    internal async Task Ask(string request, JsonObject content)
     {
         await Send(shell, request, content).ConfigureAwait(false);
-        return await Reply(request).ConfigureAwait(false);
+        await Reply(request).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a cell to its reply.</summary>
+    internal async Task Execute(string code)
+    {
+        await Begin(code).ConfigureAwait(false);
+        await Reply("execute").ConfigureAwait(false);
     }
 
     /// <summary>Sends a cell without waiting.</summary>
@@ -62,30 +66,18 @@ internal sealed class KernelClient : IDisposable
 
     internal Task Interrupt() => Send(control, "interrupt", []);
 
-    /// <summary>Runs a cell to its reply.</summary>
-    /// <returns>"ok" or "error".</returns>
-    internal async Task<string> Execute(string code)
-    {
-        await Begin(code).ConfigureAwait(false);
-        return (string)(await Reply("execute").ConfigureAwait(false))["status"]!;
-    }
-
-    /// <summary>The next reply to a request of this kind; others that come before are passed over.</summary>
-    internal async Task<JsonObject> Reply(string request)
+    /// <summary>Waits for the next reply to a request of this kind on the shell channel; others that come before are passed over.</summary>
+    /// <exception cref="NotebookException">The kernel ended, or did not answer within a minute.</exception>
+    internal async Task Reply(string request)
     {
         using var patience = new CancellationTokenSource(Patience);
         try
         {
-            while (true)
+            while (wire.Read(null!, (await ZmtpFrames.Read(shell, patience.Token).ConfigureAwait(false)).Frames)?.Type != request + "_reply")
             {
-                var (type, content) = await replies.Reader.ReadAsync(patience.Token).ConfigureAwait(false);
-                if (type == request + "_reply")
-                {
-                    return content;
-                }
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or ChannelClosedException)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
             throw new NotebookException($"The kernel did not answer a {request} request{(process.HasExited ? $": it ended with exit code {process.ExitCode}" : $" within {Patience.TotalSeconds} s")}.");
         }
@@ -99,7 +91,8 @@ internal sealed class KernelClient : IDisposable
             process.WaitForExit(5000);
         }
         process.Dispose();
-        sockets.ForEach(socket => socket.Dispose());
+        shell.Dispose();
+        control.Dispose();
         File.Delete(file);
     }
 
@@ -115,12 +108,8 @@ internal sealed class KernelClient : IDisposable
             try
             {
                 await socket.ConnectAsync(IPAddress.Loopback, port).ConfigureAwait(false);
-                sockets.Add(socket);
-                var stream = new NetworkStream(socket);
-                await stream.WriteAsync(ZmtpFrames.Greeting()).ConfigureAwait(false);
-                await ZmtpFrames.ReadGreeting(stream, CancellationToken.None).ConfigureAwait(false);
-                await stream.WriteAsync(ZmtpFrames.Ready("DEALER")).ConfigureAwait(false);
-                _ = Receive(stream);
+                var stream = new NetworkStream(socket, ownsSocket: true);
+                await ZmtpFrames.Meet(stream, stream, "DEALER", CancellationToken.None).ConfigureAwait(false);
                 return stream;
             }
             catch (SocketException) when (!process.HasExited && watch.Elapsed < Patience)
@@ -135,37 +124,12 @@ internal sealed class KernelClient : IDisposable
         }
     }
 
-    async Task Receive(Stream stream)
-    {
-        try
-        {
-            while (true)
-            {
-                var (isCommand, frames) = await ZmtpFrames.Read(stream, CancellationToken.None).ConfigureAwait(false);
-                if (!isCommand && wire.Read(null!, frames) is { } message)
-                {
-                    replies.Writer.TryWrite((message.Type, message.Content));
-                }
-            }
-        }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
-        {
-            replies.Writer.TryComplete();
-        }
-    }
-
     static int[] FreePorts(int count)
     {
         var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        foreach (var listener in listeners)
-        {
-            listener.Start();
-        }
+        Array.ForEach(listeners, listener => listener.Start());
         var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
-        foreach (var listener in listeners)
-        {
-            listener.Stop();
-        }
+        Array.ForEach(listeners, listener => listener.Stop());
         return ports;
     }
 }

@@ -23,35 +23,33 @@ internal sealed class AssemblyProbe : IDisposable
         AssemblyLoadContext.Default.ResolvingUnmanagedDll += FindNative;   // of what extensions need
     }
 
-    /// <summary>Also looks into the folder of this dll.</summary>
-    /// <param name="references">What the reference resolved to.</param>
-    internal void AddFolderOf(IEnumerable<Microsoft.CodeAnalysis.PortableExecutableReference> references)
+    /// <summary>Also looks into the folders of these dlls.</summary>
+    internal void AddFoldersOf(IEnumerable<string?> files)
     {
-        foreach (var reference in references)
+        foreach (var file in files)
         {
-            AddFolder(Path.GetDirectoryName(reference.FilePath));
-            ShareFSharp(Path.GetDirectoryName(reference.FilePath));
+            AddFolder(Path.GetDirectoryName(file));
         }
+        ShareFSharp();
     }
 
     /// <summary>
     /// Roslyn's loader gives every assembly a context of its own and, asked for FSharp.Core by two libraries built for different versions, loads it
     /// twice: their lists and functions then do not fit each other (Plotly.NET and Giraffe.ViewEngine). In the default context it is one for all.
     /// </summary>
-    static void ShareFSharp(string? folder)
+    void ShareFSharp()
     {
-        if (folder is not null && Path.Combine(folder, "FSharp.Core.dll") is var file && File.Exists(file)
-            && AssemblyLoadContext.Default.Assemblies.All(one => one.GetName().Name != "FSharp.Core"))
+        if (Managed("FSharp.Core") is { } file && AssemblyLoadContext.Default.Assemblies.All(one => one.GetName().Name != "FSharp.Core"))
         {
             AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
         }
     }
 
-    /// <summary>What the packages of these dlls bring for notebooks.</summary>
-    internal IEnumerable<string> Extensions => folders.Values.SelectMany(folder => folder.Extensions);
+    /// <summary>What the packages of <c>#r "nuget:"</c>, and those of the dlls, bring for notebooks.</summary>
+    internal IEnumerable<string> Extensions => packages.Files.Extensions.Concat(folders.Values.SelectMany(folder => folder.Extensions));
 
     /// <summary>The path of an assembly, or null.</summary>
-    internal string? Managed(string name) => folders.Values.Select(folder => folder.Managed(name)).FirstOrDefault(found => found is not null) ?? packages.Managed(name);
+    internal string? Managed(string name) => folders.Values.Select(folder => folder.Managed(name)).FirstOrDefault(found => found is not null) ?? packages.Files.FindManaged(name);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -69,7 +67,7 @@ internal sealed class AssemblyProbe : IDisposable
     {
         if (!string.IsNullOrEmpty(folder))
         {
-            folders.GetOrAdd(folder, DependencyFiles.Of);
+            folders.GetOrAdd(folder, static one => new DependencyFiles(one));
         }
     }
 
@@ -99,7 +97,8 @@ internal sealed class AssemblyProbe : IDisposable
 
     nint FindNative(Assembly assembly, string name)
     {
-        foreach (var file in folders.Values.SelectMany(folder => folder.Native(name)).Concat(packages.Native(name)))
+        var names = DependencyFiles.NativeNames(name);
+        foreach (var file in folders.Values.SelectMany(folder => folder.Native(names)).Concat(packages.Files.FindNative(names)))
         {
             if (NativeLibrary.TryLoad(file, out var handle))
             {

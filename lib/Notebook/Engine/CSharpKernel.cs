@@ -66,20 +66,14 @@ internal sealed class CSharpKernel : Kernel, IKernelCommandHandler<SubmitCode>, 
             // The state is kept here, not in Run: an abandoned cell that ends later must not bring back an old one.
             (submissions.Latest, var bundle, var thrown) = await Interruption.Run(() => Run(script, host), host.Interrupted).ConfigureAwait(false);
             drain();
-            if (thrown is not null) throw new CellFailedException(host.Interrupted.IsCancellationRequested ? Interrupted() : errors.OfException(thrown));
+            if (thrown is not null) throw host.Interrupted.IsCancellationRequested ? new InterruptedException(stillRunning: false) : new CellFailedException(errors.OfException(thrown));
             if (bundle is not null) context.Publish(new ReturnValueProduced(submissions.Latest.ReturnValue, command, bundle));
-        }
-        catch (InterruptedException interrupted)
-        {
-            throw new CellFailedException(CellError.Plain("Interrupted", interrupted.Message));
-        }
-        catch (OperationCanceledException) when (host.Interrupted.IsCancellationRequested)
-        {
-            throw new CellFailedException(Interrupted());
         }
         catch (Exception exception) when (exception is not (CellFailedException or RefusedException))
         {
-            throw new CellFailedException(errors.OfException(exception));
+            var interrupted = exception as InterruptedException
+                ?? (exception is OperationCanceledException && host.Interrupted.IsCancellationRequested ? new InterruptedException(stillRunning: false) : null);
+            throw new CellFailedException(interrupted is null ? errors.OfException(exception) : CellError.Plain("Interrupted", interrupted.Message));
         }
     }
 
@@ -128,8 +122,6 @@ internal sealed class CSharpKernel : Kernel, IKernelCommandHandler<SubmitCode>, 
             return (after, null, exception);
         }
     }
-
-    static CellError Interrupted() => CellError.Plain("Interrupted", "The cell was interrupted.");
 
     /// <summary>Cancels <c>KernelInvocationContext.Current.CancellationToken</c>; its own Cancel would end the command before the cell has ended.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "TryCancel")]

@@ -87,25 +87,11 @@ internal sealed class CodeInsight(CSharpKernel engine)
 
     SemanticModel? Model(string code, out SyntaxNode root)
     {
-        string blanked;
-        try
-        {
-            blanked = Directives.Parse(code).Code;
-        }
-        catch (RefusedException)
-        {
-            blanked = code;
-        }
-        // Blanked lines are shorter: put their length back, so that positions hold.
-        blanked = KeepLength(code.ReplaceLineEndings("\n"), blanked);
-        var compilation = engine.Preview(blanked);
+        var compilation = engine.Preview(code);   // directives in it are no obstacle: nothing of what they name is asked for
         var tree = compilation?.SyntaxTrees.FirstOrDefault();
         root = tree?.GetRoot() ?? SyntaxFactory.CompilationUnit();
         return tree is null ? null : compilation!.GetSemanticModel(tree);
     }
-
-    static string KeepLength(string code, string blanked) => string.Join('\n',
-        code.Split('\n').Zip(blanked.Split('\n'), (was, now) => now.Length == was.Length ? now : now.PadRight(was.Length)));
 
     static int WordStart(string code, int cursor)
     {

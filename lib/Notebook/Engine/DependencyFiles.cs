@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace HeadKvLab.Notebook.Engine;
 
@@ -7,15 +6,16 @@ namespace HeadKvLab.Notebook.Engine;
 internal sealed class DependencyFiles
 {
     readonly string folder;
-    readonly Lazy<IReadOnlyList<string>> fromPackages;
+    readonly Lazy<PackageFiles[]> packages;
 
-    DependencyFiles(string folder)
+    internal DependencyFiles(string folder)
     {
         this.folder = folder;
-        fromPackages = new(() => [.. Packages().SelectMany(one => Assets(one.Library).Select(asset => Path.GetFullPath(Path.Combine(one.Root, asset))).Where(File.Exists))]);
+        packages = new(() => [.. Directory.EnumerateFiles(folder, "*.deps.json").Select(PackageFiles.Read)]);
     }
 
-    internal static DependencyFiles Of(string folder) => new(folder);
+    /// <summary>What the packages bring for notebooks.</summary>
+    internal IEnumerable<string> Extensions => packages.Value.SelectMany(one => one.Extensions);
 
     /// <summary>The runtime identifiers whose files run here, most specific first, for example linux-x64, linux, unix, any.</summary>
     internal static IReadOnlyList<string> RuntimeIds { get; } = RuntimeIdsHere();
@@ -36,18 +36,14 @@ internal sealed class DependencyFiles
                 return specific;
             }
         }
-        return fromPackages.Value.FirstOrDefault(file => Path.GetFileName(file).Equals(name + ".dll", StringComparison.OrdinalIgnoreCase));
+        return packages.Value.Select(one => one.FindManaged(name)).FirstOrDefault(found => found is not null);
     }
 
-    /// <summary>The full paths at which a native library of this name lies.</summary>
-    internal IEnumerable<string> Native(string name)
-    {
-        var names = NativeNames(name);
-        return names.Select(file => Path.Combine(folder, file))
-            .Concat(RuntimeIds.SelectMany(id => names.Select(file => Path.Combine(folder, "runtimes", id, "native", file))))
-            .Concat(fromPackages.Value.Where(file => names.Contains(Path.GetFileName(file))))
-            .Where(File.Exists);
-    }
+    /// <summary>The full paths at which a native library with one of these file names lies.</summary>
+    internal IEnumerable<string> Native(IReadOnlyList<string> names) => names.Select(file => Path.Combine(folder, file))
+        .Concat(RuntimeIds.SelectMany(id => names.Select(file => Path.Combine(folder, "runtimes", id, "native", file))))
+        .Concat(packages.Value.SelectMany(one => one.FindNative(names)))
+        .Where(File.Exists);
 
     /// <summary>The file names a library name can stand for on this system.</summary>
     internal static IReadOnlyList<string> NativeNames(string name) =>
@@ -55,58 +51,11 @@ internal sealed class DependencyFiles
         : OperatingSystem.IsMacOS() ? [name, $"lib{name}.dylib", name + ".dylib"]
         : [name, $"lib{name}.so", name + ".so"];
 
-    /// <summary>What these packages bring for notebooks.</summary>
-    internal IEnumerable<string> Extensions => Packages().SelectMany(one => ExtensionsOf(one.Root));
-
-    /// <summary>What a package brings for notebooks.</summary>
-    internal static IEnumerable<string> ExtensionsOf(string package) =>
-        Path.Combine(package, "interactive-extensions", "dotnet") is var folder && Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "*.dll") : [];
-
-    IEnumerable<(string Root, JsonElement Library)> Packages()
-    {
-        var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        foreach (var deps in Directory.EnumerateFiles(folder, "*.deps.json"))
-        {
-            using var json = JsonDocument.Parse(File.ReadAllText(deps));
-            foreach (var library in json.RootElement.GetProperty("targets").EnumerateObject().SelectMany(target => target.Value.EnumerateObject()))
-            {
-                yield return (Path.Combine(cache, library.Name.ToLowerInvariant()), library.Value);
-            }
-        }
-    }
-
-    static IEnumerable<string> Assets(JsonElement library)
-    {
-        foreach (var group in new[] { "runtime", "native" })
-        {
-            if (library.TryGetProperty(group, out var assets))
-            {
-                foreach (var asset in assets.EnumerateObject())
-                {
-                    yield return asset.Name;
-                }
-            }
-        }
-        if (library.TryGetProperty("runtimeTargets", out var targets))
-        {
-            foreach (var asset in targets.EnumerateObject().Where(one => RuntimeIds.Contains(one.Value.GetProperty("rid").GetString())))
-            {
-                yield return asset.Name;
-            }
-        }
-    }
-
     static List<string> RuntimeIdsHere()
     {
         var architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
         var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux";
-        var ids = new List<string> { RuntimeInformation.RuntimeIdentifier, $"{system}-{architecture}", system };
-        if (system != "win")
-        {
-            ids.AddRange([$"unix-{architecture}", "unix"]);
-        }
-        ids.Add("any");
-        return [.. ids.Distinct()];
+        string[] family = system == "win" ? [] : [$"unix-{architecture}", "unix"];
+        return [.. ((string[])[RuntimeInformation.RuntimeIdentifier, $"{system}-{architecture}", system, .. family, "any"]).Distinct()];
     }
 }

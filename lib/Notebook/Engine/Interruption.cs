@@ -16,7 +16,7 @@ internal static class Interruption
     /// <exception cref="InterruptedException">The token was cancelled and the body has ended or was abandoned.</exception>
     internal static async Task<T> Run<T>(Func<Task<T>> body, CancellationToken interrupt)
     {
-        using var abort = new CancellationTokenSource();
+        var abort = new CancellationTokenSource();
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() => RunHere(body, abort.Token, done), StackBytes) { IsBackground = true, Name = "cell" };
         thread.Start();
@@ -45,19 +45,7 @@ internal static class Interruption
             done.TrySetException(exception);
             return;
         }
-        running!.ContinueWith(
-            ended =>
-            {
-                if (ended.IsCompletedSuccessfully)
-                {
-                    done.TrySetResult(ended.Result);
-                }
-                else
-                {
-                    done.TrySetException(ended.Exception?.InnerException ?? new OperationCanceledException());
-                }
-            },
-            TaskScheduler.Default);
+        running!.ContinueWith(done.TrySetFromTask, TaskScheduler.Default);
     }
 
     static async Task GiveUpInSteps<T>(CancellationTokenSource abort, TaskCompletionSource<T> done)
@@ -67,21 +55,9 @@ internal static class Interruption
             return;
         }
         // Cancelling blocks until the abort lands, which may be never: it gets a thread of its own.
-        new Thread(() => TryCancel(abort)) { IsBackground = true }.Start();
+        new Thread(abort.Cancel) { IsBackground = true }.Start();
         await Task.WhenAny(done.Task, Task.Delay(Abort)).ConfigureAwait(false);
         done.TrySetException(new InterruptedException(stillRunning: true));
-    }
-
-    static void TryCancel(CancellationTokenSource abort)
-    {
-        try
-        {
-            abort.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The cell ended in between.
-        }
     }
 }
 

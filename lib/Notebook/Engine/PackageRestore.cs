@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 
 namespace HeadKvLab.Notebook.Engine;
 
@@ -13,66 +12,37 @@ namespace HeadKvLab.Notebook.Engine;
 internal sealed class PackageRestore(string notebookFolder)
 {
     const string Stamp = "restored";
-    readonly Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
+    Dictionary<string, PackageId> asked = new(StringComparer.OrdinalIgnoreCase);
     readonly List<string> sources = [];
-    volatile string[] managed = [];
-    volatile string[] native = [];
+
+    /// <summary>What the session's packages bring.</summary>
+    internal PackageFiles Files { get; private set; } = PackageFiles.None;
 
     /// <summary>Adds packages to the session.</summary>
-    /// <returns>The full paths of all assemblies of the session's packages.</returns>
     /// <exception cref="RefusedException">The restore failed; the session's earlier packages stay.</exception>
-    internal async Task<IReadOnlyList<string>> Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
+    internal async Task Add(IReadOnlyList<PackageId> packages, IReadOnlyList<string> moreSources, CancellationToken interrupt)
     {
         sources.AddRange(moreSources.Where(source => !sources.Contains(source)));
-        if (packages.Count == 0)
-        {
-            return managed;
-        }
-        var before = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
+        if (packages.Count == 0) return;
+        var wanted = new Dictionary<string, PackageId>(asked, StringComparer.OrdinalIgnoreCase);
         foreach (var package in packages)
         {
-            asked[package.Id] = package;
+            wanted[package.Id] = package;
         }
-        try
+        var project = Project(wanted.Values);
+        var folder = Path.Combine(CacheFolder(), Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(project)))[..24]);
+        if (!File.Exists(Path.Combine(folder, Stamp)))
         {
-            var folder = Path.Combine(CacheFolder(), Key());
-            if (!File.Exists(Path.Combine(folder, Stamp)))
-            {
-                await Restore(folder, interrupt).ConfigureAwait(false);
-            }
-            ReadAssets(Path.Combine(folder, "obj", "project.assets.json"));
-            return managed;
+            await Restore(folder, project, interrupt).ConfigureAwait(false);
         }
-        catch
-        {
-            // A package that failed must not stay in the set, where it would fail every later one.
-            asked.Clear();
-            foreach (var (id, package) in before)
-            {
-                asked[id] = package;
-            }
-            throw;
-        }
+        Files = PackageFiles.Read(Path.Combine(folder, "obj", "project.assets.json"));
+        asked = wanted;   // only now: a package that failed would fail every later one
     }
 
-    /// <summary>What the session's packages bring for notebooks.</summary>
-    internal IReadOnlyList<string> Extensions { get; private set; } = [];
-
-    /// <summary>The path of an assembly of the session's packages, or null.</summary>
-    internal string? Managed(string name) =>
-        managed.FirstOrDefault(file => Path.GetFileNameWithoutExtension(file).Equals(name, StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>The paths of native libraries of this name in the session's packages.</summary>
-    internal IEnumerable<string> Native(string name)
-    {
-        var names = DependencyFiles.NativeNames(name);
-        return native.Where(file => names.Contains(Path.GetFileName(file)));
-    }
-
-    async Task Restore(string folder, CancellationToken interrupt)
+    static async Task Restore(string folder, string project, CancellationToken interrupt)
     {
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "restore.csproj"), Project());
+        File.WriteAllText(Path.Combine(folder, "restore.csproj"), project);
         // Empty, so that no file of a folder above takes part.
         File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
         File.WriteAllText(Path.Combine(folder, "Directory.Build.targets"), "<Project />");
@@ -109,9 +79,9 @@ internal sealed class PackageRestore(string notebookFolder)
         return lines.Length == 0 ? said.Trim() : string.Join('\n', lines.Select(line => line[line.IndexOf("error ", StringComparison.Ordinal)..]).Distinct());
     }
 
-    string Project()
+    string Project(IEnumerable<PackageId> packages)
     {
-        var references = asked.Values.Select(package => $"""    <PackageReference Include="{package.Id}" Version="{package.Version}" />""");
+        var references = packages.Select(package => $"""    <PackageReference Include="{package.Id}" Version="{package.Version}" />""");
         var added = sources.Count == 0 ? "" : $"<RestoreAdditionalProjectSources>{string.Join(';', sources)}</RestoreAdditionalProjectSources>";
         var config = ConfigFile() is { } file ? $"<RestoreConfigFile>{file}</RestoreConfigFile>" : "";
         return $"""
@@ -131,31 +101,6 @@ internal sealed class PackageRestore(string notebookFolder)
     static string RuntimeId { get; } = DependencyFiles.RuntimeIds.First(id => id.StartsWith("linux-", StringComparison.Ordinal)
         || id.StartsWith("win-", StringComparison.Ordinal) || id.StartsWith("osx-", StringComparison.Ordinal));
 
-    void ReadAssets(string file)
-    {
-        using var json = JsonDocument.Parse(File.ReadAllText(file));
-        var roots = json.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name).ToArray();
-        var libraries = json.RootElement.GetProperty("libraries");
-        var target = json.RootElement.GetProperty("targets").EnumerateObject().First(one => one.Name.EndsWith("/" + RuntimeId, StringComparison.Ordinal));
-        var files = new Dictionary<string, List<string>> { ["runtime"] = [], ["native"] = [] };
-        var extensions = new List<string>();
-        foreach (var library in target.Value.EnumerateObject())
-        {
-            var path = libraries.GetProperty(library.Name).TryGetProperty("path", out var relative) ? relative.GetString()! : "";
-            extensions.AddRange(roots.SelectMany(root => DependencyFiles.ExtensionsOf(Path.Combine(root, path))));
-            foreach (var (group, found) in files)
-            {
-                if (library.Value.TryGetProperty(group, out var assets))
-                {
-                    found.AddRange(assets.EnumerateObject().SelectMany(asset => roots.Select(root => Path.Combine(root, path, asset.Name)).Where(File.Exists).Take(1)));
-                }
-            }
-        }
-        managed = [.. files["runtime"].Where(path => path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)).Distinct()];
-        native = [.. files["native"].Distinct()];
-        Extensions = extensions;
-    }
-
     string? ConfigFile()
     {
         for (var at = new DirectoryInfo(notebookFolder); at is not null; at = at.Parent)
@@ -167,8 +112,6 @@ internal sealed class PackageRestore(string notebookFolder)
         }
         return null;
     }
-
-    string Key() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Project())))[..24];
 
     static string CacheFolder() => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "headkvlab-notebook", "packages");

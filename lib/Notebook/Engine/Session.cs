@@ -17,6 +17,7 @@ internal sealed partial class Session : IDisposable
     readonly CompositeKernel root = new();
     readonly Action drain;
     readonly IDisposable events;
+    ShownValues shownValues = new();
     CellHost? running;
     IReadOnlyList<FormattedValue>? value;
     string? complaint;
@@ -41,9 +42,11 @@ internal sealed partial class Session : IDisposable
         root.Add(new KeyValueStoreKernel().UseWho().UseValueSharing());
         root.DefaultKernelName = CSharp.Name;
         MagicCommands.AddTo(root);
-        root.RegisterCommandHandler<RequestInput>(Ask);
+        root.RegisterCommandHandler<RequestInput>(async (command, context) => context.Publish(new InputProduced(await Ask(command.Prompt, command.IsPassword).ConfigureAwait(false), command)));
+        root.RegisterCommandHandler<RequestInputs>(AskSeveral);
         root.SetDefaultTargetKernelNameForCommand(typeof(RequestInput), root.Name);
-        events = root.KernelEvents.Subscribe(new Listener(OnEvent));
+        root.SetDefaultTargetKernelNameForCommand(typeof(RequestInputs), root.Name);
+        events = root.KernelEvents.Subscribe(OnEvent);
     }
 
     internal CSharpKernel CSharp { get; }
@@ -58,7 +61,7 @@ internal sealed partial class Session : IDisposable
     /// <param name="language">The language that the cell's metadata name; null: the notebook's own.</param>
     internal async Task<CellResult> Execute(string code, string name, CellHost host, string? language = null)
     {
-        (running, value, complaint) = (host, null, null);
+        (running, value, complaint, shownValues) = (host, null, null, new ShownValues());
         host.Enter();
         try
         {
@@ -119,6 +122,7 @@ internal sealed partial class Session : IDisposable
                 complaint = error.Message;
                 break;
         }
+        if (happened is DisplayedValueProduced or DisplayedValueUpdated) shownValues.Add((DisplayEvent)happened);
     }
 
     /// <summary>The value of a block that is not the cell's last is shown where it stands.</summary>
@@ -128,18 +132,25 @@ internal sealed partial class Session : IDisposable
         value = null;
     }
 
-    static async Task Ask(RequestInput command, KernelInvocationContext context)
+    static Task<string> Ask(string prompt, bool password) =>
+        CellHost.Current?.Ask(prompt, password) ?? throw new RefusedException("Input can be asked for only while a cell runs.");
+
+    /// <summary>Asks for one after the other, as Jupyter's protocol has no form.</summary>
+    static async Task AskSeveral(RequestInputs command, KernelInvocationContext context)
     {
-        if (CellHost.Current is not { } host) throw new RefusedException("Input can be asked for only while a cell runs.");
-        context.Publish(new InputProduced(await host.Ask(command.Prompt, command.IsPassword).ConfigureAwait(false), command));
-    }
-
-    sealed class Listener(Action<KernelEvent> listen) : IObserver<KernelEvent>
-    {
-        public void OnCompleted() { }
-
-        public void OnError(Exception error) { }
-
-        public void OnNext(KernelEvent happened) => listen(happened);
+        var answers = new Dictionary<string, string>();
+        try
+        {
+            foreach (var input in command.Inputs)
+            {
+                answers[input.Name] = await Ask(input.Prompt, input.TypeHint == "password").ConfigureAwait(false);
+            }
+        }
+        catch (RefusedException refused)
+        {
+            CellHost.Current?.Write("stderr", refused.Message + "\n");   // the package tells the cell no more than that the request was cancelled
+            throw;
+        }
+        context.Publish(new InputsProduced(answers, command));
     }
 }

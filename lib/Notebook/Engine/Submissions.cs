@@ -76,14 +76,12 @@ internal sealed class Submissions : IDisposable
     {
         if (wanted.Packages.Count > 0 || wanted.Sources.Count > 0)
         {
-            found.AddRange((await packages.Add(wanted.Packages, wanted.Sources, interrupt).ConfigureAwait(false)).Except(found));
+            await packages.Add(wanted.Packages, wanted.Sources, interrupt).ConfigureAwait(false);
+            found.AddRange(packages.Files.Managed.Except(found));
         }
         var resolver = OptionsFor("cell").MetadataResolver;
-        foreach (var file in wanted.Files)
-        {
-            probe.AddFolderOf(resolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly));
-        }
-        await extensions.Load(packages.Extensions.Concat(probe.Extensions), context).ConfigureAwait(false);
+        probe.AddFoldersOf(wanted.Files.SelectMany(file => resolver.ResolveReference(file, null, MetadataReferenceProperties.Assembly)).Select(one => one.FilePath));
+        await extensions.Load(probe.Extensions, context).ConfigureAwait(false);
     }
 
     /// <summary>Compiles code as the next submission.</summary>

@@ -10,29 +10,16 @@ internal static partial class NotebookCheck
     /// <exception cref="NotebookException">Something is missing or wrong; the message names the cell and the cure.</exception>
     internal static void Check(JsonObject root, string file)
     {
-        if (Number(root["nbformat"]) is not { } major)
-        {
-            throw new NotebookException($"{file}: has no number \"nbformat\", so it is not a Jupyter notebook.");
-        }
-        if (major != 4)
-        {
-            throw new NotebookException(major < 4
-                ? $"{file}: is in the old notebook format {major}; convert it: jupyter nbconvert --to notebook --nbformat 4 {Path.GetFileName(file)}"
-                : $"{file}: is in notebook format {major}, newer than format 4, which this program knows.");
-        }
-        if (Number(root["nbformat_minor"]) is null || root["metadata"] is not JsonObject)
-        {
-            throw new NotebookException($"{file}: \"nbformat_minor\" (a number) or \"metadata\" (an object) is missing.");
-        }
-        if (root["cells"] is not JsonArray cells)
-        {
-            throw new NotebookException($"{file}: has no array \"cells\".");
-        }
+        var major = Number(root["nbformat"]) ?? throw new NotebookException($"{file}: has no number \"nbformat\", so it is not a Jupyter notebook.");
+        Require(major >= 4, $"{file}: is in the old notebook format {major}; convert it: jupyter nbconvert --to notebook --nbformat 4 {Path.GetFileName(file)}");
+        Require(major == 4, $"{file}: is in notebook format {major}, newer than format 4, which this program knows.");
+        Require(Number(root["nbformat_minor"]) is not null && root["metadata"] is JsonObject, $"{file}: \"nbformat_minor\" (a number) or \"metadata\" (an object) is missing.");
+        var cells = root["cells"] as JsonArray ?? throw new NotebookException($"{file}: has no array \"cells\".");
         CheckLanguage(root["metadata"]!, file);
         var ids = new HashSet<string>();
-        for (var i = 0; i < cells.Count; i++)
+        foreach (var (i, cell) in cells.Index())
         {
-            CheckCell(cells[i], $"{file}: cell {i + 1}", ids);
+            CheckCell(cell, $"{file}: cell {i + 1}", ids);
         }
     }
 
@@ -40,54 +27,30 @@ internal static partial class NotebookCheck
     {
         var kernel = String(metadata["kernelspec"]?["name"]);
         var language = String(metadata["kernelspec"]?["language"]) ?? String(metadata["language_info"]?["name"]);
-        if (language is not (null or "C#" or "csharp" or "c#" or "polyglot-notebook"))
-        {
-            throw new NotebookException($"{file}: is written for the kernel '{kernel}' in {language}; this program runs C# notebooks (kernel .net-csharp).");
-        }
+        Require(language is null or "C#" or "csharp" or "c#" or "polyglot-notebook", $"{file}: is written for the kernel '{kernel}' in {language}; this program runs C# notebooks (kernel .net-csharp).");
     }
 
     static void CheckCell(JsonNode? node, string place, HashSet<string> ids)
     {
-        if (node is not JsonObject cell)
-        {
-            throw new NotebookException($"{place}: is not an object.");
-        }
+        var cell = node as JsonObject ?? throw new NotebookException($"{place}: is not an object.");
         var kind = String(cell["cell_type"]);
-        if (kind is not ("code" or "markdown" or "raw"))
+        Require(kind is "code" or "markdown" or "raw", $"{place}: has the unknown cell_type '{kind}'; notebooks have code, markdown and raw cells.");
+        Require(IsText(cell["source"]), $"{place}: \"source\" must be a string or an array of strings.");
+        Require(cell["metadata"] is JsonObject, $"{place}: has no object \"metadata\".");
+        Require(cell["id"] is not { } id || (String(id) is { } name && IdPattern().IsMatch(name) && ids.Add(name)),
+            $"{place}: its id {cell["id"]?.ToJsonString()} is not 1 to 64 letters, digits, - or _, or another cell has it too.");
+        if (kind != "code") return;
+        var outputs = cell["outputs"] as JsonArray ?? throw new NotebookException($"{place}: a code cell needs an array \"outputs\".");
+        foreach (var output in outputs)
         {
-            throw new NotebookException($"{place}: has the unknown cell_type '{kind}'; notebooks have code, markdown and raw cells.");
-        }
-        if (!IsText(cell["source"]))
-        {
-            throw new NotebookException($"{place}: \"source\" must be a string or an array of strings.");
-        }
-        if (cell["metadata"] is not JsonObject)
-        {
-            throw new NotebookException($"{place}: has no object \"metadata\".");
-        }
-        if (cell["id"] is { } id && (String(id) is not { } name || !IdPattern().IsMatch(name) || !ids.Add(name)))
-        {
-            throw new NotebookException($"{place}: its id {id.ToJsonString()} is not 1 to 64 letters, digits, - or _, or another cell has it too.");
-        }
-        if (kind == "code")
-        {
-            CheckOutputs(cell["outputs"], place);
+            Require(output is JsonObject && String(output["output_type"]) is "stream" or "display_data" or "execute_result" or "error",
+                $"{place}: has an output of unknown output_type {(output as JsonObject)?["output_type"]?.ToJsonString()}.");
         }
     }
 
-    static void CheckOutputs(JsonNode? node, string place)
+    static void Require(bool holds, string otherwise)
     {
-        if (node is not JsonArray outputs)
-        {
-            throw new NotebookException($"{place}: a code cell needs an array \"outputs\".");
-        }
-        foreach (var output in outputs)
-        {
-            if (output is not JsonObject || String(output["output_type"]) is not ("stream" or "display_data" or "execute_result" or "error"))
-            {
-                throw new NotebookException($"{place}: has an output of unknown output_type {output?["output_type"]?.ToJsonString()}.");
-            }
-        }
+        if (!holds) throw new NotebookException(otherwise);
     }
 
     static bool IsText(JsonNode? node) =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace HeadKvLab.Notebook.Files;
 
@@ -59,7 +60,7 @@ internal static partial class Parameters
 
     static void CheckName(string name, string? declaration, string file)
     {
-        if (!Name().IsMatch(name))
+        if (!SyntaxFacts.IsValidIdentifier(name))
         {
             throw new NotebookException($"-p {name}: a parameter's name is a C# name: letters, digits and _, not starting with a digit.");
         }
@@ -95,23 +96,7 @@ internal static partial class Parameters
         return Quoted(value);
     }
 
-    static string Quoted(string value)
-    {
-        var escaped = string.Concat(value.Select(c => c switch
-        {
-            '\\' => "\\\\",
-            '"' => "\\\"",
-            '\n' => "\\n",
-            '\r' => "\\r",
-            '\t' => "\\t",
-            < ' ' => $"\\u{(int)c:x4}",
-            _ => c.ToString(),
-        }));
-        return $"\"{escaped}\"";
-    }
-
-    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$")]
-    private static partial Regex Name();
+    static string Quoted(string value) => SymbolDisplay.FormatLiteral(value, quote: true);
 
     [GeneratedRegex(@"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")]
     private static partial Regex NumberText();

@@ -40,13 +40,8 @@ internal static class CSharpHighlight
         return kind switch
         {
             SyntaxKind.NumericLiteralToken => "n",
-            SyntaxKind.StringLiteralToken or SyntaxKind.CharacterLiteralToken or SyntaxKind.InterpolatedStringTextToken
-                or SyntaxKind.InterpolatedStringStartToken or SyntaxKind.InterpolatedStringEndToken
-                or SyntaxKind.InterpolatedVerbatimStringStartToken or SyntaxKind.SingleLineRawStringLiteralToken
-                or SyntaxKind.MultiLineRawStringLiteralToken or SyntaxKind.InterpolatedSingleLineRawStringStartToken
-                or SyntaxKind.InterpolatedMultiLineRawStringStartToken or SyntaxKind.InterpolatedRawStringEndToken => "s",
-            SyntaxKind.IdentifierToken when char.IsUpper(token.Text[0]) => "t",
-            _ => null,
+            SyntaxKind.IdentifierToken => char.IsUpper(token.Text[0]) ? "t" : null,
+            _ => kind == SyntaxKind.CharacterLiteralToken || kind.ToString().Contains("String", StringComparison.Ordinal) ? "s" : null,   // whole ones and pieces of interpolated ones
         };
     }
 

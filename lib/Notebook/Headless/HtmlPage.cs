@@ -50,7 +50,7 @@ internal static class HtmlPage
             <style>
             {Resource("page.css")}
             </style>
-            {(charts ? PlotlyScript.Loader : "")}
+            {(charts ? PlotlyScript.Embedded : "")}
             </head>
             <body>
             <main>

@@ -114,8 +114,8 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         var host = new HeadlessCell(displays);
         running = host;
         cell.ExecutionCount = number;
-        using var saving = new CancellationTokenSource();
-        var saver = SaveNowAndThen(notebook, cell, host, saving.Token);
+        using var saving = new PeriodicTimer(SaveEvery);
+        var saver = SaveNowAndThen(notebook, cell, host, saving);
         using var timer = options.Timeout is { } limit ? new Timer(_ => host.Interrupt(), null, limit, System.Threading.Timeout.InfiniteTimeSpan) : null;
         var (began, watch) = (DateTime.UtcNow, Stopwatch.StartNew());
         var result = await session.Execute(cell.Source, $"In[{number}]", host, cell.Language).ConfigureAwait(false);
@@ -123,7 +123,7 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         {
             cell.Times = (began, began + watch.Elapsed);
         }
-        await saving.CancelAsync().ConfigureAwait(false);
+        saving.Dispose();
         await saver.ConfigureAwait(false);
         if (result.Error is { Name: "Interrupted" } && !stopped && options.Timeout is { } allowed && watch.Elapsed >= allowed)
         {
@@ -134,18 +134,10 @@ internal sealed class NotebookRunner(RunOptions options, TextWriter progress, Ac
         return result.Error;
     }
 
-    async Task SaveNowAndThen(NotebookDocument notebook, NotebookCell cell, HeadlessCell host, CancellationToken end)
+    async Task SaveNowAndThen(NotebookDocument notebook, NotebookCell cell, HeadlessCell host, PeriodicTimer saving)
     {
-        while (true)
+        while (await saving.WaitForNextTickAsync().ConfigureAwait(false))
         {
-            try
-            {
-                await Task.Delay(SaveEvery, end).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
             cell.SetOutputs(host.Outputs);
             Save(notebook);
         }

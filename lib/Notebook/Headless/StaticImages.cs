@@ -44,7 +44,7 @@ internal static partial class StaticImages
         {
             var page = Path.Combine(folder, "charts.html");
             File.WriteAllText(page, $$"""
-                <!DOCTYPE html><html><head><meta charset="utf-8">{{PlotlyScript.Loader}}</head><body><script>
+                <!DOCTYPE html><html><head><meta charset="utf-8">{{PlotlyScript.Embedded}}</head><body><script>
                 var figures = [{{string.Join(",\n", figures).Replace("</", "<\\/", StringComparison.Ordinal)}}];
                 (function draw() {
                   if (!window.Plotly) return setTimeout(draw, 20);

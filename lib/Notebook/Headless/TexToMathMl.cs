@@ -132,12 +132,12 @@ internal sealed class TexToMathMl
             "frac" or "tfrac" or "dfrac" => Element("mfrac", Argument(), Argument()),
             "sqrt" => Element("msqrt", Argument()),
             "text" or "mathrm" or "textbf" or "operatorname" or "textit" or "texttt" or "mathtt" => $"<mtext>{Escape(RawArgument())}</mtext>",
-            "mathbf" or "boldsymbol" or "mathbb" or "mathcal" or "mathit" => $"<mi mathvariant=\"normal\"><b>{Escape(RawArgument())}</b></mi>".Replace("<b>", "", StringComparison.Ordinal).Replace("</b>", "", StringComparison.Ordinal),
-            "left" or "right" or "big" or "Big" or "bigl" or "bigr" or "Bigl" or "Bigr" => Skip() && tex[at] == '.' ? Nothing(1) : "",
+            "mathbf" or "boldsymbol" or "mathbb" or "mathcal" or "mathit" => $"<mi mathvariant=\"normal\">{Escape(RawArgument())}</mi>",
+            "left" or "right" or "big" or "Big" or "bigl" or "bigr" or "Bigl" or "Bigr" => Skip() && tex[at] == '.' ? RawArgument()[..0] : "",
             "," or ";" or ":" or " " or "!" => "<mspace width=\"0.2em\"></mspace>",
             "quad" or "qquad" => "<mspace width=\"1em\"></mspace>",
             "\\" => "<mspace linebreak=\"newline\"></mspace>",
-            "begin" or "end" => Nothing(RawArgument().Length * 0),
+            "begin" or "end" => RawArgument()[..0],
             "argmax" => "<mi>arg max</mi>",
             _ when Symbols.TryGetValue(name, out var symbol) => $"<mi>{symbol}</mi>",
             _ when Operators.TryGetValue(name, out var sign) => $"<mo>{Escape(sign)}</mo>",
@@ -145,12 +145,6 @@ internal sealed class TexToMathMl
             _ when Accents.TryGetValue(name, out var accent) => Element("mover", Argument(), $"<mo>{accent}</mo>"),
             _ => $"<mtext>{Escape(name)}</mtext>",
         };
-    }
-
-    string Nothing(int skip)
-    {
-        at += skip;
-        return "";
     }
 
     /// <summary>The text of a braced argument, without reading commands in it.</summary>

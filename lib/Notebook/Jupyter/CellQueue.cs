@@ -10,8 +10,8 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// </summary>
 /// <param name="session">Runs them.</param>
 /// <param name="channels">Where their outputs and answers go.</param>
-/// <param name="plotly">Brings plotly.js into the page where a figure is shown.</param>
-internal sealed class CellQueue(Task<Session> session, Channels channels, PlotlyInPage plotly)
+/// <param name="plotly">The script that brings plotly.js into the page where a figure is shown.</param>
+internal sealed class CellQueue(Task<Session> session, Channels channels, string plotly)
 {
     readonly Channel<Message> waiting = Channel.CreateUnbounded<Message>();
     volatile JupyterCell? running;

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook.Engine;
 using HeadKvLab.Notebook.Files;
-using HeadKvLab.Notebook.Headless;
 using Microsoft.DotNet.Interactive.Formatting;
 
 namespace HeadKvLab.Notebook.Jupyter;
@@ -9,8 +8,8 @@ namespace HeadKvLab.Notebook.Jupyter;
 /// <summary>Sends what a cell puts out to the front ends while it runs, and asks the one that started it for input.</summary>
 /// <param name="channels">The way there.</param>
 /// <param name="request">The execute_request.</param>
-/// <param name="plotly">Brings plotly.js into the page where a figure is shown.</param>
-internal sealed class JupyterCell(Channels channels, Message request, PlotlyInPage plotly) : CellHost
+/// <param name="plotly">The script that brings plotly.js into the page where a figure is shown.</param>
+internal sealed class JupyterCell(Channels channels, Message request, string plotly) : CellHost
 {
     TaskCompletionSource<string>? asked;
 
@@ -53,5 +52,15 @@ internal sealed class JupyterCell(Channels channels, Message request, PlotlyInPa
     }
 
     JsonObject Content(IReadOnlyList<FormattedValue> bundle) =>
-        new() { ["data"] = OutputJson.Data(plotly.Prepare(bundle), lines: false), ["metadata"] = new JsonObject() };
+        new() { ["data"] = OutputJson.Data(WithPlotly(bundle), lines: false), ["metadata"] = new JsonObject() };
+
+    /// <summary>The bundle; where it shows a figure, with the script beside its HTML.</summary>
+    IReadOnlyList<FormattedValue> WithPlotly(IReadOnlyList<FormattedValue> bundle)
+    {
+        var html = bundle.FirstOrDefault(one => one.MimeType == "text/html")?.Value
+            ?? (bundle.FirstOrDefault(one => one.MimeType == PlotlyDiv.MimeType) is { } figure ? PlotlyDiv.Write(figure.Value) : "");
+        return html.Contains("window.Plotly", StringComparison.Ordinal)
+            ? [new FormattedValue("text/html", html + plotly), .. bundle.Where(one => one.MimeType != "text/html")]
+            : bundle;
+    }
 }

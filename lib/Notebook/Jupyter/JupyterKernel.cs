@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook.Engine;
+using HeadKvLab.Notebook.Files;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
@@ -23,7 +24,7 @@ internal sealed class JupyterKernel
         var session = new Task<Session>(() => new Session(Environment.CurrentDirectory, drain));
         insight = session.ContinueWith(made => new CodeInsight(made.Result.CSharp), TaskScheduler.Default);
         channels = new Channels(connection);
-        cells = new CellQueue(session, channels, new PlotlyInPage(kernelName));
+        cells = new CellQueue(session, channels, PlotlyScript.Fetched(kernelName));
         channels.Listen(OnRequest, answer => cells.Running?.Answer(answer.Content["value"]?.ToString() ?? ""));
         session.Start(TaskScheduler.Default);   // after the channels: a front end is told that the kernel is there while the languages still load
     }

@@ -1,9 +1,8 @@
-using System.IO.Compression;
-using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using HeadKvLab.Notebook.Engine;
+using HeadKvLab.Notebook.Files;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
@@ -26,7 +25,7 @@ internal static class KernelSpec
         var name = foreign is null ? Name : SecondName;
         var folder = Path.Combine(UserFolder(), name);
         Directory.CreateDirectory(folder);
-        WritePlotly(Path.Combine(folder, "plotly.min.js"));
+        PlotlyScript.Save(Path.Combine(folder, "plotly.min.js"));
         File.WriteAllText(Path.Combine(folder, "kernel.json"), Json(name).ToJsonString(Written) + "\n");
         return foreign is null
             ? $"Kernel {name} installed: {folder}"
@@ -100,12 +99,4 @@ internal static class KernelSpec
             .Concat(OperatingSystem.IsWindows()
                 ? [Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "jupyter", "kernels")]
                 : ["/usr/local/share/jupyter/kernels", "/usr/share/jupyter/kernels"]);
-
-    static void WritePlotly(string file)
-    {
-        using var packed = Assembly.GetExecutingAssembly().GetManifestResourceStream("plotly.min.js.gz")!;
-        using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
-        using var written = File.Create(file);
-        unpacked.CopyTo(written);
-    }
 }

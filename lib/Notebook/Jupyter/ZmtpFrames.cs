@@ -13,7 +13,23 @@ internal static class ZmtpFrames
     const int GreetingBytes = 64;
     const long LargestFrame = 1L << 30;
 
-    internal static byte[] Greeting()
+    /// <summary>Meets the peer of a new connection as a socket of the given type.</summary>
+    /// <returns>The peer's identity; empty when it has none.</returns>
+    /// <exception cref="InvalidDataException">The peer is no ZeroMQ socket, or wants security.</exception>
+    internal static async Task<byte[]> Meet(Stream reading, Stream writing, string socketType, CancellationToken end)
+    {
+        await writing.WriteAsync(Greeting(), end).ConfigureAwait(false);
+        var greeting = new byte[GreetingBytes];
+        await reading.ReadExactlyAsync(greeting, end).ConfigureAwait(false);
+        if (greeting[0] != 0xFF || greeting[9] != 0x7F || greeting[10] < 3 || !greeting.AsSpan(12, 5).SequenceEqual("NULL\0"u8))
+        {
+            throw new InvalidDataException("The peer does not speak ZMTP 3 without security.");
+        }
+        await writing.WriteAsync(Ready(socketType), end).ConfigureAwait(false);
+        return IdentityIn((await Read(reading, end).ConfigureAwait(false)).Frames[0]);
+    }
+
+    static byte[] Greeting()
     {
         var greeting = new byte[GreetingBytes];
         greeting[0] = 0xFF;
@@ -23,19 +39,8 @@ internal static class ZmtpFrames
         return greeting;
     }
 
-    /// <exception cref="InvalidDataException">The peer is no ZeroMQ socket, or wants security.</exception>
-    internal static async Task ReadGreeting(Stream stream, CancellationToken end)
-    {
-        var greeting = new byte[GreetingBytes];
-        await stream.ReadExactlyAsync(greeting, end).ConfigureAwait(false);
-        if (greeting[0] != 0xFF || greeting[9] != 0x7F || greeting[10] < 3 || !greeting.AsSpan(12, 5).SequenceEqual("NULL\0"u8))
-        {
-            throw new InvalidDataException("The peer does not speak ZMTP 3 without security.");
-        }
-    }
-
     /// <summary>The READY command of a socket of the given type.</summary>
-    internal static byte[] Ready(string socketType)
+    static byte[] Ready(string socketType)
     {
         var body = new List<byte>();
         body.AddRange("\u0005READY"u8);
@@ -45,7 +50,7 @@ internal static class ZmtpFrames
     }
 
     /// <summary>The identity in a peer's READY command; empty when it has none.</summary>
-    internal static byte[] IdentityIn(ReadOnlySpan<byte> ready)
+    static byte[] IdentityIn(ReadOnlySpan<byte> ready)
     {
         for (var at = 6; at < ready.Length;)
         {

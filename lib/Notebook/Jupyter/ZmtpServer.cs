@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.Channels;
 
 namespace HeadKvLab.Notebook.Jupyter;
 
@@ -44,7 +43,7 @@ internal sealed class ZmtpServer : IDisposable
     internal ZmtpPeer? Find(byte[] identity) => peers.Keys.FirstOrDefault(peer => peer.Identity.AsSpan().SequenceEqual(identity));
 
     /// <summary>Waits until everything sent so far is with the system, half a second at most.</summary>
-    internal Task Drain() => Task.WhenAny(Task.WhenAll(peers.Keys.Select(peer => peer.Drained())), Task.Delay(500));
+    internal Task Drain() => Task.WhenAny(Task.WhenAll(peers.Keys.Select(peer => peer.Sent)), Task.Delay(500));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -78,12 +77,8 @@ internal sealed class ZmtpServer : IDisposable
         ZmtpPeer? peer = null;
         try
         {
-            await stream.WriteAsync(ZmtpFrames.Greeting(), end.Token).ConfigureAwait(false);
-            await ZmtpFrames.ReadGreeting(stream, end.Token).ConfigureAwait(false);
-            await stream.WriteAsync(ZmtpFrames.Ready(socketType), end.Token).ConfigureAwait(false);
             var buffered = new BufferedStream(stream, 1 << 16);
-            var ready = await ZmtpFrames.Read(buffered, end.Token).ConfigureAwait(false);
-            peer = new ZmtpPeer(stream, ZmtpFrames.IdentityIn(ready.Frames[0]));
+            peer = new ZmtpPeer(stream, await ZmtpFrames.Meet(buffered, stream, socketType, end.Token).ConfigureAwait(false));
             peers[peer] = true;
             while (true)
             {
@@ -103,54 +98,39 @@ internal sealed class ZmtpServer : IDisposable
             if (peer is not null)
             {
                 peers.TryRemove(peer, out _);
-                peer.Close();
             }
         }
     }
 }
 
 /// <summary>One connection and what waits to be sent over it.</summary>
-internal sealed class ZmtpPeer
+internal sealed class ZmtpPeer(Stream stream, byte[] identity)
 {
-    readonly Channel<(byte[] Bytes, TaskCompletionSource? Mark)> queue = Channel.CreateUnbounded<(byte[], TaskCompletionSource?)>(new() { SingleReader = true });
+    readonly Lock gate = new();
+    Task sent = Task.CompletedTask;
 
-    internal ZmtpPeer(Stream stream, byte[] identity)
-    {
-        Identity = identity.Length > 0 ? identity : Guid.NewGuid().ToByteArray();
-        _ = Send(stream);
-    }
+    internal byte[] Identity { get; } = identity.Length > 0 ? identity : Guid.NewGuid().ToByteArray();
 
-    internal byte[] Identity { get; }
-
-    internal void Enqueue(byte[] bytes) => queue.Writer.TryWrite((bytes, null));
+    /// <summary>Completes when everything enqueued so far is with the system.</summary>
+    internal Task Sent => sent;
 
     internal void Send(IReadOnlyList<byte[]> frames) => Enqueue(ZmtpFrames.Encode(frames));
 
-    /// <summary>Completes when everything enqueued before is sent.</summary>
-    internal Task Drained()
+    internal void Enqueue(byte[] bytes)
     {
-        var mark = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return queue.Writer.TryWrite(([], mark)) ? mark.Task : Task.CompletedTask;
+        lock (gate) sent = SendAfter(sent, bytes);
     }
 
-    internal void Close() => queue.Writer.TryComplete();
-
-    async Task Send(Stream stream)
+    async Task SendAfter(Task earlier, byte[] bytes)
     {
+        await earlier.ConfigureAwait(false);
         try
         {
-            await foreach (var (bytes, mark) in queue.Reader.ReadAllAsync().ConfigureAwait(false))
-            {
-                if (bytes.Length > 0)
-                {
-                    await stream.WriteAsync(bytes).ConfigureAwait(false);
-                }
-                mark?.TrySetResult();
-            }
+            await stream.WriteAsync(bytes).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            queue.Writer.TryComplete();
+            // The peer is gone; what reads from it sees that too.
         }
     }
 }

@@ -7,7 +7,7 @@ namespace HeadKvLab.Text;
 /// Translates a tokenizer's pattern (Oniguruma, as Hugging Face runs it) to a .NET pattern that matches the same
 /// strings, or refuses it by name: what the two dialects read differently (word boundaries, anchors, nested classes,
 /// script names) is never passed through. Possessive quantifiers become atomic groups; inside (?i:) an 's' or 'k' also
-/// matches U+017F and U+212A, which Unicode folds to them. Characters beyond U+FFFF are matched by their stand-ins.
+/// matches U+017F and U+212A, which Unicode folds to them. Characters beyond U+FFFF are matched by their substitutes.
 /// </summary>
 internal sealed class RegexDialect
 {
@@ -32,7 +32,7 @@ internal sealed class RegexDialect
 
     private RegexDialect(string place, string pattern, RuneShadow shadow) => (_place, _pattern, _shadow) = (place, pattern, shadow);
 
-    /// <summary>Compiles a pattern, and gives the stand-ins it knows.</summary>
+    /// <summary>Compiles a pattern, and gives the substitutes it knows.</summary>
     /// <param name="place">File and place, named in errors.</param>
     /// <param name="pattern">The pattern as the file has it.</param>
     public static (Regex Regex, RuneShadow Shadow) Compile(string place, string pattern)

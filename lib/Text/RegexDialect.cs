@@ -109,7 +109,7 @@ internal sealed class RegexDialect
             end = close + 1;
         }
         var result = new StringBuilder();
-        bool group = c == 'p' && name is "L" or "M" or "N" or "P" or "S" or "Z"; // these hold no stand-ins of their own
+        bool group = c == 'p' && name is "L" or "M" or "N" or "P" or "S" or "Z"; // these hold no substitutes of their own
         if (group) result.Append(System.Globalization.CultureInfo.InvariantCulture, $"\\p{{{name}}}");
         for (int i = 0, after; i < Categories.Length; i = after)
         {

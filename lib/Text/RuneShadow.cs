@@ -4,8 +4,8 @@ using System.Text;
 namespace HeadKvLab.Text;
 
 /// <summary>
-/// Stand-ins for the characters a .NET pattern cannot tell apart: those beyond U+FFFF, which are two UTF-16 units, and the
-/// private ones, whose places the stand-ins take. The places that a pattern names cut these characters into stretches; each
+/// Substitutes for the characters a .NET pattern cannot tell apart: those beyond U+FFFF, which are two UTF-16 units, and the
+/// private ones, whose places the substitutes take. The places that a pattern names cut these characters into stretches; each
 /// stretch has one placeholder for each Unicode category, so a pattern can name both a range and a category.
 /// </summary>
 internal sealed class RuneShadow
@@ -15,7 +15,7 @@ internal sealed class RuneShadow
     private readonly int[] _cuts;
 
     /// <param name="places">Code points at which a named range begins, or the one behind its end.</param>
-    /// <exception cref="OverflowException">More places than there are stand-ins for.</exception>
+    /// <exception cref="OverflowException">More places than there are substitutes for.</exception>
     public RuneShadow(IEnumerable<int> places)
     {
         _cuts = [.. places.Append(First).Append(Last + 1).Append(0x10000).Where(p => p is >= First and <= Last + 1 or >= 0x10000).Distinct().Order()];
@@ -35,7 +35,7 @@ internal sealed class RuneShadow
         return (char)(First + Categories * (at < 0 ? ~at - 1 : at) + (int)Rune.GetUnicodeCategory(rune));
     }
 
-    /// <summary>The stand-ins of the characters from one to another that need them, as the inside of a pattern's class.</summary>
+    /// <summary>The substitutes of the characters from one to another that need them, as the inside of a pattern's class.</summary>
     public string Range(int low, int high)
     {
         var result = new StringBuilder();
@@ -44,7 +44,7 @@ internal sealed class RuneShadow
         return result.ToString();
     }
 
-    /// <summary>The stand-ins of the characters of neighbouring categories, as the inside of a pattern's class.</summary>
+    /// <summary>The substitutes of the characters of neighbouring categories, as the inside of a pattern's class.</summary>
     public string Of(int first, int last)
     {
         var result = new StringBuilder();

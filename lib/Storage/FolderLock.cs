@@ -58,7 +58,7 @@ public sealed class FolderLock : IDisposable
         {
             file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             if (ReadOwner(name) is { } owner && (owner.Host != self.Host || !Enforced(path)) && !IsSilent(folder, name)) throw Held(folder, owner, cure);
-            OutputFile.Write(name, owner => owner.Write(JsonSerializer.SerializeToUtf8Bytes(self, Spelling)));
+            WriteOwner(name, self);
             return new FolderLock(file, name);
         }
         catch (IOException e) when (file is null && e.HResult != ReadOnlyFileSystem && IsHeld(path))
@@ -133,6 +133,18 @@ public sealed class FolderLock : IDisposable
         var now = File.GetLastWriteTimeUtc(probe);
         File.Delete(probe);
         return now - File.GetLastWriteTimeUtc(name) > Silence;
+    }
+
+    private static void WriteOwner(string name, LockOwner self)
+    {
+        try
+        {
+            OutputFile.Write(name, file => file.Write(JsonSerializer.SerializeToUtf8Bytes(self, Spelling)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{name}: cannot be written: {e.Message}; the folder must be writable and have room, or give another one", e);
+        }
     }
 
     private static LockOwner? ReadOwner(string name)

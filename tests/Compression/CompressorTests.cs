@@ -225,7 +225,7 @@ public sealed class CompressorTests : IDisposable
         var compressors = Catalogue.Methods.SelectMany(m => budgets.Select(b =>
             new Compressor(m.Create(null, Importances), b, new CacheShape(Layers, KvHeads, Dim), QueryHeads))).ToArray();
         var sink = PromptSinks.Combine(compressors);
-        Assert.True(sink.Needs.AttentionSums); // H2O is among them
+        Assert.Equal([AttentionSum.Received], sink.Needs.Sums); // H2O is among them
         for (var layer = 0; layer < Layers; layer++) sink.Accept(Layer(layer));
         foreach (var compressor in compressors)
         {

@@ -10,16 +10,19 @@ public sealed record ScorerNeeds(int Queries = 0)
     /// <summary>What the prefill adds up over all queries while they attend; each once.</summary>
     public IReadOnlyList<AttentionSum> Sums { get; init => field = [.. value.Distinct()]; } = [];
 
+    /// <summary>Whether the kinds of the prompt's tokens are looked at.</summary>
+    public bool Kinds { get; init; }
+
     /// <summary>What serves both.</summary>
-    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries)) { Sums = [.. Sums.Union(other.Sums)] };
+    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries)) { Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds };
 
     /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
-    public bool Equals(ScorerNeeds? other) => other is not null && Queries == other.Queries && Sums.ToHashSet().SetEquals(other.Sums);
+    public bool Equals(ScorerNeeds? other) => other is not null && Queries == other.Queries && Kinds == other.Kinds && Sums.ToHashSet().SetEquals(other.Sums);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Queries, Sums.Count);
+    public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Sums.Count);
 
     /// <summary>Whether a prompt that continues a cached one by some tokens cannot give it.</summary>
     /// <param name="tokens">Tokens of the last piece.</param>
-    internal bool ExceedPiece(int tokens) => Sums.Count > 0 || Queries > tokens;
+    internal bool ExceedPiece(int tokens) => Sums.Count > 0 || Kinds || Queries > tokens;
 }

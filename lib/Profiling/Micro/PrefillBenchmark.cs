@@ -86,7 +86,7 @@ public static class PrefillBenchmark
     /// Attention is added up inside the prefill, where no clock reaches it. Two more prefills ask for it, one in the even, one in the odd layers: each layer
     /// tells a difference, and the mean of both parities' medians does not know which prefill ran on the quieter machine.
     /// </summary>
-    internal static double Sums(Decoder decoder, int[] prompt, IReadOnlyList<AttentionSum> sums)
+    private static double Sums(Decoder decoder, int[] prompt, IReadOnlyList<AttentionSum> sums)
     {
         var (even, odd) = (new EveryOtherLayer(0, sums), new EveryOtherLayer(1, sums));
         foreach (var sink in new[] { even, odd })

@@ -38,6 +38,9 @@ public interface IAllocator
     /// <summary>Whether all layers are allotted at once or each from its own scores.</summary>
     AllocationScope Scope { get; }
 
+    /// <summary>Whether the budget has a say in what it asks for. Where it has none, <c>as-published</c> compresses a prompt that would fit into the budget, too.</summary>
+    bool FollowsBudget => true;
+
     /// <summary>Fills <paramref name="allotment"/>: the whole model when <see cref="Scope"/> says so, else one layer.</summary>
     /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
     /// <param name="scores">The layer's scores <c>[head, candidate]</c>; empty for <see cref="AllocationScope.Model"/>.</param>

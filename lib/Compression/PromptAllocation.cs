@@ -4,7 +4,7 @@ namespace HeadKvLab.Compression;
 /// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks the allocator how
 /// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives.
 /// The window is always kept, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
-/// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too.
+/// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too, and whatever b is for methods that know none.
 /// </summary>
 public sealed class PromptAllocation
 {
@@ -22,14 +22,16 @@ public sealed class PromptAllocation
     /// <param name="promptLength">Tokens of the prompt.</param>
     public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
     {
-        (_method, _rule, PromptLength) = (method, budget.Discipline, promptLength);
+        (_method, _rule, PromptLength) = (method, budget.Rule, promptLength);
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
         KeepsAll = method.KeepsAll || promptLength <= budget.Window;
         if (KeepsAll) return;
         _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
         var spare = _frame.Selectable - _frame.Candidates;
-        KeepsAll = _rule == BudgetRule.AsPublished ? spare > 0 : spare >= 0;
-        if (!KeepsAll && method.Allocator.Scope == AllocationScope.Model) _entries = OfModel(method, _rule, _frame);
+        KeepsAll = _rule == BudgetRule.AsPublished ? method.Allocator.FollowsBudget && spare > 0 : spare >= 0;
+        if (KeepsAll || method.Allocator.Scope != AllocationScope.Model) return;
+        _entries = OfModel(method, _rule, _frame);
+        KeepsAll = !method.Allocator.FollowsBudget && Array.TrueForAll(_entries, kept => kept == _frame.Candidates);
     }
 
     /// <summary>Heads of a layer that own entries.</summary>

@@ -74,6 +74,8 @@ internal static class SelectCommand
     {
         if (prompt.Layer < 0 || prompt.Layer >= layers)
             throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
+        if (method.Share is IBidder && layers > 1)
+            throw new LabException($"{method.Name}: all layers of the model compete, and the tensors are those of one: give --layers 1 to see it compete inside this layer alone");
         var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
@@ -82,7 +84,7 @@ internal static class SelectCommand
         for (var head = 0; head < scores.Heads; head++)
             foreach (var score in scores[head])
                 if (float.IsNaN(score)) throw new ModelOverflow($"method {method.Name}: head {head} scores positions NaN: a query, key or value overflowed; write them from a run in float32 or bfloat16");
-        return selector.Select(prompt.Layer, scores);
+        return selector.Select(prompt, scores);
     }
 
     private static LayerView Read(string path, int layer)

@@ -1,4 +1,5 @@
 using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Scorers;
 using Take = HeadKvLab.Compression.CatalogueSettings;
 
@@ -7,7 +8,7 @@ namespace HeadKvLab.Compression;
 /// <summary>A method of the catalogue.</summary>
 /// <param name="Name">Its name on the command line, in tables and in results.</param>
 /// <param name="Keeps">What it keeps, in a sentence.</param>
-/// <param name="Takes">The settings it takes: all that its scorer, its allocator and its remainder have.</param>
+/// <param name="Takes">The settings it takes: all that its scorer, its allocator or bidder and its settlement have.</param>
 /// <param name="Paper">Where it is from.</param>
 /// <param name="Needs">Calibration tables it needs.</param>
 public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Setting> Takes, string Paper, params IReadOnlyList<TableKind> Needs)
@@ -86,6 +87,10 @@ public static class Catalogue
             { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
             { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()) },
+        new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
+            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()) },
+        new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
+            { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
             { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),

@@ -32,14 +32,11 @@ public readonly ref struct Allotment(Span<double> requested, Span<double> weight
     }
 }
 
-/// <summary>How much each head may keep.</summary>
-public interface IAllocator
+/// <summary>How much each head may keep, known before its layer arrives or with it.</summary>
+public interface IAllocator : IShare
 {
     /// <summary>Whether all layers are allotted at once or each from its own scores.</summary>
     AllocationScope Scope { get; }
-
-    /// <summary>Whether the budget has a say in what it asks for. Where it has none, <c>as-published</c> compresses a prompt that would fit into the budget, too.</summary>
-    bool FollowsBudget => true;
 
     /// <summary>Fills <paramref name="allotment"/>: the whole model when <see cref="Scope"/> says so, else one layer.</summary>
     /// <param name="frame">Sizes of the model, the prompt and the budget.</param>

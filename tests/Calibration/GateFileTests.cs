@@ -79,7 +79,7 @@ public sealed class GateFileTests : IDisposable
         var method = Catalogue.Find("DuoAttention").Create(new(("sinks", 2), ("recent", 11)), CalibrationTables.None.With(TableKinds.DuoGates, new HeadTable(1, 2, [0.9, 0.1])));
         var published = new PromptAllocation(method, new Budget(500, 8, BudgetRule.AsPublished), 1, 2, 2, 100);
         Assert.False(published.KeepsAll);
-        Assert.Equal([100, 13], published.Select(0, new HeadRows<float>(new float[200], 2, 100)).Select(kept => kept.Length));
+        Assert.Equal([100, 13], published.Select(default, new HeadRows<float>(new float[200], 2, 100)).Select(kept => kept.Length));
         Assert.True(new PromptAllocation(method, new Budget(500, 8, BudgetRule.EqualEntries), 1, 2, 2, 100).KeepsAll);
         Assert.True(new PromptAllocation(method, new Budget(500, 8, BudgetRule.AsPublished), 1, 2, 2, 13).KeepsAll);
         Assert.False(new PromptAllocation(method, new Budget(500, 8, BudgetRule.AsPublished), 1, 2, 2, 14).KeepsAll);
@@ -90,7 +90,7 @@ public sealed class GateFileTests : IDisposable
     {
         var gates = new HeadTable(1, 2, [0.9, 0.1]);
         var method = Catalogue.Find("DuoAttention").Create(new(("sinks", 2), ("recent", 11)), CalibrationTables.None.With(TableKinds.DuoGates, gates));
-        Assert.Equal(new Duo(gates, 0.5, 2, 11), method.Allocator);
+        Assert.Equal(new Duo(gates, 0.5, 2, 11), method.Share);
         Assert.Equal(new SinksAndRecent(2), method.Scorer);
         Assert.Equal([92, 5], PromptAllocation.OfModel(method, BudgetRule.AsPublished, new BudgetFrame(1, 2, 100, 8, 12, 40)));   // 2 sinks, 11 recent, 8 of them the window
     }

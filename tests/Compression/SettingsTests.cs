@@ -27,13 +27,13 @@ public sealed class SettingsTests
     private static SortedDictionary<string, string> Parts(Method method)
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var part in (object?[])[method.Scorer, method.Allocator, method.Remainder]) Add(part, part?.GetType().Name ?? "");
+        foreach (var part in (object?[])[method.Scorer, method.Share, method.Settlement]) Add(part, part?.GetType().Name ?? "");
         return found;
 
         void Add(object? part, string path)
         {
             foreach (var property in part?.GetType().GetProperties() ?? [])
-                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope) && property.Name != nameof(IAllocator.FollowsBudget))
+                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope) && property.Name != nameof(IShare.FollowsBudget))
                     if (property.GetValue(part) is var value && value is IAllocator or Pooling) Add(value, $"{path}.{property.Name}");
                     else found[$"{path}.{property.Name}"] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
@@ -124,7 +124,7 @@ public sealed class SettingsTests
     {
         var catalogued = Create("HeadKV-R2");
         Assert.Equal(catalogued.Settings, (catalogued with { Name = "mine" }).Settings);
-        var (scored, allotted) = (catalogued with { Scorer = new Knorm() }, catalogued with { Allocator = new Uniform() });
+        var (scored, allotted) = (catalogued with { Scorer = new Knorm() }, catalogued with { Share = new Uniform() });
         Assert.Equal((Settings.None, catalogued.Tables), (scored.Settings, scored.Tables));
         Assert.Equal((Settings.None, Settings.None), (allotted.Settings, allotted.Tables));
         Assert.Equal("half-life=3", (catalogued with { Scorer = new Knorm(), Settings = new(("half-life", 3)) }).Settings.ToString());

@@ -34,7 +34,7 @@ public sealed class TenChecksTests : IDisposable
         var selector = new PromptAllocation(method, budget, 2, kvHeads, 4, n);
         var scores = new HeadRows<float>(new float[selector.Heads * n], selector.Heads, n);
         if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
-        return selector.Select(layer, scores);
+        return selector.Select(prompt, scores);
     }
 
     [Fact]

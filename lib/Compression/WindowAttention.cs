@@ -92,4 +92,14 @@ internal static class WindowAttention
         var later = ones(count, n - position - 1, dtype: ScalarType.Bool).tril(-1).logical_not(); // query i sees the first i of these
         tail.masked_fill_(later, float.MinValue);
     }
+
+    /// <summary>Gives every head the mean of all heads.</summary>
+    internal static void Average(HeadRows<float> scores)
+    {
+        var first = scores[0];
+        for (var h = 1; h < scores.Heads; h++)
+            for (var j = 0; j < first.Length; j++) first[j] += scores[h][j];
+        for (var j = 0; j < first.Length; j++) first[j] /= scores.Heads;
+        for (var h = 1; h < scores.Heads; h++) first.CopyTo(scores[h]);
+    }
 }

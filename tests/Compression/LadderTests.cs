@@ -77,6 +77,7 @@ public sealed class LadderTests : IDisposable
         foreach (var heads in (int[])[kvHeads, queryHeads])
         {
             var (scores, rungs, group) = (Score(ladder, layer, heads), ladder.Rungs(layer, heads), queryHeads / heads);
+            var early = ladder.Rungs(layer, heads, window: 5);
             for (var h = 0; h < heads; h++)
             {
                 var own = maps[(h * group)..((h + 1) * group)];
@@ -92,6 +93,8 @@ public sealed class LadderTests : IDisposable
                     bool Keeps(int t, int j) => sets[Math.Min(r, 2)].Contains(j) || (r == 3 && t - j < width);
                     var mass = own.Min(map => Enumerable.Range(0, n).Sum(t => Enumerable.Range(0, t + 1).Where(j => Keeps(t, j)).Sum(j => map[t][j])) / n);
                     Assert.Equal(mass, rungs.Masses(h)[r], 1e-5);
+                    Assert.Equal(mass, early.Masses(h)[r], 1e-5);
+                    Assert.Equal(Enumerable.Range(0, n - 5).Count(j => Keeps(n - 1, j)), early.Entries(h)[r]);
                     Assert.Equal(Enumerable.Range(0, n).Where(j => Keeps(n - 1, j)), order[..rungs.Entries(h)[r]].Order());
                 }
                 // inside a rung by f, the window from the end, and what is left by f

@@ -55,8 +55,9 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
     /// <summary>What each rung keeps and holds, for whoever decides how far a head goes down.</summary>
     /// <param name="layer">The layer, with token kinds and the sums of <see cref="Needs"/>, or all queries in their place.</param>
     /// <param name="heads">Heads that own entries: KV heads or query heads.</param>
+    /// <param name="window">Last positions, which are kept anyway: entries are counted without them.</param>
     /// <exception cref="LabException">The layer has no token kinds.</exception>
-    public LadderRungs Rungs(in LayerView layer, int heads)
+    public LadderRungs Rungs(in LayerView layer, int heads, int window = 0)
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
@@ -71,7 +72,7 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
         {
             Climb(layer, attention[h], rungs);
             var entries = result.Entries(h);
-            foreach (var rung in rungs)
+            foreach (var rung in rungs.AsSpan(0, n - window))
                 for (int r = rung; r < Rests; r++) entries[r]++;
             var masses = result.Masses(h);
             masses.Fill(1);

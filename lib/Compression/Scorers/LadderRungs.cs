@@ -15,7 +15,7 @@ public sealed class LadderRungs
         _masses = new double[heads * Ladder.Rests];
     }
 
-    /// <summary>Tokens that a head keeps on each rung, <c>[rung]</c>, ascending: the first of the ladder's ranking.</summary>
+    /// <summary>Tokens before the window that a head keeps on each rung, <c>[rung]</c>, ascending: the first of the ladder's ranking.</summary>
     /// <param name="head">Head that owns entries.</param>
     public Span<int> Entries(int head) => _entries.AsSpan(head * Ladder.Rests, Ladder.Rests);
 

@@ -88,8 +88,11 @@ public sealed class Inference : IDisposable
 /// <param name="kinds">Kinds of all tokens of the prompt, <c>[position]</c>.</param>
 internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kinds) : IPromptSink
 {
+    /// <summary>For prompts of made-up tokens, which have no kinds: all are ordinary. The sink itself where it does not ask.</summary>
+    internal static IPromptSink ForMadeUp(IPromptSink sink, int tokens) => sink.Needs.Kinds ? new KindsSink(sink, new TokenKind[tokens]) : sink;
+
     /// <inheritdoc/>
-    public ScorerNeeds Needs => inner.Needs;
+    public ScorerNeeds Needs => inner.Needs with { Kinds = false };
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds });

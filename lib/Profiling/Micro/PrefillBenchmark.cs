@@ -126,7 +126,7 @@ public static class PrefillBenchmark
         }
         using var compressor = new Compressor(method, new Budget(kvSize), shape, Standard.QueryHeads);
         var timed = new TimedSink(compressor);
-        decoder.Prefill(prompt, null, timed.Needs.Kinds ? new KindsSink(timed, new TokenKind[prompt.Length]) : timed);   // made-up tokens have no kinds
+        decoder.Prefill(prompt, null, KindsSink.ForMadeUp(timed, prompt.Length));
         using var cache = compressor.TakeCache();
         return new(ProcessMemory.Peak, 0, cache.StoredBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, timed.Milliseconds, 0);
     }

@@ -162,7 +162,7 @@ public sealed class Profiler : IDisposable
             return (full, _inference.Prefill(prompt, full));
         }
         using var compressor = new Compressor(wanted.Method, wanted.Budget, shape, Config.QueryHeads);
-        var logits = _inference.Prefill(prompt, null, compressor);
+        var logits = _inference.Prefill(prompt, null, KindsSink.ForMadeUp(compressor, prompt.Length));
         var cache = compressor.TakeCache();
         cache.Reserve(most);
         return (cache, logits);

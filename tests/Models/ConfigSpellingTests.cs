@@ -98,6 +98,8 @@ public class ConfigSpellingTests
     [InlineData("Qwen2", "\"use_sliding_window\":true,\"sliding_window\":7,\"max_window_layers\":1,\"layer_types\":null", 7)]
     [InlineData("Mistral", "\"sliding_window\":null", null)]
     [InlineData("Mistral", "", 4096)]
+    [InlineData("Mistral", "\"sliding_window\":7,\"layer_types\":[\"sliding_attention\",\"sliding_attention\"]", 7)]
+    [InlineData("Mistral", "\"sliding_window\":null,\"layer_types\":[\"full_attention\",\"full_attention\"]", null)]
     public void NullIsNoWindow(string family, string more, int? window) => Assert.Equal(window, Read(family, more).WindowOf(1));
 
     [Fact]

@@ -39,6 +39,9 @@ public sealed class GenerationSettingsTests : IDisposable
     [InlineData("\"eta_cutoff\":0.04", new[] { 0, 1, 2, 3 })]        // min(0.04, 0.2 * 0.324)
     [InlineData("\"eta_cutoff\":0.07", new[] { 1, 2, 3 })]           // min(0.07, 0.265 * 0.324 = 0.0857) is above 1/16
     [InlineData("\"eta_cutoff\":0.2", new[] { 2, 3 })]               // min(0.2, 0.447 * 0.324 = 0.145) is above 2/16
+    [InlineData("\"eta_cutoff\":0.35", new[] { 2, 3 })]              // min(0.35, 0.592 * 0.324 = 0.192) is below 5/16
+    [InlineData("\"eta_cutoff\":0.3,\"temperature\":2", new[] { 1, 2, 3 })] // shares 0.134, 0.189, 0.299, 0.378, entropy 1.313: min(0.3, 0.548 * 0.269 = 0.147)
+    [InlineData("\"top_k\":2,\"typical_p\":0.5", new[] { 3 })]     // 5/13 and 8/13, entropy 0.666: information 0.956 and 0.486, the latter is nearer and reaches 0.5
     [InlineData("\"typical_p\":1", new[] { 0, 1, 2, 3 })]
     [InlineData("\"typical_p\":0.3", new[] { 2 })]                   // entropy 1.127; information 2.77, 2.08, 1.163, 0.693: token 2 is nearest
     [InlineData("\"typical_p\":0.32", new[] { 2, 3 })]               // its 5/16 do not reach it; next is 3 (0.434 away)

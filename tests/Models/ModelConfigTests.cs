@@ -81,8 +81,10 @@ public class ModelConfigTests
     [InlineData("LlamaForCausalLM", "\"rms_norm_eps\":0", "above 0")]
     [InlineData("LlamaForCausalLM", "\"max_position_embeddings\":\"many\"", "whole number")]
     [InlineData("LlamaForCausalLM", "\"vocab_size\":17", "uplicate")]
-    [InlineData("Qwen2ForCausalLM", "\"layer_types\":[\"full_attention\"]", "1 entries for 2 layers")]
-    [InlineData("Qwen3ForCausalLM", "\"layer_types\":[\"full_attention\",\"linear_attention\"]", "linear_attention")]
+    [InlineData("Qwen2ForCausalLM", "\"layer_types\":[\"full_attention\"]", "'layer_types' has 1 entries for 2 layers")]
+    [InlineData("Qwen3ForCausalLM", "\"layer_types\":[\"full_attention\",\"linear_attention\"]", "'layer_types' names 'linear_attention'")]
+    [InlineData("MistralForCausalLM", "\"sliding_window\":7,\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "'layer_types' does not fit sliding_window of MistralForCausalLM")]
+    [InlineData("MistralForCausalLM", "\"sliding_window\":null,\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "'layer_types' does not fit sliding_window")]
     public void RefusesByName(string architecture, string more, string named)
     {
         var message = Refusal(() => ReadTiny(architecture, more));

@@ -18,7 +18,6 @@ public sealed class NamesTests
         Assert.Equal(["kv-head", "query-head"], Names<Granularity>.All);
         Assert.Equal(["max", "avg"], Names<PoolingKind>.All);
         Assert.Equal(["mean", "max", "sum"], Names<GroupReduction>.All);
-        Assert.Equal(["none", "retrieval", "enhanced-retrieval", "reasoning"], Names<HeadScoreKind>.All);
         Assert.Equal(["recompute-last", "full-first"], Names<FirstToken>.All);
         Assert.Equal(["float32", "bfloat16", "float16", "int8"], Names<NumberFormat>.All);
         Assert.Equal(["as-loaded", "exact", "int8"], Names<DecodePrecision>.All);
@@ -50,7 +49,7 @@ public sealed class NamesTests
     [Theory]
     [InlineData("fair"), InlineData("EqualBytes"), InlineData("1"), InlineData(""), InlineData(null)]
     public void WhatIsUnknownIsRefusedWithWhatIsKnown(string? name) =>
-        Assert.Equal($"--discipline '{name}' is unknown: use as-published, equal-entries or equal-bytes", Assert.Throws<LabException>(() => Names<BudgetRule>.Parse(name, "--discipline")).Message);
+        Assert.Equal($"--budget-rule '{name}' is unknown: use as-published, equal-entries or equal-bytes", Assert.Throws<LabException>(() => Names<BudgetRule>.Parse(name, "--budget-rule")).Message);
 
     [Fact]
     public void AValueThatIsNotAllowedHereIsRefusedToo() =>

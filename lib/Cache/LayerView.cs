@@ -12,12 +12,15 @@ namespace HeadKvLab.Cache;
 /// <param name="Queries">Queries after RoPE of the last positions, as many as were asked for, <c>[queryHead, query, dim]</c>, float32, unscaled.</param>
 /// <param name="Scale">Factor of the attention logits, 1/sqrt(dim) in ordinary models.</param>
 /// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
-/// <param name="AttentionSums">
-/// Attention each position received, summed over the queries of the prompt, <c>[queryHead, position]</c>, float32; null where it was not asked for.
-/// </param>
+/// <param name="Sums">What was asked for of sums over the queries of the prompt, each <c>[queryHead, position]</c>, float32; null where none was.</param>
+/// <param name="Kinds">Kinds of the prompt's tokens, <c>[position]</c>; null where nobody asked for them.</param>
 public readonly record struct LayerView(
-    int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null, torch.Tensor? AttentionSums = null)
+    int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null,
+    IReadOnlyDictionary<AttentionSum, torch.Tensor>? Sums = null, ReadOnlyMemory<TokenKind>? Kinds = null)
 {
     /// <summary>Number of positions, n.</summary>
     public int Length => (int)Keys.shape[1];
+
+    /// <summary>A sum over the queries of the prompt, <c>[queryHead, position]</c>; null where nobody asked for it.</summary>
+    public torch.Tensor? Sum(AttentionSum wanted) => Sums?.GetValueOrDefault(wanted);
 }

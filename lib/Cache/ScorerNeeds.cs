@@ -2,16 +2,27 @@ namespace HeadKvLab.Cache;
 
 /// <summary>What the prefill must hand over beside keys and values.</summary>
 /// <param name="Queries">Last queries of the prompt; no more than it has are handed over.</param>
-/// <param name="AttentionSums">The attention that each position received from all queries: the prefill adds it up while it attends.</param>
-public sealed record ScorerNeeds(int Queries = 0, bool AttentionSums = false)
+public sealed record ScorerNeeds(int Queries = 0)
 {
     /// <summary>Keys and values alone.</summary>
     public static ScorerNeeds None { get; } = new();
 
+    /// <summary>What the prefill adds up over all queries while they attend; each once.</summary>
+    public IReadOnlyList<AttentionSum> Sums { get; init => field = [.. value.Distinct()]; } = [];
+
+    /// <summary>Whether the kinds of the prompt's tokens are looked at.</summary>
+    public bool Kinds { get; init; }
+
     /// <summary>What serves both.</summary>
-    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries), AttentionSums || other.AttentionSums);
+    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries)) { Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds };
+
+    /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
+    public bool Equals(ScorerNeeds? other) => other is not null && Queries == other.Queries && Kinds == other.Kinds && Sums.ToHashSet().SetEquals(other.Sums);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Sums.Count);
 
     /// <summary>Whether a prompt that continues a cached one by some tokens cannot give it.</summary>
     /// <param name="tokens">Tokens of the last piece.</param>
-    internal bool ExceedPiece(int tokens) => AttentionSums || Queries > tokens;
+    internal bool ExceedPiece(int tokens) => Sums.Count > 0 || Kinds || Queries > tokens;
 }

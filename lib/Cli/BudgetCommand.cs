@@ -18,7 +18,7 @@ internal static class BudgetCommand
         var beta = new Option<double>("--beta") { Description = "Pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
         var window = Options.Window("Last tokens always kept.");
         var temperature = new Option<double>("--temperature") { Description = "Exponent of the normalised scores.", DefaultValueFactory = _ => 1 };
-        var discipline = Options.Rule(BudgetRule.AsPublished);
+        var rule = Options.Rule(BudgetRule.AsPublished);
         var granularity = Options.Heads();
         var kvHeads = new Option<int?>("--kv-heads") { Description = "KV heads of a layer; needed for kv-head." };
         var length = new Option<int?>("--prompt-length") { Description = "Tokens of the prompt; without it no head is clipped." };
@@ -32,12 +32,12 @@ internal static class BudgetCommand
             as-published). kv-head takes the mean of each group's capacities, rounded.
 
             Example:  lab budget --scores heads.json --kv-size 128 --beta 1.005 --window 8 --json
-            """) { scores, kvSize, beta, window, temperature, discipline, granularity, kvHeads, length, json };
+            """) { scores, kvSize, beta, window, temperature, rule, granularity, kvHeads, length, json };
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                parse.Read(discipline), parse.Read(granularity));
-            parse.Note(budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
+                parse.Read(rule), parse.Read(granularity));
+            parse.Note(budget.Granularity == Granularity.KvHead || budget.Rule == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));
             Print(Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length)), parse.GetValue(json));
@@ -47,7 +47,7 @@ internal static class BudgetCommand
 
     private static int[][] Allot(HeadKv allocator, HeadTable table, Budget budget, int? kvHeads, int? length)
     {
-        if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Discipline == BudgetRule.EqualBytes))
+        if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Rule == BudgetRule.EqualBytes))
             throw new LabException($"--granularity kv-head and equal-bytes need --kv-heads: a divisor of {table.Heads}, the file's query heads");
         if (kvHeads is { } given && (given < 1 || table.Heads % given != 0))
             throw new LabException($"--kv-heads {given}: {table.Heads} query heads cannot share as many; give a divisor of {table.Heads}");
@@ -55,7 +55,7 @@ internal static class BudgetCommand
             throw new LabException($"--prompt-length {tokens}: not longer than the window {budget.Window}; such a prompt is never compressed");
         var method = new Method("HeadKV", new SnapKv(), allocator);
         var frame = BudgetFrame.Of(budget, table.Layers, kvHeads ?? table.Heads, table.Heads, length ?? int.MaxValue);
-        return [.. PromptAllocation.OfModel(method, budget.Discipline, frame).Chunk(frame.Heads)];
+        return [.. PromptAllocation.OfModel(method, budget.Rule, frame).Chunk(frame.Heads)];
     }
 
     private static void Print(int[][] capacities, bool json)

@@ -20,14 +20,15 @@ internal static class EvalCommand
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
         var protocols = Options.Words("--protocol", "paper, repaired or agnostic; several separated by commas.", "repaired");
-        var discipline = Options.Words("--discipline", "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", "");
+        var rule = Options.Words("--budget-rule", "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", "");
         var granularity = new Option<string?>("--granularity") { Description = "kv-head, or query-head for the papers' accounting; the protocol's where it is not given." };
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");
         var (set, scores) = (new Option<string[]>("--set") { Description = "A setting and its values, name=value,value; each goes to every method that takes it. May be given several times.", HelpName = "name=values" }, Options.SeveralScores());
         var window = Options.Window("Last prompt tokens that are kept and vote.");
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (Options.NumberType(), Options.Dictionary(" in each row"));
-        discipline.CompletionSources.Add([.. Names<BudgetRule>.All]);
+        rule.Aliases.Add("--discipline");
+        rule.CompletionSources.Add([.. Names<BudgetRule>.All]);
         granularity.CompletionSources.Add([.. Names<Granularity>.All]);
         first.CompletionSources.Add([.. Names<FirstToken>.All]);
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
@@ -45,7 +46,7 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
             Example:  lab eval world-2048-test --methods "SnapKV,HeadKV-R2" --kv-sizes 64 --set kernel=5,7 --scores other-heads
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
-            """) { suite, data, model, methods, sizes, shares, protocols, discipline, granularity, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -61,7 +62,7 @@ internal static class EvalCommand
                 Methods = [Variant.Full.Method, .. parse.Read(methods)],
                 KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
-                Disciplines = parse.Read(discipline),
+                Rules = parse.Read(rule),
                 Granularity = parse.GetValue(granularity),
                 Betas = parse.Read(betas),
                 Settings = SettingValues(parse.GetValue(set) ?? []),
@@ -74,7 +75,7 @@ internal static class EvalCommand
                 Seed = parse.GetValue(seed),
             }.Checked("lab eval");
             parse.Refuse(plan.Suites[0] is "needle" or "needle-published" or "ruler", "the suite has lengths of its own; it is for needle, needle-published and ruler", lengths, perTask);
-            parse.Refuse(plan.Methods.Any(m => Catalogue.Parse(m).Entry.Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, discipline, granularity, window);
+            parse.Refuse(plan.Methods.Any(m => Catalogue.Parse(m).Entry.Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, rule, granularity, window);
             var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
             var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
             return Task.FromResult(EvalDriver.Run(plan, folder, part, parse.Place(device), stop));

@@ -20,7 +20,7 @@ internal sealed record Written<T>(string Text, T Value)
 /// <summary>The options that several commands have, and how lists and names are read. What cannot be read is refused with the option's name before anything runs.</summary>
 internal static class Options
 {
-    private const string HeadScores = "Head scores, for the methods that need them: a folder as `lab heads score` writes it, or one file, which then serves all of them; those in the model's heads folder where it is not given.";
+    private const string HeadScores = "Head scores, for the methods that need them: a folder as `lab heads score` writes it, or one file, which then serves all of them (or gates of DuoAttention, .tsv); those in the model's heads folder where it is not given.";
 
     /// <summary>An option whose text is read by a function that throws <see cref="LabException"/> for what it cannot read.</summary>
     /// <param name="name">The option.</param>
@@ -114,8 +114,13 @@ internal static class Options
     /// <summary>The observation window.</summary>
     internal static Option<int> Window(string what) => new("--window") { Description = what, DefaultValueFactory = _ => Budget.PaperWindow };
 
-    /// <summary>How budgets are settled.</summary>
-    internal static Option<Written<BudgetRule>> Rule(BudgetRule otherwise) => Named("--discipline", "as-published, equal-entries or equal-bytes.", otherwise);
+    /// <summary>How the entries a method asks for become those it gets.</summary>
+    internal static Option<Written<BudgetRule>> Rule(BudgetRule otherwise)
+    {
+        var option = Named("--budget-rule", "as-published, equal-entries or equal-bytes.", otherwise);
+        option.Aliases.Add("--discipline");   // what files call it
+        return option;
+    }
 
     /// <summary>Which heads own entries.</summary>
     internal static Option<Written<Granularity>> Heads() => Named("--granularity", "query-head or kv-head.", Granularity.QueryHead);

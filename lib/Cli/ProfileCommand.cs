@@ -24,7 +24,7 @@ internal static class ProfileCommand
         var generate = Options.Counts<int>("--generate", "Answer lengths in tokens; one run tells the time at each.", "64");
         var repetitions = new Option<int>("--repetitions") { Description = "Timed rounds, each of which runs every case once.", DefaultValueFactory = _ => 5 };
         var window = Options.Window("Observation window.");
-        var discipline = Options.Rule(BudgetRule.EqualEntries);
+        var rule = Options.Rule(BudgetRule.EqualEntries);
         var storage = new Option<string>("--storage") { Description = "Numbers in the cache: float32, bfloat16 or float16.", DefaultValueFactory = _ => "float32" };
         storage.AcceptOnlyFromAmong(Options.Formats);
         var scores = Options.Scores();
@@ -43,12 +43,12 @@ internal static class ProfileCommand
             Example:  lab profile --contexts 2048,8192 --methods FullKV,SnapKV,HeadKV-R2 --out results/profile
             Example:  lab profile --model data/configs/llama-75m.json --contexts 32768 --methods FullKV,SnapKV --repetitions 3
             Example:  lab profile --model ~/models/Meta-Llama-3-8B-Instruct --type bfloat16 --device cuda --contexts 8192,32768
-            """) { model, methods, contexts, sizes, generate, repetitions, window, discipline, storage, scores, threads, output, csv, type, device, weights };
+            """) { model, methods, contexts, sizes, generate, repetitions, window, rule, storage, scores, threads, output, csv, type, device, weights };
         command.SetAction((parse, stop) =>
         {
             var entries = parse.Read(methods).Select(Catalogue.Find).ToArray();
-            parse.Refuse(entries.Any(m => m.Needs != HeadScoreKind.None), "none of the methods needs head scores", scores);
-            parse.Refuse(entries.Any(m => m.Name != "FullKV"), "the full cache has no budget; name a method that compresses", sizes, window, discipline);
+            parse.Refuse(entries.Any(m => m.Needs.Count > 0), "none of the methods needs head scores", scores);
+            parse.Refuse(entries.Any(m => m.Name != "FullKV"), "the full cache has no budget; name a method that compresses", sizes, window, rule);
             return Task.FromResult(Run(
             parse.GetRequiredValue(model), parse.Read(type) ?? ScalarType.BFloat16, parse.Place(device), parse.Read(weights),
             parse.Read(methods), parse.GetValue(scores), parse.GetValue(threads),
@@ -58,7 +58,7 @@ internal static class ProfileCommand
                 Generate = parse.Read(generate),
                 Repetitions = parse.GetValue(repetitions),
                 Window = parse.GetValue(window),
-                Discipline = parse.Read(discipline),
+                Rule = parse.Read(rule),
                 Storage = Options.ScalarTypeOf(parse.GetRequiredValue(storage))!.Value,
             },
             parse.GetValue(output), parse.GetValue(csv), stop));
@@ -76,7 +76,7 @@ internal static class ProfileCommand
         var place = device.type == DeviceType.CUDA ? $"cuda:{Math.Max(0, device.index)} {gpu?.Name}".TrimEnd() : "cpu";
         var weights = Directory.Exists(path) ? new Lazy<string>(() => LanguageModel.HashOf(path)) : null;
         Func<string>? hash = weights is null ? null : () => weights.Value;
-        var importances = scores is not null ? HeadScoreFolder.Open(scores, timed.Decoder.Config, hash) : weights is null ? null : HeadScoreFolder.Load(path, timed.Decoder.Config, hash);
+        var importances = scores is not null ? CalibrationFolder.Open(scores, timed.Decoder.Config, hash) : weights is null ? null : CalibrationFolder.Load(path, timed.Decoder.Config, hash);
         plan = plan with { Methods = [.. methods.Select(name => Catalogue.Find(name).Create(null, importances))] };
         using var profiler = new Profiler(timed.Decoder, plan, gpu, precision);
         var engine = EngineProbe.Run();

@@ -25,8 +25,8 @@ internal static class SelectCommand
         var pooling = new Option<string>("--pooling") { Description = "max or avg.", DefaultValueFactory = _ => "max" };
         var reduction = new Option<string>("--reduction") { Description = "How query heads of a KV head vote: mean, max or sum.", DefaultValueFactory = _ => "mean" };
         var granularity = Options.Heads();
-        var discipline = Options.Rule(BudgetRule.AsPublished);
-        var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention." };
+        var rule = Options.Rule(BudgetRule.AsPublished);
+        var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention; or gates (.tsv), for DuoAttention." };
         var beta = new Option<double>("--beta") { Description = "HeadKV's pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
         var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
         var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
@@ -39,30 +39,43 @@ internal static class SelectCommand
             Computed in float32. Of equal scores the later position is kept. A prompt that fits into the budget is kept whole.
 
             Example:  lab select --tensors layer12.safetensors --method SnapKV --kv-size 128 --json
-            """) { tensors, method, kvSize, window, kernel, pooling, reduction, granularity, discipline, scores, beta, layer, layers, json };
+            """) { tensors, method, kvSize, window, kernel, pooling, reduction, granularity, rule, scores, beta, layer, layers, json };
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
-                parse.Read(discipline), parse.Read(granularity));
+                parse.Read(rule), parse.Read(granularity));
             var chosen = Catalogue.Find(parse.GetValue(method)!);
             (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
-            var table = parse.GetValue(scores) is { } file ? HeadScoreFile.Read(file, parse.GetValue(layers), (int)prompt.Queries.shape[0]).Means() : null;
+            var (table, tables) = parse.GetValue(scores) is { } file ? Tables(file, parse.GetValue(layers), prompt) : (null, CalibrationTables.None);
             parse.Note(chosen.IsTaken("beta"), $"{chosen.Name} has no beta", beta);
-            parse.Note(chosen.Needs != HeadScoreKind.None || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
+            parse.Note(chosen.Needs.Count > 0 || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
             parse.Note(chosen.IsTaken("kernel"), $"{chosen.Name} pools nothing", kernel, pooling);
             parse.Note(chosen.IsTaken("reduction") && budget.Granularity == Granularity.KvHead, "no query heads vote together; that is for --granularity kv-head and methods whose heads vote", reduction);
-            var created = chosen.Create(new([.. settings.Where(one => chosen.IsTaken(one.Name))]), table is null ? null : HeadImportances.Same(table));
+            var created = chosen.Create(new([.. settings.Where(one => chosen.IsTaken(one.Name))]), tables);
             Print(Kept(created, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;
+    }
+
+    private static (HeadTable Table, CalibrationTables Tables) Tables(string file, int? layers, in LayerView prompt)
+    {
+        if (GateFile.IsOne(file))
+        {
+            var gates = GateFile.Read(file, layers, (int)prompt.Keys.shape[0]);
+            return (gates, CalibrationTables.None.With(TableKinds.DuoGates, gates));
+        }
+        var scores = HeadScoreFile.Read(file, layers, (int)prompt.Queries.shape[0]).Means();
+        return (scores, CalibrationTables.HeadScores(scores));
     }
 
     private static int[][] Kept(Method method, Budget budget, in LayerView prompt, int layers)
     {
         if (prompt.Layer < 0 || prompt.Layer >= layers)
             throw new LabException($"--layer {prompt.Layer}: the model has {layers} layers, counted from 0");
+        if (method.Share is IBidder && layers > 1)
+            throw new LabException($"{method.Name}: all layers of the model compete, and the tensors are those of one: give --layers 1 to see it compete inside this layer alone");
         var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
@@ -71,7 +84,7 @@ internal static class SelectCommand
         for (var head = 0; head < scores.Heads; head++)
             foreach (var score in scores[head])
                 if (float.IsNaN(score)) throw new ModelOverflow($"method {method.Name}: head {head} scores positions NaN: a query, key or value overflowed; write them from a run in float32 or bfloat16");
-        return selector.Select(prompt.Layer, scores);
+        return selector.Select(prompt, scores);
     }
 
     private static LayerView Read(string path, int layer)

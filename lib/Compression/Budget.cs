@@ -29,12 +29,12 @@ public enum Granularity
 /// </summary>
 /// <param name="Entries">Nominal entries per head, b, window included; the papers' "KV size".</param>
 /// <param name="Window">Last prompt tokens that are always kept and whose queries vote, alpha.</param>
-/// <param name="Discipline">Who gets what others cannot use.</param>
+/// <param name="Rule">Who gets what others cannot use.</param>
 /// <param name="Granularity">Which heads own entries.</param>
 public sealed record Budget(
     int Entries,
     int Window = Budget.PaperWindow,
-    BudgetRule Discipline = BudgetRule.EqualEntries,
+    BudgetRule Rule = BudgetRule.EqualEntries,
     Granularity Granularity = Granularity.KvHead)
 {
     /// <summary>The window of HeadKV's published runs.</summary>
@@ -55,15 +55,15 @@ public sealed record Budget(
     /// <param name="share">Share of the prompt's entries, above 0 and at most 1.</param>
     /// <param name="promptLength">Tokens of the prompt.</param>
     /// <param name="window">Always kept tokens.</param>
-    /// <param name="discipline">See <see cref="BudgetRules"/>.</param>
+    /// <param name="rule">See <see cref="BudgetRules"/>.</param>
     /// <param name="granularity">See <see cref="Granularity"/>.</param>
     public static Budget OfShare(
         double share, int promptLength, int window = PaperWindow,
-        BudgetRule discipline = BudgetRule.EqualEntries, Granularity granularity = Granularity.KvHead)
+        BudgetRule rule = BudgetRule.EqualEntries, Granularity granularity = Granularity.KvHead)
     {
         if (!(share > 0 && share <= 1))
             throw new LabException(FormattableString.Invariant($"budget share {share}: give a share above 0 and at most 1"));
         var entries = (int)Math.Round(share * promptLength, MidpointRounding.ToEven);
-        return new Budget(Math.Max(window, entries), window, discipline, granularity);
+        return new Budget(Math.Max(window, entries), window, rule, granularity);
     }
 }

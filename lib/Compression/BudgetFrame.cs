@@ -23,7 +23,7 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
         if (promptLength <= budget.Window)
             throw new LabException($"the prompt has {promptLength} tokens, the window {budget.Window}: such a prompt is never compressed");
         var heads = budget.Granularity == Granularity.KvHead ? kvHeads : queryHeads;
-        if (budget.Discipline != BudgetRule.EqualBytes || heads == kvHeads)
+        if (budget.Rule != BudgetRule.EqualBytes || heads == kvHeads)
             return new(layers, heads, promptLength, budget.Window, budget.Entries - budget.Window, (long)budget.Entries * layers * heads);
 
         // K and V are stored queryHeads/kvHeads times over, so that a head may keep as many times fewer entries.

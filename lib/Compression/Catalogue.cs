@@ -1,36 +1,20 @@
 using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Scorers;
 using Take = HeadKvLab.Compression.CatalogueSettings;
 
 namespace HeadKvLab.Compression;
 
-/// <summary>What a method needs beside the prompt. The names are those of tables in rows, and with <c>.json</c> of files beside a model.</summary>
-public enum HeadScoreKind
-{
-    /// <summary>Nothing.</summary>
-    None,
-
-    /// <summary>Eq. 1 on retrieval needles.</summary>
-    Retrieval,
-
-    /// <summary>Eq. 2 on retrieval needles.</summary>
-    EnhancedRetrieval,
-
-    /// <summary>Eq. 2 on retrieval-reasoning needles.</summary>
-    [Named("reasoning")]
-    RetrievalReasoning,
-}
-
 /// <summary>A method of the catalogue.</summary>
 /// <param name="Name">Its name on the command line, in tables and in results.</param>
 /// <param name="Keeps">What it keeps, in a sentence.</param>
-/// <param name="Takes">The settings it takes: all that its scorer, its allocator and its remainder have.</param>
+/// <param name="Takes">The settings it takes: all that its scorer, its allocator or bidder and its settlement have.</param>
 /// <param name="Paper">Where it is from.</param>
-/// <param name="Needs">Head scores it needs.</param>
-public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Setting> Takes, string Paper, HeadScoreKind Needs)
+/// <param name="Needs">Calibration tables it needs.</param>
+public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Setting> Takes, string Paper, params IReadOnlyList<TableKind> Needs)
 {
-    /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the table is there when <see cref="Needs"/> asks for one.</summary>
-    public required Func<Settings, HeadTable?, Method> Build { get; init; }
+    /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the tables of <see cref="Needs"/> are there.</summary>
+    public required Func<Settings, CalibrationTables, Method> Build { get; init; }
 
     /// <summary>Its settings by default, in words.</summary>
     public string Defaults => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => $"{setting.Name} {setting.Default}"));
@@ -51,22 +35,28 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
     /// <summary>The names of the settings it takes.</summary>
     internal string TakenInWords => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => setting.Name));
 
-    /// <summary>The tables that the method would use of those of a model, each by its name with its hash.</summary>
-    /// <exception cref="LabException">The scores it needs are missing.</exception>
-    public Settings TablesOf(HeadImportances? importances) => TableOf(importances) is { } table ? new((Names<HeadScoreKind>.Of(Needs), table.Hash)) : Settings.None;
+    /// <summary>What it needs beside the prompt, in words.</summary>
+    public string NeedsInWords => Needs.Count == 0 ? "none" : string.Join(", ", Needs.Select(kind => kind.Holds));
+
+    /// <summary>Whether a model has the tables that the method needs.</summary>
+    /// <exception cref="LabException">A file of them is broken or another model's.</exception>
+    public bool IsReady(CalibrationTables tables) => Needs.All(kind => tables.Find(kind) is not null);
+
+    /// <summary>The tables that the method uses, each by its name with its hash.</summary>
+    /// <exception cref="LabException">A table it needs is missing, broken or another model's.</exception>
+    public Settings TablesOf(CalibrationTables tables) => new([.. Needs.Select(kind => (kind.Name, (object)(tables.Find(kind)
+        ?? throw new LabException($"{Name} needs {kind.Holds}: {kind.Cure}")).Hash))]);
 
     /// <summary>Creates the method.</summary>
     /// <param name="settings">Settings that differ from the defaults; null for none.</param>
-    /// <param name="importances">Head scores of the model; only those it <see cref="Needs"/> are looked at.</param>
-    /// <exception cref="LabException">The method does not take a setting, a value is out of range, or the scores it needs are missing.</exception>
-    public Method Create(Settings? settings = null, HeadImportances? importances = null)
+    /// <param name="tables">Calibration tables of the model; only those it <see cref="Needs"/> are looked at. Null for none.</param>
+    /// <exception cref="LabException">The method does not take a setting, a value is out of range, or a table it needs is missing.</exception>
+    public Method Create(Settings? settings = null, CalibrationTables? tables = null)
     {
         var effective = Resolve(settings);
-        return Build(effective, TableOf(importances)) with { Settings = effective, Tables = TablesOf(importances) };
+        var used = TablesOf(tables ??= CalibrationTables.None);
+        return Build(effective, tables) with { Settings = effective, Tables = used };
     }
-
-    private HeadTable? TableOf(HeadImportances? importances) => Needs == HeadScoreKind.None ? null : importances?.Of(Needs)
-        ?? throw new LabException($"{Name} needs head scores ({Catalogue.NameOf(Needs)}): compute them with `lab heads score`, or give a file with --scores");
 }
 
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
@@ -77,33 +67,39 @@ public static class Catalogue
     /// <summary>The methods.</summary>
     public static IReadOnlyList<CatalogueEntry> Methods { get; } =
     [
-        new("FullKV", "everything: the reference", [], "-", HeadScoreKind.None)
+        new("FullKV", "everything: the reference", [], "-")
             { Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()) },
-        new("StreamingLLM", "the first tokens and the latest ones", [Take.Sinks], "arXiv 2309.17453", HeadScoreKind.None)
+        new("StreamingLLM", "the first tokens and the latest ones", [Take.Sinks], "arXiv 2309.17453")
             { Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()) },
-        new("H2O", "tokens that all queries of the prompt attended to most", [Take.Reduction()], "arXiv 2306.14048", HeadScoreKind.None)
+        new("H2O", "tokens that all queries of the prompt attended to most", [Take.Reduction()], "arXiv 2306.14048")
             { Build = (s, _) => new("H2O", new H2O(Reduction(s, "reduction")), new Uniform()) },
-        new("TOVA", "tokens the last query attends to, the same for all heads", [], "arXiv 2401.06104", HeadScoreKind.None)
+        new("TOVA", "tokens the last query attends to, the same for all heads", [], "arXiv 2401.06104")
             { Build = (_, _) => new("TOVA", new Tova(), new Uniform()) },
-        new("Knorm", "keys of smallest length", [], "arXiv 2406.11430", HeadScoreKind.None)
+        new("Knorm", "keys of smallest length", [], "arXiv 2406.11430")
             { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
-        new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469", HeadScoreKind.None)
+        new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
-        new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335", HeadScoreKind.None)
+        new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
             { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()) },
-        new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069", HeadScoreKind.None)
+        new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069")
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
-        new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550", HeadScoreKind.None)
+        new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
             { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
-        new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", HeadScoreKind.Retrieval)
-            { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t!), new CompensationToken()) },
-        HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", HeadScoreKind.Retrieval),
-        HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", HeadScoreKind.EnhancedRetrieval),
-        HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", HeadScoreKind.RetrievalReasoning),
-        new("random", "positions drawn at random: the floor", [Take.Seed], "-", HeadScoreKind.None)
+        new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
+            { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()) },
+        new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
+            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()) },
+        new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
+            { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
+        new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
+            { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
+        HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
+        HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
+        HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
+        new("random", "positions drawn at random: the floor", [Take.Seed], "-")
             { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()) },
-        new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, HeadScoreKind.RetrievalReasoning)
-            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t!), s.Whole("seed"))) },
+        new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)
+            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t.Get(TableKinds.RetrievalReasoning)), s.Whole("seed"))) },
     ];
 
     /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>
@@ -124,17 +120,8 @@ public static class Catalogue
         return (entry, given);
     }
 
-    /// <summary>What a kind of head scores is called.</summary>
-    public static string NameOf(HeadScoreKind kind) => kind switch
-    {
-        HeadScoreKind.Retrieval => "Eq. 1 on retrieval needles",
-        HeadScoreKind.EnhancedRetrieval => "Eq. 2 on retrieval needles",
-        HeadScoreKind.RetrievalReasoning => "Eq. 2 on retrieval-reasoning needles",
-        _ => "none",
-    };
-
-    private static CatalogueEntry HeadKv(string name, string keeps, HeadScoreKind needs) =>
-        new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t!)) };
+    private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadTable> needs) =>
+        new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };
 
     private static SnapKv Window(Settings s) => new(new Pooling(s.Whole("kernel"), Names<PoolingKind>.Parse(s["pooling"], "pooling")), Reduction(s, "reduction"));
 

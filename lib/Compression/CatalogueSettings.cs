@@ -21,7 +21,7 @@ internal static class CatalogueSettings
     ];
 
     /// <summary>First tokens kept.</summary>
-    internal static readonly Setting Sinks = Setting.Whole("sinks", 4, "0 or more, the first tokens that are kept", sinks => sinks >= 0);
+    internal static readonly Setting Sinks = FirstTokens(4);
 
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
@@ -30,6 +30,14 @@ internal static class CatalogueSettings
         Setting.Number("protected-share", 0, "a share of heads from 0 to 1 that keep everything", share => share is >= 0 and <= 1).Or("by-budget"),
         Setting.Whole("least-recent", 4000, "0 or more, the fewest last tokens under a protected share", tokens => tokens >= 0),
         Setting.Whole("recent-divisor", 5, "1 or more, the part of the prompt that counts as last tokens under a protected share", divisor => divisor >= 1),
+    ];
+
+    /// <summary>DuoAttention: what its README evaluates grouped-query models with.</summary>
+    internal static readonly Setting[] Duo =
+    [
+        Setting.Number("sparsity", 0.5, "a share from 0 to 1, the KV heads that keep only sinks and recent tokens", share => share is >= 0 and <= 1),
+        FirstTokens(64),
+        Setting.Whole("recent", 256, "0 or more, the last tokens that those heads keep", tokens => tokens >= 0),
     ];
 
     /// <summary>PyramidKV.</summary>
@@ -45,6 +53,8 @@ internal static class CatalogueSettings
 
     /// <summary>How query heads that share a KV head vote.</summary>
     internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", [.. Names<GroupReduction>.All]);
+
+    private static Setting FirstTokens(int standard) => Setting.Whole("sinks", standard, "0 or more, the first tokens that are kept", sinks => sinks >= 0);
 
     /// <summary>Seed of methods that draw.</summary>
     internal static readonly Setting Seed = Setting.Whole("seed", 0, "a whole number; a run's is --seed", _ => true);

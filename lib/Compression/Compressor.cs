@@ -98,13 +98,32 @@ public sealed class Compressor : IPromptSink, IDisposable
     /// <summary>Stores what the scores select.</summary>
     internal void Accept(in LayerView layer, HeadRows<float> scores)
     {
-        var kept = _selector!.Select(layer.Layer, scores);
+        var kept = _selector!.Select(layer, scores);
+        foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![layerCuts.Key], layerCuts);
         _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
         Finish(layer);
     }
 
+    /// <summary>Takes entries back from an earlier layer. Their memory is given back once a quarter of it is unused, so that the peak stays near the budget.</summary>
+    private void CutBack(LayerCache layer, IEnumerable<CutBack> cuts)
+    {
+        foreach (var cut in cuts)
+        {
+            var stored = layer.Positions(cut.Head);
+            var next = 0;
+            var entries = _selector!.Kept(cut);
+            for (var i = 0; i < stored.Length && next < entries.Length; i++)
+                if (stored[i] == entries[next]) entries[next++] = i;
+            layer.Retain(cut.Head, entries);
+        }
+        if (layer.ReservedBytes > layer.Entries * _shape.EntryBytes * 4 / 3) layer.Trim();
+    }
+
     private void Finish(in LayerView layer)
     {
-        if (++_nextLayer == _shape.Layers) _cache!.Advance(layer.Length);
+        if (++_nextLayer < _shape.Layers) return;
+        if (Method.Share is IBidder)
+            for (var l = 0; l < _shape.Layers; l++) _cache![l].Trim();
+        _cache!.Advance(layer.Length);
     }
 }

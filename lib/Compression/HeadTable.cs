@@ -9,7 +9,7 @@ namespace HeadKvLab.Compression;
 /// One importance per head of a model, <c>[layer, head]</c>: what a static allocator spends a shared pool by.
 /// Immutable; double precision, because single is not enough to repeat the published allocations.
 /// </summary>
-public sealed class HeadTable
+public sealed class HeadTable : ICalibrationTable
 {
     private readonly double[] _values;
 
@@ -42,10 +42,10 @@ public sealed class HeadTable
     /// <summary>Heads in a layer.</summary>
     public int Heads { get; }
 
-    /// <summary>File that the table was read from; null where it was computed.</summary>
+    /// <inheritdoc/>
     public string? Source { get; init; }
 
-    /// <summary>Names the contents, 16 letters of a SHA-256 over sizes and importances: what methods compute with, however a file spells it.</summary>
+    /// <inheritdoc/>
     public string Hash
     {
         get

@@ -32,8 +32,8 @@ public readonly ref struct Allotment(Span<double> requested, Span<double> weight
     }
 }
 
-/// <summary>How much each head may keep.</summary>
-public interface IAllocator
+/// <summary>How much each head may keep, known before its layer arrives or with it.</summary>
+public interface IAllocator : IShare
 {
     /// <summary>Whether all layers are allotted at once or each from its own scores.</summary>
     AllocationScope Scope { get; }

@@ -8,7 +8,7 @@ namespace HeadKvLab.Compression;
 /// </summary>
 public interface IScorer
 {
-    /// <summary>What it must see beside keys and values: nothing, the window's queries, the attention that all queries gave.</summary>
+    /// <summary>What it must see beside keys and values: nothing, the window's queries, sums over all queries, kinds of tokens.</summary>
     /// <param name="window">Last positions, which are kept anyway.</param>
     ScorerNeeds Needs(int window);
 

@@ -5,15 +5,15 @@ namespace HeadKvLab.Compression;
 /// <summary>A way to compress a prompt's cache: what is worth keeping, how much each head may keep, what becomes of the rest.</summary>
 /// <param name="Name">Name in the catalogue.</param>
 /// <param name="Scorer">Ranks positions inside a head.</param>
-/// <param name="Allocator">Gives each head its number.</param>
-/// <param name="Remainder">Makes something of what is dropped; null drops it.</param>
-public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, ISettlement? Remainder = null)
+/// <param name="Share">Says how many entries each head keeps: an allocator or a bidder.</param>
+/// <param name="Settlement">Makes something of what is dropped; null drops it.</param>
+public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettlement? Settlement = null)
 {
     /// <summary>Ranks positions inside a head. One's own in place of a catalogued one's takes <see cref="Settings"/> away: they were the other's.</summary>
     public IScorer Scorer { get; init => (field, Settings) = (value, Settings.None); } = Scorer;
 
-    /// <summary>Gives each head its number. One's own in place of a catalogued one's takes <see cref="Settings"/> and <see cref="Tables"/> away.</summary>
-    public IAllocator Allocator { get; init => (field, Settings, Tables) = (value, Settings.None, Settings.None); } = Allocator;
+    /// <summary>Says how many entries each head keeps. One's own in place of a catalogued one's takes <see cref="Settings"/> and <see cref="Tables"/> away.</summary>
+    public IShare Share { get; init => (field, Settings, Tables) = (value, Settings.None, Settings.None); } = Share;
 
     /// <summary>All settings of a catalogued method, defaults included; one's own method names its own here, to have them in its rows.</summary>
     public Settings Settings { get; init; } = Settings.None;
@@ -22,7 +22,7 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
     public Settings Tables { get; init; } = Settings.None;
 
     /// <summary>Whether the method keeps everything, whatever the budget.</summary>
-    public bool KeepsAll => Allocator is Allocators.FullCache;
+    public bool KeepsAll => Share is Allocators.FullCache;
 
     /// <summary>What the scorer must see beside keys and values; nothing where everything is kept.</summary>
     /// <exception cref="LabException">The scorer failed.</exception>
@@ -44,11 +44,11 @@ public sealed record Method(string Name, IScorer Scorer, IAllocator Allocator, I
     }
 
     /// <summary>Summaries of what each head drops; null where the method makes nothing of it.</summary>
-    /// <exception cref="LabException">The remainder failed.</exception>
+    /// <exception cref="LabException">The settlement failed.</exception>
     internal Summary[]? Summarise(in LayerView layer, ReadOnlySpan<int[]> kept)
     {
-        try { return Remainder?.Summarise(layer, kept); }
-        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "remainder", $"{Remainder!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
+        try { return Settlement?.Summarise(layer, kept); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "settlement", $"{Settlement!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
     }
 }
 

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// Errors in a method's own parts, its scorer, allocator or remainder: they name the method, the part and the layer, because methods are
+/// Errors in a method's own parts, its scorer, allocator, bidder or settlement: they name the method, the part and the layer, because methods are
 /// written by the lab's users, and several run in one prefill.
 /// </summary>
 internal static class MethodFault
@@ -14,7 +14,7 @@ internal static class MethodFault
 
     /// <summary>The error in place of what the part threw.</summary>
     /// <param name="method">The method.</param>
-    /// <param name="part">What failed: "scorer", "allocator", "remainder".</param>
+    /// <param name="part">What failed: "scorer", "allocator", "bidder", "settlement".</param>
     /// <param name="place">Type, layer and heads.</param>
     /// <param name="e">What it threw.</param>
     internal static LabException Of(Method method, string part, string place, Exception e) =>
@@ -38,6 +38,9 @@ internal static class MethodFault
                 + "where query heads own entries there is a row for each of them, and KvHead says whose keys and values it reads");
         }
     }
+
+    /// <summary>Refuses steps that do not get cheaper from one to the next, or hold nothing.</summary>
+    internal static LabException BadBid(string what, int head) => new($"a bidder's {what} for head {head}: steps hold one entry or more, cost as much or more, and are no dearer than the one before");
 
     /// <summary>Refuses requests and weights that no rule can resolve.</summary>
     internal static void RefuseNoNumber(Method method, Allotment allotment)

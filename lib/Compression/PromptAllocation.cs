@@ -1,10 +1,13 @@
+using HeadKvLab.Cache;
+
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks the allocator how
-/// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives.
+/// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks an allocator how
+/// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives; or it has a
+/// bidder's steps bought by a <see cref="Waterline"/> over the model, which may cut back heads of earlier layers.
 /// The window is always kept, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
-/// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too.
+/// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too, and whatever b is for methods that know none.
 /// </summary>
 public sealed class PromptAllocation
 {
@@ -12,6 +15,7 @@ public sealed class PromptAllocation
     private readonly BudgetRule _rule;
     private readonly BudgetFrame _frame;
     private readonly int[]? _entries; // [layer, head] where they are known beforehand
+    private readonly Competition? _competition;
 
     /// <summary>Lays a budget on a model and a prompt.</summary>
     /// <param name="method">The method.</param>
@@ -22,14 +26,18 @@ public sealed class PromptAllocation
     /// <param name="promptLength">Tokens of the prompt.</param>
     public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
     {
-        (_method, _rule, PromptLength) = (method, budget.Discipline, promptLength);
+        (_method, _rule, PromptLength) = (method, budget.Rule, promptLength);
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
         KeepsAll = method.KeepsAll || promptLength <= budget.Window;
         if (KeepsAll) return;
         _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
         var spare = _frame.Selectable - _frame.Candidates;
-        KeepsAll = _rule == BudgetRule.AsPublished ? spare > 0 : spare >= 0;
-        if (!KeepsAll && method.Allocator.Scope == AllocationScope.Model) _entries = OfModel(method, _rule, _frame);
+        KeepsAll = _rule == BudgetRule.AsPublished ? method.Share.FollowsBudget && spare > 0 : spare >= 0;
+        if (KeepsAll) return;
+        if (method.Share is IBidder bidder) _competition = new(method, bidder, _rule, _frame);
+        if (method.Share is not IAllocator { Scope: AllocationScope.Model }) return;
+        _entries = OfModel(method, _rule, _frame);
+        KeepsAll = !method.Share.FollowsBudget && Array.TrueForAll(_entries, kept => kept == _frame.Candidates);
     }
 
     /// <summary>Heads of a layer that own entries.</summary>
@@ -45,10 +53,13 @@ public sealed class PromptAllocation
     internal static int HeadsOf(Method method, Budget budget, int kvHeads, int queryHeads) =>
         budget.Granularity == Granularity.QueryHead && !method.KeepsAll ? queryHeads : kvHeads;
 
-    /// <summary>Positions kept by the heads of one layer, ascending, <c>[head][entry]</c>.</summary>
-    /// <param name="layer">Index of the layer.</param>
+    /// <summary>Heads of earlier layers that keep less since the last layer was selected; none without a bidder.</summary>
+    public IReadOnlyList<CutBack> CutBacks { get; private set; } = [];
+
+    /// <summary>Positions kept by the heads of one layer, ascending, <c>[head][entry]</c>. Layers are selected once each, in order.</summary>
+    /// <param name="layer">The layer.</param>
     /// <param name="scores">Its scores, <c>[head, position]</c>; not looked at when <see cref="KeepsAll"/>.</param>
-    public int[][] Select(int layer, HeadRows<float> scores)
+    public int[][] Select(in LayerView layer, HeadRows<float> scores)
     {
         var kept = new int[Heads][];
         if (KeepsAll)
@@ -56,11 +67,20 @@ public sealed class PromptAllocation
             Array.Fill(kept, [.. Enumerable.Range(0, PromptLength)]);
             return kept;
         }
-        ReadOnlySpan<int> entries = _entries is not null
-            ? _entries.AsSpan(layer * Heads, Heads)
-            : OfLayer(_method, _rule, _frame, layer, scores.Trim(_frame.Candidates));
+        var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores.Trim(_frame.Candidates));
         for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
         return kept;
+    }
+
+    /// <summary>Positions that a head which was cut back still keeps, ascending.</summary>
+    /// <param name="cut">One of <see cref="CutBacks"/>.</param>
+    public int[] Kept(CutBack cut) => [.. _competition!.Kept(cut), .. Enumerable.Range(_frame.Candidates, _frame.Window)];
+
+    private int[] Granted(in LayerView layer, HeadRows<float> scores)
+    {
+        if (_competition is null) return OfLayer(_method, _rule, _frame, layer.Layer, scores);
+        (var entries, CutBacks) = _competition.Admit(layer, scores);
+        return [.. entries];
     }
 
     private int[] Keep(ReadOnlySpan<float> scores, int entries)
@@ -94,13 +114,14 @@ public sealed class PromptAllocation
     private static int[] Allocate(Method method, BudgetRule rule, in BudgetFrame frame, string where, HeadRows<float> scores, int heads, long total)
     {
         var allotment = new Allotment(new double[heads], new double[heads]);
-        try { method.Allocator.Allocate(frame, scores, allotment); }
-        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "allocator", $"{method.Allocator.GetType().Name}.Allocate, {where}, {heads} heads", e); }
+        var allocator = method.Share as IAllocator ?? throw new LabException($"method {method.Name}: {method.Share.GetType().Name} bids, which takes the whole model's scores: its entries are known after a prompt only");
+        try { allocator.Allocate(frame, scores, allotment); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "allocator", $"{allocator.GetType().Name}.Allocate, {where}, {heads} heads", e); }
         MethodFault.RefuseNoNumber(method, allotment);
 
         var entries = new int[heads];
         var available = total - (long)frame.Window * heads;
-        if (method.Remainder is null) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
+        if (method.Settlement is null) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
         else
         {
             // What stands for the dropped entries is an entry too: it comes out of the same total, and a head that drops nothing has none.

@@ -7,7 +7,7 @@ namespace HeadKvLab.Compression;
 
 /// <summary>
 /// Attention of the prompt's last queries, reduced to one number per head and position: what SnapKV, H2O and TOVA start from.
-/// Where all queries vote and the prefill has added their attention up, that is taken. Else queries attend again, in chunks, so that no more than
+/// Where all queries vote and the prefill has added up what they gave, that is taken. Else queries attend again, in chunks, so that no more than
 /// <see cref="ChunkNumbers"/> probabilities exist at a time.
 /// </summary>
 internal static class WindowAttention
@@ -22,29 +22,43 @@ internal static class WindowAttention
     /// <param name="scores">Mean attention probability, <c>[head, position]</c>.</param>
     public static void Mean(in LayerView layer, int rows, GroupReduction reduction, HeadRows<float> scores)
     {
-        var (kvHeads, n) = (layer.Keys.shape[0], layer.Length);
-        var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
-        var group = queryHeads / kvHeads;
-        var sums = rows == n ? layer.AttentionSums : null;
-        if (sums is null && rows > seen)
-            throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
-
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var sum = sums ?? Attend(layer, rows);
-        var mean = sum.div(rows).view(kvHeads, group, n);
-        if (scores.Heads != queryHeads)
-            mean = reduction switch
-            {
-                GroupReduction.Mean => mean.mean([1]),
-                GroupReduction.Max => mean.amax([1]),
-                _ => mean.sum(1),
-            };
-        MemoryMarshal.Cast<byte, float>(mean.contiguous().bytes).CopyTo(scores.All);
+        Reduce(layer, Sum(layer, rows, AttentionSum.Received).div(rows), reduction, scores);
     }
 
-    /// <summary>Attention of the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>.</summary>
-    private static Tensor Attend(in LayerView layer, int rows)
+    /// <summary>Fills <paramref name="scores"/> with one number for each head that owns entries.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="numbers">Those of the query heads, <c>[queryHead, position]</c>.</param>
+    /// <param name="reduction">How query heads become KV heads, where <paramref name="scores"/> has KV heads.</param>
+    /// <param name="scores"><c>[head, position]</c>.</param>
+    public static void Reduce(in LayerView layer, Tensor numbers, GroupReduction reduction, HeadRows<float> scores)
+    {
+        var (queryHeads, kvHeads) = (numbers.shape[0], layer.Keys.shape[0]);
+        var groups = numbers.view(kvHeads, queryHeads / kvHeads, layer.Length);
+        if (scores.Heads != queryHeads)
+            groups = reduction switch
+            {
+                GroupReduction.Mean => groups.mean([1]),
+                GroupReduction.Max => groups.amax([1]),
+                _ => groups.sum(1),
+            };
+        MemoryMarshal.Cast<byte, float>(groups.contiguous().bytes).CopyTo(scores.All);
+    }
+
+    /// <summary>A sum over the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>: the prefill's where all of them count and it was asked for.</summary>
+    /// <param name="layer">Keys of all n positions and at least <paramref name="rows"/> last queries, or the sum.</param>
+    /// <param name="rows">Queries that vote.</param>
+    /// <param name="wanted">What is summed.</param>
+    /// <exception cref="InvalidOperationException">Fewer queries were handed over.</exception>
+    public static Tensor Sum(in LayerView layer, int rows, AttentionSum wanted)
+    {
+        if (rows == layer.Length && layer.Sum(wanted) is { } sum) return sum;
+        var seen = layer.Queries.shape[1];
+        return rows <= seen ? Attend(layer, rows, wanted) : throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
+    }
+
+    private static Tensor Attend(in LayerView layer, int rows, AttentionSum wanted)
     {
         var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
         var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
@@ -59,7 +73,7 @@ internal static class WindowAttention
             var queries = layer.Queries.narrow(1, seen - rows + first, count).mul(layer.Scale).reshape(kvHeads, group * count, dim);
             var logits = queries.bmm(keys).view(queryHeads, count, n); // [queryHead, query, position]
             Mask(logits, n - rows + first, layer.SlidingWindow);
-            sum.add_(logits.softmax(2).sum(1));
+            sum.add_(wanted.Over(logits.softmax(2), n - rows + first, n));
         }
         return sum;
     }
@@ -77,5 +91,15 @@ internal static class WindowAttention
         var tail = logits.narrow(2, position + 1, n - position - 1);
         var later = ones(count, n - position - 1, dtype: ScalarType.Bool).tril(-1).logical_not(); // query i sees the first i of these
         tail.masked_fill_(later, float.MinValue);
+    }
+
+    /// <summary>Gives every head the mean of all heads.</summary>
+    internal static void Average(HeadRows<float> scores)
+    {
+        var first = scores[0];
+        for (var h = 1; h < scores.Heads; h++)
+            for (var j = 0; j < first.Length; j++) first[j] += scores[h][j];
+        for (var j = 0; j < first.Length; j++) first[j] /= scores.Heads;
+        for (var h = 1; h < scores.Heads; h++) first.CopyTo(scores[h]);
     }
 }

@@ -56,14 +56,17 @@ public static unsafe class BlockwiseAttention
         /// <summary>Positions a query sees, itself included; <see cref="int.MaxValue"/> for all.</summary>
         public int Window;
 
-        /// <summary>Where the attention that each position received goes, summed over the queries, <c>[queryHead, position]</c>; null: it is not added up.</summary>
-        public float* Received;
+        /// <summary>Sums over the queries that are to be added up, <c>[sum]</c>.</summary>
+        public ColumnSum* Wanted;
+
+        /// <summary>Their number; 0: nothing is added up.</summary>
+        public int WantedCount;
 
         internal float* Packed;
 
         internal ColumnSums Sums;
 
-        internal readonly int Stripes => Received == null ? Blocks : Sums.Stripes;
+        internal readonly int Stripes => WantedCount == 0 ? Blocks : Sums.Stripes;
 
         internal readonly int Panels => (Positions + BlockwiseAttention.Keys - 1) / BlockwiseAttention.Keys;
 
@@ -72,7 +75,7 @@ public static unsafe class BlockwiseAttention
         internal readonly float* Panel(int kvHead, int panel) => Packed + ((long)kvHead * Panels + panel) * Dim * BlockwiseAttention.Keys;
     }
 
-    /// <summary>Softmax(q·kᵀ·scale, causal)·v for every query head, and where wanted the sum of the softmax over all queries.</summary>
+    /// <summary>Softmax(q·kᵀ·scale, causal)·v for every query head, and the wanted sums over the queries.</summary>
     /// <param name="prompt">Sizes and places.</param>
     /// <exception cref="ArgumentException">Sizes do not fit together, or <see cref="Supports"/> is false.</exception>
     public static void Run(Prompt prompt) => Run(prompt, WorkerTeam.Shared);
@@ -81,13 +84,16 @@ public static unsafe class BlockwiseAttention
     {
         if (!Supports(prompt.Dim) || prompt.KvHeads < 1 || prompt.QueryHeads % prompt.KvHeads != 0 || prompt.Tokens < 1 || prompt.Tokens > prompt.Positions || prompt.Window < 1)
             throw new ArgumentException($"{prompt.QueryHeads} query and {prompt.KvHeads} KV heads of dimension {prompt.Dim}, {prompt.Tokens} tokens at {prompt.Positions} positions: not a prompt for this kernel", nameof(prompt));
+        for (var s = 0; s < prompt.WantedCount; s++)
+            if (!prompt.Wanted[s].Fits)
+                throw new ArgumentException($"sum {s}: a power of {prompt.Wanted[s].Power} over queries {prompt.Wanted[s].From} to below {prompt.Wanted[s].Below} positions behind: give a target, power 1 or 2 and a range that is not empty", nameof(prompt));
         prompt.Packed = (float*)NativeMemory.AlignedAlloc((nuint)prompt.KvHeads * (nuint)prompt.Panels * Keys * (nuint)prompt.Dim * sizeof(float), 64);
         try
         {
-            if (prompt.Received != null) prompt.Sums.Allocate(prompt.Received, prompt.QueryHeads, prompt.Positions, prompt.Blocks, team.MostThreads);
+            if (prompt.WantedCount > 0) prompt.Sums.Allocate(prompt.Wanted, prompt.WantedCount, prompt.QueryHeads, prompt.Positions, prompt.Blocks, team.MostThreads);
             team.Run(&Pack, &prompt, prompt.KvHeads * prompt.Panels);
             team.Run(&Attend, &prompt, prompt.QueryHeads * prompt.Stripes);
-            if (prompt.Received != null) team.Run(&AddUp, &prompt, prompt.QueryHeads);
+            if (prompt.WantedCount > 0) team.Run(&AddUp, &prompt, prompt.QueryHeads);
         }
         finally
         {
@@ -111,24 +117,24 @@ public static unsafe class BlockwiseAttention
         }
     }
 
-    /// <summary>One block of a query head; where attention is added up, all blocks of a stripe, longest and shortest rounds in turn.</summary>
+    /// <summary>One block of a query head; where sums are added up, all blocks of a stripe, longest and shortest rounds in turn.</summary>
     private static void Attend(void* context, int part)
     {
         var p = (Prompt*)context;
         var (head, stripe, stripes) = (part % p->QueryHeads, part / p->QueryHeads, p->Stripes);
         var scratch = stackalloc float[QueryRows * (2 * LargestDim + Keys + 2) + 16];
         scratch = (float*)(((nint)scratch + 63) & ~63);
-        var sums = p->Received == null ? default : p->Sums.Begin(head, stripe);
+        var sums = p->WantedCount == 0 ? default : p->Sums.Begin(head, stripe);
         for (int round = 0, turn = stripe; turn < p->Blocks; round++, turn = round * stripes + (round % 2 == 0 ? stripe : stripes - 1 - stripe))
             Attend(p, head, p->Blocks - 1 - turn, scratch, sums);
-        if (p->Received != null) sums.End();
+        if (p->WantedCount > 0) sums.End();
     }
 
     /// <summary>48 rows of one query head against all keys they see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Attend(Prompt* p, int head, int block, float* scratch, ColumnSums.Stripe received)
+    private static void Attend(Prompt* p, int head, int block, float* scratch, ColumnSums.Stripe stripe)
     {
-        var (dim, kvHead, adding) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->Received != null);
+        var (dim, kvHead, adding) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->WantedCount > 0);
         var first = block * QueryRows;
         var rows = Math.Min(QueryRows, p->Tokens - first);
         var padded = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
@@ -145,13 +151,13 @@ public static unsafe class BlockwiseAttention
         for (var panel = firstPanel; panel < panels; panel++)
         {
             var from = panel * Keys;
-            if (adding) logits = received.Panel(panel);
+            if (adding) logits = stripe.Panel(panel);
             for (var r = 0; r < padded; r += RegisterTile.Rows)
                 for (var c = 0; c < Keys; c += 32)
                     RegisterTile.Multiply32(queries + r * dim, dim, p->Panel(kvHead, panel) + c, Keys, logits + r * Keys + c, Keys, dim, add: false);
             if (from + Keys - 1 > before || from <= before + rows - 1 - p->Window) Mask(logits, rows, before - from, p->Window);
             for (var r = 0; r < rows; r++) Soften(logits + r * Keys, mixed + r * dim, dim, ref most[r], ref sums[r]);
-            if (adding) received.Note(panel, most);
+            if (adding) stripe.Note(panel, most);
 
             var values = p->Values.Row(kvHead, from);
             var (stride, seen) = ((int)p->Values.RowStride, Math.Min(Keys, p->Positions - from));
@@ -162,7 +168,7 @@ public static unsafe class BlockwiseAttention
                 if (c < dim) RegisterTile.Add16(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen);
             }
         }
-        if (adding) received.Add(firstPanel, panels, rows, most, sums);
+        if (adding) stripe.Add(firstPanel, panels, before, rows, most, sums);
         for (var r = 0; r < rows; r++)
         {
             var output = p->Output.Row(head, first + r);

@@ -61,7 +61,7 @@ internal sealed class DecoderLayer : Module
     /// First row that is needed where only the last token's output is, and what the sink looks at: a multiple of <see cref="Alignment"/> that leaves more rows than
     /// that, since products of fewer rows take another path and end in other bits.
     /// </summary>
-    internal long FirstNeeded(Tensor x, ScorerNeeds needs) => needs.AttentionSums || !self_attn.TakesAnyRows(x) ? 0
+    internal long FirstNeeded(Tensor x, ScorerNeeds needs) => needs.Sums.Count > 0 || !self_attn.TakesAnyRows(x) ? 0
         : Math.Max(0, (x.shape[1] - Math.Max(needs.Queries, 1)) / Alignment * Alignment - Alignment);
 
     private const int Alignment = 64, BlockRows = 1024;

@@ -33,7 +33,7 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
             if (cache.Counts[0] > k.shape[2]) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
         var needs = sink?.Needs ?? ScorerNeeds.None;
-        var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, addUp: needs.AttentionSums);
+        var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, needs.Sums);
         var rows = Math.Min(needs.Queries, q.shape[2]);
         sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums));
         return mixed;

@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -38,6 +39,9 @@ public sealed class Inference : IDisposable
     /// <exception cref="LabException">The weights are elsewhere.</exception>
     public DecodeStep Step => _step ?? throw new LabException("this works on the CPU only: load the model without a device (leave --device out)");
 
+    /// <summary>Tells scorers that ask for them the kinds of a prompt's tokens; null: this model has no tokenizer.</summary>
+    public Lazy<TokenKinds>? Kinds { get; init; }
+
     /// <summary>Tokens of a text that the model can see, prompt and answer together.</summary>
     public int MaxPositions => _decoder.Config.MaxPositions;
 
@@ -54,10 +58,12 @@ public sealed class Inference : IDisposable
     /// <param name="full">Receives all entries; null: nothing is stored. Some it may hold already: the prompt goes on from them.</param>
     /// <param name="sink">Receives the layers, in main memory; null: nobody looks.</param>
     /// <returns>Logits <c>[vocabulary]</c> after the last token.</returns>
-    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or the sink asks for kinds of tokens, and there is no tokenizer.</exception>
     public float[] Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null)
     {
         using var scope = NewDisposeScope();
+        if (sink is { Needs.Kinds: true })
+            sink = new KindsSink(sink, (Kinds ?? throw new LabException("prompt: the method looks at kinds of tokens, and this model runs without a tokenizer: load a model folder (LanguageModel.Load)")).Value.Of(ids));
         return _decoder.Prefill(ids, full, OnCpu || sink is null ? sink : new HostSink(sink)).cpu().data<float>().ToArray();
     }
 
@@ -75,6 +81,18 @@ public sealed class Inference : IDisposable
     private static Continuation OnHost(DecodeStep session, RaggedCache cache) => new(id => session.Run(id, cache), null);
 
     private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
+}
+
+/// <summary>Shows a sink the kinds of a prompt's tokens.</summary>
+/// <param name="inner">Receives the layers.</param>
+/// <param name="kinds">Kinds of all tokens of the prompt, <c>[position]</c>.</param>
+internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kinds) : IPromptSink
+{
+    /// <inheritdoc/>
+    public ScorerNeeds Needs => inner.Needs;
+
+    /// <inheritdoc/>
+    public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds });
 }
 
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>

@@ -15,7 +15,8 @@ public sealed class LanguageModel : IDisposable
     private LanguageModel(string directory, Decoder decoder, TextTokenizer tokenizer, string hash, DecodePrecision precision)
     {
         (DirectoryName, Decoder, Tokenizer, Hash) = (directory, decoder, tokenizer, hash);
-        Inference = new Inference(decoder, precision);
+        Kinds = new(() => TokenKinds.Load(directory, tokenizer));
+        Inference = new Inference(decoder, precision) { Kinds = Kinds };
     }
 
     /// <summary>The folder.</summary>
@@ -36,6 +37,9 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Text to ids and back.</summary>
     public TextTokenizer Tokenizer { get; }
+
+    /// <summary>Kinds of tokens, by the tokenizer and the marks of the chat template, which is read when it is first asked for.</summary>
+    public Lazy<TokenKinds> Kinds { get; }
 
     /// <summary>First 16 hexadecimal digits of the SHA-256 of the weights: the model's name in results.</summary>
     public string Hash { get; }

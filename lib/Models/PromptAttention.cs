@@ -16,18 +16,21 @@ internal static class PromptAttention
     /// <summary>Query positions a block of tensors holds; larger blocks gain no speed and cost memory.</summary>
     internal const int BlockRows = 256;
 
-    /// <summary>Softmax(q·kᵀ·scale, causal)·v, and what each position received of the softmax.</summary>
+    /// <summary>Softmax(q·kᵀ·scale, causal)·v, and what is to be added up of the softmax for each position.</summary>
     /// <param name="q"><c>[batch, queryHead, token, dim]</c>: the last tokens of the keys' positions.</param>
     /// <param name="k"><c>[batch, kvHead, position, dim]</c>.</param>
     /// <param name="v">As <paramref name="k"/>.</param>
     /// <param name="scale">Factor of the logits.</param>
     /// <param name="slidingWindow">Positions a query sees, itself included; null: all before it.</param>
-    /// <param name="addUp">Whether the attention of the queries is to be summed.</param>
-    /// <returns><c>[batch, queryHead, token, dim]</c>; and where wanted <c>[queryHead, position]</c> of the first prompt of the batch.</returns>
-    internal static (Tensor Mixed, Tensor? Received) Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false) =>
-        Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, addUp)
-        : SuitsFused(q, k, slidingWindow) ? (Fused(q, k, v, scale), addUp ? ByTensors(q, k, v, scale, slidingWindow, addUp).Received : null)   // who asks for sums gets the same bits
-        : ByTensors(q, k, v, scale, slidingWindow, addUp);
+    /// <param name="wanted">Sums over the queries; null or empty: none.</param>
+    /// <returns><c>[batch, queryHead, token, dim]</c>; and each sum, <c>[queryHead, position]</c>, of the first prompt of the batch, null where none is wanted.</returns>
+    internal static (Tensor Mixed, Dictionary<AttentionSum, Tensor>? Sums) Causal(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, IReadOnlyList<AttentionSum>? wanted = null)
+    {
+        wanted ??= [];
+        return Suits(q) && Suits(k) && Suits(v) ? ByKernel(q, k, v, scale, slidingWindow, wanted)
+            : SuitsFused(q, k, slidingWindow) ? (Fused(q, k, v, scale), wanted.Count > 0 ? ByTensors(q, k, v, scale, slidingWindow, wanted).Sums : null)   // who asks for sums gets the same bits
+            : ByTensors(q, k, v, scale, slidingWindow, wanted);
+    }
 
     /// <summary>The kernel reads one prompt in float32 on the CPU, and leaves no trace for autograd.</summary>
     private static bool Suits(Tensor x) => Suits(x, (int)x.shape[3]);
@@ -49,21 +52,24 @@ internal static class PromptAttention
         return F.scaled_dot_product_attention(scale == usual ? q : q * (scale / usual), Repeated(k), Repeated(v), is_casual: true);
     }
 
-    private static unsafe (Tensor, Tensor?) ByKernel(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp)
+    private static unsafe (Tensor, Dictionary<AttentionSum, Tensor>?) ByKernel(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, IReadOnlyList<AttentionSum> wanted)
     {
-        var (queryHeads, tokens, dim) = (q.shape[1], q.shape[2], q.shape[3]);
+        var (queryHeads, tokens, dim, positions) = (q.shape[1], q.shape[2], q.shape[3], (int)k.shape[2]);
         var mixed = empty(1, tokens, queryHeads, dim).transpose(1, 2);   // heads beside each other, as the output projection wants them
-        var received = addUp ? empty(queryHeads, k.shape[2]) : null;
+        var sums = wanted.Count > 0 ? wanted.ToDictionary(sum => sum, _ => empty(queryHeads, positions)) : null;
+        var places = stackalloc ColumnSum[wanted.Count];
+        for (var s = 0; s < wanted.Count; s++)
+            places[s] = new() { Target = (float*)TensorMemory.Address(sums![wanted[s]]), Power = wanted[s].Power, From = wanted[s].Skip, Below = wanted[s].Width(positions) };
         using var scope = NewDisposeScope();
         Tensor[] parts = [.. ((Tensor[])[q, k, v]).Select(x => x.stride()[3] == 1 ? x : x.contiguous())];
         BlockwiseAttention.Run(new BlockwiseAttention.Prompt
         {
             Queries = MemoryOf(parts[0]), Keys = MemoryOf(parts[1]), Values = MemoryOf(parts[2]), Output = MemoryOf(mixed),
-            QueryHeads = (int)queryHeads, KvHeads = (int)k.shape[1], Tokens = (int)tokens, Positions = (int)k.shape[2], Dim = (int)dim,
-            Scale = scale, Window = slidingWindow ?? int.MaxValue, Received = received is null ? null : (float*)TensorMemory.Address(received),
+            QueryHeads = (int)queryHeads, KvHeads = (int)k.shape[1], Tokens = (int)tokens, Positions = positions, Dim = (int)dim,
+            Scale = scale, Window = slidingWindow ?? int.MaxValue, Wanted = places, WantedCount = wanted.Count,
         });
         foreach (var part in parts) GC.KeepAlive(part);
-        return (mixed, received);
+        return (mixed, sums);
     }
 
     private static unsafe HeadMemory MemoryOf(Tensor x)
@@ -73,7 +79,7 @@ internal static class PromptAttention
     }
 
     /// <summary>The same in tensors.</summary>
-    internal static (Tensor Mixed, Tensor? Received) ByTensors(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, bool addUp = false)
+    internal static (Tensor Mixed, Dictionary<AttentionSum, Tensor>? Sums) ByTensors(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow, IReadOnlyList<AttentionSum>? wanted = null)
     {
         var (batch, queryHeads, tokens, dim) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3]);
         var (kvHeads, positions) = (k.shape[1], k.shape[2]);
@@ -83,7 +89,7 @@ internal static class PromptAttention
         var keys = k.reshape(batch * kvHeads, positions, dim).transpose(1, 2);
         var values = v.reshape(batch * kvHeads, positions, dim);
 
-        var received = addUp ? zeros(queryHeads, positions, device: q.device) : null;
+        var sums = wanted is { Count: > 0 } ? wanted.ToDictionary(sum => sum, _ => zeros(queryHeads, positions, device: q.device)) : null;
         var blocks = new List<Tensor>();
         for (var row = (tokens - 1) / BlockRows * BlockRows; row >= 0; row -= BlockRows)  // the longest first: the memory it frees fits all that follow
         {
@@ -95,11 +101,15 @@ internal static class PromptAttention
             var logits = block.bmm(keys.narrow(2, first, end - first)).view(batch * kvHeads, group, rows, end - first);
             logits = Mask(logits, before + row - first, slidingWindow);
             var weights = logits.softmax(-1);
-            received?.narrow(1, first, end - first).add_(weights.sum(2, type: ScalarType.Float32).view(batch, queryHeads, end - first)[0]);
+            foreach (var (sum, total) in sums ?? [])
+            {
+                var near = Math.Max(first, before + row - sum.Width((int)positions) + 1L);   // first position in the band of a query of the block
+                total.narrow(1, near, end - near).add_(sum.Over(weights.narrow(3, near - first, end - near), before + row - near, (int)positions).view(batch, queryHeads, end - near)[0]);
+            }
             blocks.Add(weights.view(batch * kvHeads, group * rows, end - first).bmm(values.narrow(1, first, end - first)).view(batch, queryHeads, rows, dim).MoveToOuterDisposeScope());
         }
         blocks.Reverse();
-        return (blocks.Count == 1 ? blocks[0] : cat(blocks, 2), received);
+        return (blocks.Count == 1 ? blocks[0] : cat(blocks, 2), sums);
     }
 
     /// <summary>Hides what row i (at column <paramref name="diagonal"/> + i) must not see. Only the columns that need it are touched.</summary>

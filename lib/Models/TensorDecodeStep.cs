@@ -43,6 +43,6 @@ internal sealed class HostSink(IPromptSink inner) : IPromptSink
     public void Accept(in LayerView layer)
     {
         using var scope = NewDisposeScope();
-        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), AttentionSums = layer.AttentionSums?.cpu() });
+        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()) });
     }
 }

@@ -105,6 +105,9 @@ public sealed class TextTokenizer
     /// <param name="id">Any number.</param>
     public bool HasToken(int id) => _vocabulary.Known(id);
 
+    /// <summary>What a token decodes to.</summary>
+    internal ReadOnlySpan<byte> BytesOf(int id) => _vocabulary.BytesOf(id);
+
     /// <summary>Whether a token is special: skipped when decoding text for people.</summary>
     /// <param name="id">Its id.</param>
     public bool IsSpecial(int id) => _vocabulary.IsSpecial(id);

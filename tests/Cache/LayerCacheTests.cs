@@ -149,12 +149,13 @@ public sealed class LayerCacheTests : IDisposable
         Assert.Contains("no tensor of a model is held so", Assert.Throws<ArgumentOutOfRangeException>(() => HeadKvLab.Kernels.NumberFormat.Int8.Scalar()).Message);
     }
 
-    /// <summary>Several scorers are served by what the most demanding one wants; a piece of the prompt gives no attention sums, and no more queries than it has tokens.</summary>
+    /// <summary>Several scorers are served by what the most demanding one wants; a piece of the prompt gives no sums over all queries, no kinds of all tokens, and no more queries than it has tokens.</summary>
     [Fact]
     public void Needs_are_united_and_a_piece_may_not_meet_them()
     {
-        Assert.Equal(new ScorerNeeds(8, true), new ScorerNeeds(8).Or(new ScorerNeeds(3, true)));
+        ScorerNeeds sums = new(3) { Sums = [AttentionSum.Received] }, kinds = new() { Kinds = true };
+        Assert.Equal(new ScorerNeeds(8) { Sums = sums.Sums, Kinds = true }, new ScorerNeeds(8).Or(sums).Or(kinds));
         Assert.Equal(new ScorerNeeds(8), new ScorerNeeds(3).Or(new ScorerNeeds(8)));
-        Assert.Equal((false, true, true), (new ScorerNeeds(8).ExceedPiece(8), new ScorerNeeds(8).ExceedPiece(7), new ScorerNeeds(0, true).ExceedPiece(7)));
+        Assert.Equal((false, true, true, true), (new ScorerNeeds(8).ExceedPiece(8), new ScorerNeeds(8).ExceedPiece(7), sums.ExceedPiece(7), kinds.ExceedPiece(7)));
     }
 }

@@ -9,7 +9,7 @@ public class AllocatorTests
     private static readonly HeadTable Four = new(2, 2, [0.5, 0.25, 0.25, 0]);
 
     private static int[] Allot(IAllocator allocator, Budget budget, int n, int layers = 2, int kvHeads = 2, int queryHeads = 2) =>
-        PromptAllocation.OfModel(new Method("test", new SinksAndRecent(), allocator), budget.Discipline, BudgetFrame.Of(budget, layers, kvHeads, queryHeads, n));
+        PromptAllocation.OfModel(new Method("test", new SinksAndRecent(), allocator), budget.Rule, BudgetFrame.Of(budget, layers, kvHeads, queryHeads, n));
 
     private static Budget Published(int entries, int window = 8) => new(entries, window, BudgetRule.AsPublished);
 
@@ -38,7 +38,7 @@ public class AllocatorTests
             int[] Deal(IAllocator allocator) => Allot(allocator, budget, 200, 3, kvHeads, queryHeads);
             var straight = Deal(measured);
             var dealings = Enumerable.Range(0, 20).Select(seed => Deal(new ShuffledBudgets(measured, seed))).ToArray();
-            var rest = budget.Discipline == BudgetRule.EqualEntries ? 1 : 0; // the entry that is left of rounding goes to another head
+            var rest = budget.Rule == BudgetRule.EqualEntries ? 1 : 0; // the entry that is left of rounding goes to another head
             Assert.All(dealings, dealt => Assert.All(straight.Order().Zip(dealt.Order()), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, rest)));
             Assert.All(dealings, dealt => Assert.Equal(straight.Sum(), dealt.Sum()));
             Assert.Equal(Deal(new ShuffledBudgets(measured, 3)), dealings[3]);

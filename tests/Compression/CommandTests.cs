@@ -51,7 +51,7 @@ public sealed class CommandTests : IDisposable
         var (code, output, _) = Lab("budget", "--scores", Scores(), "--kv-size", "28", "--beta", "1.25", "--window", "8", "--json");
         Assert.Equal(0, code);
         Assert.Equal("""{"capacities":[[36,20],[20,4]],"total":80}""", output.Trim());
-        (_, output, _) = Lab("budget", "--scores", Scores(), "--kv-size", "28", "--beta", "1.25", "--discipline", "equal-entries", "--prompt-length", "38", "--json");
+        (_, output, _) = Lab("budget", "--scores", Scores(), "--kv-size", "28", "--beta", "1.25", "--budget-rule", "equal-entries", "--prompt-length", "38", "--json");
         Assert.Equal("""{"capacities":[[30,23],[23,4]],"total":80}""", output.Trim());
         (_, output, _) = Lab("budget", "--scores", Scores(), "--kv-size", "28", "--beta", "1.25", "--granularity", "kv-head", "--kv-heads", "1", "--json");
         Assert.Equal("""{"capacities":[[28],[12]],"total":40}""", output.Trim());
@@ -60,7 +60,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("--kv-size 7", "window"), InlineData("--kv-size 0", "KV size"), InlineData("--kv-size 28 --beta 1", "beta"), InlineData("--kv-size 28 --beta NaN", "beta")]
     [InlineData("--kv-size 28 --temperature 0", "temperature"), InlineData("--kv-size 28 --granularity kv-head", "--kv-heads")]
-    [InlineData("--kv-size 28 --kv-heads 3", "--kv-heads"), InlineData("--kv-size 28 --prompt-length 8", "--prompt-length"), InlineData("--kv-size 28 --discipline fair", "discipline")]
+    [InlineData("--kv-size 28 --kv-heads 3", "--kv-heads"), InlineData("--kv-size 28 --prompt-length 8", "--prompt-length"), InlineData("--kv-size 28 --discipline fair", "--budget-rule")]
     public void Budget_refuses_what_cannot_be(string arguments, string named)
     {
         var (code, _, error) = Lab(["budget", "--scores", Scores(), .. arguments.Split(' ')]);

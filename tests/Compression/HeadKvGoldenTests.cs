@@ -31,14 +31,14 @@ public class HeadKvGoldenTests
         {
             var budget = new Budget(expected.GetProperty("kvSize").GetInt32(), expected.GetProperty("window").GetInt32(), BudgetRule.AsPublished, Granularity.QueryHead);
             var method = new Method("HeadKV", new HeadKvLab.Compression.Scorers.SnapKv(), new HeadKv(table, expected.GetProperty("beta").GetDouble()));
-            var entries = PromptAllocation.OfModel(method, budget.Discipline, BudgetFrame.Of(budget, 32, 8, 32, 1_000_000));
+            var entries = PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 32, 8, 32, 1_000_000));
 
             var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join(",", entries))));
             Assert.Equal(expected.GetProperty("sum").GetInt64(), entries.Sum(e => (long)e));
             Assert.Equal(expected.GetProperty("sha256").GetString(), hash);
             foreach (var (n, key) in new[] { (2000, "kept_n2000"), (7950, "kept_n7950"), (31500, "kept_n31500") })
             {
-                var clipped = PromptAllocation.OfModel(method, budget.Discipline, BudgetFrame.Of(budget, 32, 8, 32, n));
+                var clipped = PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 32, 8, 32, n));
                 Assert.Equal(expected.GetProperty(key).GetInt64(), clipped.Sum(e => (long)e + budget.Window));
             }
         }

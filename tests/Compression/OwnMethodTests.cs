@@ -101,7 +101,7 @@ public sealed class OwnMethodTests : IDisposable
             (new("mine", throwing, new Uniform()), "method mine: its scorer failed: too far (IndexOutOfRangeException in Throwing.Score, layer 0, 2 heads)"),
             (new("mine", new SinksAndRecent(), throwing), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, all layers, 2 heads)"),
             (new("mine", new SinksAndRecent(), layered), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, layer 0, 2 heads)"),
-            (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its remainder failed: too far (IndexOutOfRangeException in Throwing.Summarise, layer 0)"),
+            (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its settlement failed: too far (IndexOutOfRangeException in Throwing.Summarise, layer 0)"),
         })
         {
             var told = Assert.Throws<LabException>(() => Compress(method));

@@ -16,14 +16,14 @@ public class ReferenceSelectionTests
     {
         var groups = new TheoryData<string, string, string>();
         foreach (var tensors in new[] { "random", "skewed", "tied" })
-            foreach (var discipline in new[] { "as-published", "equal-entries", "equal-bytes" })
-                foreach (var granularity in new[] { "query-head", "kv-head" }) groups.Add(tensors, discipline, granularity);
+            foreach (var rule in new[] { "as-published", "equal-entries", "equal-bytes" })
+                foreach (var granularity in new[] { "query-head", "kv-head" }) groups.Add(tensors, rule, granularity);
         return groups;
     }
 
     [Theory]
     [MemberData(nameof(Groups))]
-    public void Kept_positions_are_the_published_ones(string tensors, string discipline, string granularity)
+    public void Kept_positions_are_the_published_ones(string tensors, string rule, string granularity)
     {
         using var cases = JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder, "cases.json")));
         var seen = 0;
@@ -31,7 +31,7 @@ public class ReferenceSelectionTests
         {
             var wanted = entry.GetProperty("case");
             string Text(string name) => wanted.GetProperty(name).ToString();
-            if ((Text("tensors"), Text("discipline"), Text("granularity")) != (tensors, discipline, granularity)) continue;
+            if ((Text("tensors"), Text("discipline"), Text("granularity")) != (tensors, rule, granularity)) continue;
             var kept = Select(wanted);
             var expected = entry.GetProperty("kept").EnumerateArray().ToArray();
             Assert.Equal(expected.Length, kept.Length);

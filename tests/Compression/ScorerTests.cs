@@ -107,7 +107,7 @@ public sealed class ScorerTests : IDisposable
     [Fact]
     public void Scorers_ask_for_the_queries_they_read()
     {
-        Assert.Equal([new(Window), new(AttentionSums: true), new(1), new(), new(), new()], ((IScorer[])[new SnapKv(), new H2O(), new Tova(), new Knorm(), new SinksAndRecent(), new RandomScorer()]).Select(s => s.Needs(Window)));
+        Assert.Equal([new(Window), new() { Sums = [AttentionSum.Received] }, new(1), new(), new(), new()], ((IScorer[])[new SnapKv(), new H2O(), new Tova(), new Knorm(), new SinksAndRecent(), new RandomScorer()]).Select(s => s.Needs(Window)));
         Assert.Contains("6 queries vote, the prefill handed over 5",
             Assert.Throws<InvalidOperationException>(() => Score(new SnapKv(), Layer() with { Queries = RandomTensors.Make(QueryHeads, 5, Dim, 3) }, KvHeads)).Message);
     }

@@ -14,10 +14,10 @@ public sealed class SettingsTests
     internal static readonly Dictionary<string, object> Others = new()
     {
         ["kernel"] = 5, ["pooling"] = "avg", ["reduction"] = "max", ["beta"] = 2, ["temperature"] = 0.5, ["head-reduction"] = "sum", ["sinks"] = 6, ["protected-share"] = 0.15,
-        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3,
+        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["sparsity"] = 0.7, ["recent"] = 31,
     };
 
-    private static readonly HeadImportances Importances = HeadImportances.Same(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]));
+    private static readonly CalibrationTables Importances = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
 
     public static TheoryData<string> Compressing => [.. Catalogue.Methods.Skip(1).Select(m => m.Name)];
 
@@ -27,13 +27,13 @@ public sealed class SettingsTests
     private static SortedDictionary<string, string> Parts(Method method)
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var part in (object?[])[method.Scorer, method.Allocator, method.Remainder]) Add(part, part?.GetType().Name ?? "");
+        foreach (var part in (object?[])[method.Scorer, method.Share, method.Settlement]) Add(part, part?.GetType().Name ?? "");
         return found;
 
         void Add(object? part, string path)
         {
             foreach (var property in part?.GetType().GetProperties() ?? [])
-                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope))
+                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope) && property.Name != nameof(IShare.FollowsBudget))
                     if (property.GetValue(part) is var value && value is IAllocator or Pooling) Add(value, $"{path}.{property.Name}");
                     else found[$"{path}.{property.Name}"] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
@@ -66,7 +66,7 @@ public sealed class SettingsTests
         Assert.Equal("kernel=7 pooling=max reduction=mean beta=1.01 temperature=1 head-reduction=mean", Effective("HeadKV-R2"));
         Assert.Equal("kernel=7 pooling=max reduction=mean beta=1.01 temperature=1 head-reduction=mean seed=0", Effective("HeadKV-R2-shuffled"));
         Assert.Equal("kernel=7 pooling=avg reduction=mean beta=1.005 temperature=1 head-reduction=mean", Create("HeadKV-R2", new(("beta", 1.005), ("pooling", "AVG"))).Settings.ToString());
-        Assert.Equal($"reasoning={Importances.RetrievalReasoning!.Hash}", Create("HeadKV-R2").Tables.ToString());
+        Assert.Equal($"reasoning={Importances.Get(TableKinds.RetrievalReasoning).Hash}", Create("HeadKV-R2").Tables.ToString());
         Assert.Equal("", Create("SnapKV").Tables.ToString());
     }
 
@@ -80,11 +80,11 @@ public sealed class SettingsTests
             .. from entry in Catalogue.Methods.Skip(1)
                from settings in entry.Takes.Select(setting => entry.Resolve(new((setting.Name, Others[setting.Name])))).Append(entry.Resolve())
                from size in ((int, double)[])[(64, 0), (128, 0), (0, 0.03), (0, 0.06)]
-               from discipline in ((string[])["as-published", "equal-entries", "equal-bytes"])
+               from rule in ((string[])["as-published", "equal-entries", "equal-bytes"])
                from granularity in ((string[])["kv-head", "query-head"])
                from window in ((int[])[8, 16])
-               from table in entry.Needs == HeadScoreKind.None ? [Settings.None] : tables
-               select new Variant { Method = entry.Name, KvSize = size.Item1, Share = size.Item2, Discipline = discipline, Granularity = granularity, Window = window, Settings = settings, Tables = table },
+               from table in entry.Needs.Count == 0 ? [Settings.None] : tables
+               select new Variant { Method = entry.Name, KvSize = size.Item1, Share = size.Item2, Rule = rule, Granularity = granularity, Window = window, Settings = settings, Tables = table },
         ];
         Assert.True(all.Length > 4000);
         Assert.Equal(all.Length, all.Select(v => v.Key).Distinct().Count());
@@ -124,7 +124,7 @@ public sealed class SettingsTests
     {
         var catalogued = Create("HeadKV-R2");
         Assert.Equal(catalogued.Settings, (catalogued with { Name = "mine" }).Settings);
-        var (scored, allotted) = (catalogued with { Scorer = new Knorm() }, catalogued with { Allocator = new Uniform() });
+        var (scored, allotted) = (catalogued with { Scorer = new Knorm() }, catalogued with { Share = new Uniform() });
         Assert.Equal((Settings.None, catalogued.Tables), (scored.Settings, scored.Tables));
         Assert.Equal((Settings.None, Settings.None), (allotted.Settings, allotted.Tables));
         Assert.Equal("half-life=3", (catalogued with { Scorer = new Knorm(), Settings = new(("half-life", 3)) }).Settings.ToString());

@@ -6,10 +6,10 @@ namespace HeadKvLab.Tests.Compression;
 /// <summary>How wanted entries become granted ones, by hand.</summary>
 public sealed class SettlingTests
 {
-    private static int[] Resolve(BudgetRule discipline, double[] wanted, double[] claims, int candidates, long total)
+    private static int[] Resolve(BudgetRule rule, double[] wanted, double[] claims, int candidates, long total)
     {
         var entries = new int[wanted.Length];
-        BudgetRules.Resolve(discipline, new Allotment([.. wanted], claims), candidates, total, entries);
+        BudgetRules.Resolve(rule, new Allotment([.. wanted], claims), candidates, total, entries);
         return entries;
     }
 
@@ -182,7 +182,7 @@ public sealed class SettlingTests
     public void The_catalogue_names_what_it_has_and_what_a_method_needs()
     {
         Assert.Contains("use one of FullKV, StreamingLLM, H2O", Assert.Throws<LabException>(() => Catalogue.Find("NOSUCH")).Message);
-        Assert.Equal(["none", "Eq. 1 on retrieval needles", "Eq. 2 on retrieval needles", "Eq. 2 on retrieval-reasoning needles"], Enum.GetValues<HeadScoreKind>().Select(Catalogue.NameOf));
+        Assert.Equal(["none", "head scores (Eq. 1 on retrieval needles)", "head scores (Eq. 2 on retrieval needles)", "head scores (Eq. 2 on retrieval-reasoning needles)"], ((string[])["SnapKV", "HeadKV-R", "HeadKV-ER", "HeadKV-R2"]).Select(name => Catalogue.Find(name).NeedsInWords));
         Assert.Contains("Ada allots layer by layer", Assert.Throws<LabException>(() => PromptAllocation.OfModel(new Method("x", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new ShuffledBudgets(new Ada(), 0)), BudgetRule.AsPublished, new BudgetFrame(1, 1, 100, 8, 8, 16))).Message);
         Assert.Contains("4 query heads cannot share 3 KV heads", Assert.Throws<LabException>(() => new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 3, 8), 4)).Message);
     }

@@ -34,16 +34,16 @@ public sealed class TenChecksTests : IDisposable
         var selector = new PromptAllocation(method, budget, 2, kvHeads, 4, n);
         var scores = new HeadRows<float>(new float[selector.Heads * n], selector.Heads, n);
         if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
-        return selector.Select(layer, scores);
+        return selector.Select(prompt, scores);
     }
 
     [Fact]
     public void Check_2_a_pool_of_nothing_is_SnapKV()
     {
         foreach (var granularity in Enum.GetValues<Granularity>())
-            foreach (var discipline in Enum.GetValues<BudgetRule>())
+            foreach (var rule in Enum.GetValues<BudgetRule>())
             {
-                var budget = new Budget(40, Window, discipline, granularity);
+                var budget = new Budget(40, Window, rule, granularity);
                 var beta = (40 - Window) + 1.0;   // floor(b' / beta) = 0
                 for (var layer = 0; layer < 2; layer++)
                     Assert.Equal(Select(Catalogue.Find("SnapKV").Create(), budget, 2, layer), Select(new Method("HeadKV", new SnapKv(), new HeadKv(Heads, beta)), budget, 2, layer));
@@ -55,7 +55,7 @@ public sealed class TenChecksTests : IDisposable
     {
         var budget = new Budget(40, Window, BudgetRule.AsPublished, Granularity.QueryHead);
         var method = new Method("HeadKV", new SnapKv(), new HeadKv(Heads, 1.1));
-        var capacities = PromptAllocation.OfModel(method, budget.Discipline, BudgetFrame.Of(budget, 2, 2, 4, 100_000));
+        var capacities = PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 2, 2, 4, 100_000));
         for (var layer = 0; layer < 2; layer++)
             Assert.Equal(Enumerable.Range(4 * layer, 4).Select(h => Math.Min(capacities[h], 32) + Window), Select(method, budget, 2, layer, n: 40).Select(k => k.Length));
         Assert.Contains(capacities, c => c > 32);
@@ -100,7 +100,7 @@ public sealed class TenChecksTests : IDisposable
             foreach (var entry in Catalogue.Methods)
             {
                 using var scope = NewDisposeScope();
-                using var compressor = new Compressor(entry.Create(null, HeadImportances.Same(table)), new Budget(prompt.Length), new CacheShape(config.Layers, config.KvHeads, config.HeadDim), config.QueryHeads);
+                using var compressor = new Compressor(entry.Create(null, SomeTables.Of(table, config.KvHeads)), new Budget(prompt.Length), new CacheShape(config.Layers, config.KvHeads, config.HeadDim), config.QueryHeads);
                 var logits = decoder.Prefill(prompt, null, compressor).data<float>().ToArray();
                 using var cache = compressor.TakeCache();
                 var written = Generation.Run(step, cache, logits, 12, [], Generation.Greedy);

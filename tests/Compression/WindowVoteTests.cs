@@ -11,7 +11,7 @@ public sealed class WindowVoteTests
     private const int N = 60, KvHeads = 2, QueryHeads = 4, Dim = 16;
 
     private static LayerView Layer(Tensor? received) =>
-        new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 3), RandomTensors.Make(QueryHeads, N, Dim, 2), 0.25f, AttentionSums: received);
+        new(0, RandomTensors.Make(KvHeads, N, Dim, 1), RandomTensors.Make(KvHeads, N, Dim, 3), RandomTensors.Make(QueryHeads, N, Dim, 2), 0.25f, Sums: received is null ? null : new Dictionary<AttentionSum, Tensor> { [AttentionSum.Received] = received });
 
     private static float[] Scores(IScorer scorer, LayerView layer)
     {

@@ -14,7 +14,7 @@ public sealed class BundledModelTests
 
     private static Method[] Methods(params string[] names)
     {
-        var importances = HeadScoreFolder.Load(Repository.Model.DirectoryName, Repository.Model.Config);
+        var importances = CalibrationFolder.Load(Repository.Model.DirectoryName, Repository.Model.Config);
         return [.. names.Select(n => Catalogue.Find(n).Create(null, importances))];
     }
 

@@ -26,7 +26,7 @@ public sealed class PromptTrialTests
     public void On_the_bundled_model_masks_have_the_entries_and_the_full_budget_gives_the_full_answer()
     {
         var model = Repository.Model;
-        var importances = HeadScoreFolder.Load(Repository.Path("data", "models", "world-4m"), model.Config);
+        var importances = CalibrationFolder.Load(Repository.Path("data", "models", "world-4m"), model.Config);
         var context = WorldSuite.Make(WorldSplit.Validation, 384, 2).Contexts[0];
         var prompt = model.Tokenizer.Encode(context.Prompt(context.Questions[0]));
         Method[] methods = [.. new[] { "FullKV", "SnapKV", "HeadKV-R2", "RazorAttention" }.Select(name => Catalogue.Find(name).Create(null, importances))];

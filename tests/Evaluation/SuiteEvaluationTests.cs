@@ -57,7 +57,7 @@ public sealed class SuiteEvaluationTests
     [Fact]
     public void What_is_drawn_is_drawn_anew_for_each_context()
     {
-        var importances = HeadScoreFolder.Load(Repository.Model.DirectoryName, Repository.Model.Config);
+        var importances = CalibrationFolder.Load(Repository.Model.DirectoryName, Repository.Model.Config);
         var seeds = new List<int>();
         Method Draw(Method method, int seed)
         {
@@ -75,7 +75,7 @@ public sealed class SuiteEvaluationTests
     public void Decoding_by_tensors_gives_the_same_rows(string protocol)
     {
         var config = Repository.Model.Config;
-        var importances = HeadScoreFolder.Load(Repository.Model.DirectoryName, config);
+        var importances = CalibrationFolder.Load(Repository.Model.DirectoryName, config);
         Method[] methods = [.. ((string[])["SnapKV", "H2O", "HeadKV-R2", "RazorAttention"]).Select(name => Catalogue.Find(name).Create(null, importances))];
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 2).Take(1, 4).ToSamples();
         var plan = new EvaluationPlan(methods, [0.25]) { Protocol = Protocol.Find(protocol) };

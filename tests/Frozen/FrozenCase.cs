@@ -15,11 +15,11 @@ internal sealed record FrozenCase(CatalogueEntry Entry, BudgetRule Rule, Granula
         from owners in Enum.GetValues<Granularity>()
         select new FrozenCase(entry, rule, owners, type);
 
-    internal Budget Budget => new(48, Discipline: Rule, Granularity: Owners);
+    internal Budget Budget => new(48, Rule: Rule, Granularity: Owners);
 
     /// <summary>The case as rows name it.</summary>
-    internal Variant VariantWith(HeadImportances scores) => Entry.Name == Variant.Full.Method ? Variant.Full
-        : new() { Method = Entry.Name, KvSize = Budget.Entries, Discipline = Names<BudgetRule>.Of(Rule), Granularity = Names<Granularity>.Of(Owners), Settings = Entry.Resolve(), Tables = Entry.TablesOf(scores) };
+    internal Variant VariantWith(CalibrationTables scores) => Entry.Name == Variant.Full.Method ? Variant.Full
+        : new() { Method = Entry.Name, KvSize = Budget.Entries, Rule = Names<BudgetRule>.Of(Rule), Granularity = Names<Granularity>.Of(Owners), Settings = Entry.Resolve(), Tables = Entry.TablesOf(scores) };
 
     public override string ToString() => $"{Entry.Name} {Names<BudgetRule>.Of(Rule)} {Names<Granularity>.Of(Owners)} {Type.ToString().ToLowerInvariant()}";
 }

@@ -52,8 +52,8 @@ public sealed class FrozenModelTests
     private static List<(string, string)> Of(LanguageModel model)
     {
         var type = model.Type.Scalar();
-        var scores = HeadScoreFolder.Load(model.DirectoryName, model.Config);
-        FrozenCase[] cases = [.. FrozenCase.All(type)];
+        var scores = CalibrationFolder.Load(model.DirectoryName, model.Config);
+        FrozenCase[] cases = [.. FrozenCase.All(type).Where(one => one.Entry.IsReady(scores))];
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 1).ToSamples();
         suite = suite with { Sets = [suite.Sets[0]] };
         var variants = cases.ToDictionary(one => one, one => one.VariantWith(scores));
@@ -69,12 +69,12 @@ public sealed class FrozenModelTests
         }
         lines.AddRange(Kept(model, prompt, scores, cases));
         var rows = new Rows();
-        new EvalRunner(model, rows, seed: 0).Run([set with { Scores = [scores] }]);
+        new EvalRunner(model, rows, seed: 0).Run([set with { Tables = [scores] }]);
         lines.AddRange(cases.Select(one => ($"{one} row", Row(rows.Of(variants[one]), whole: one is { Rule: BudgetRule.EqualEntries, Owners: Granularity.KvHead }))));
         return lines;
     }
 
-    private static IEnumerable<(string, string)> Logits(LanguageModel model, int[] prompt, HeadImportances scores, int threads)
+    private static IEnumerable<(string, string)> Logits(LanguageModel model, int[] prompt, CalibrationTables scores, int threads)
     {
         foreach (var method in new[] { "FullKV", "HeadKV-R2" })
         {
@@ -91,7 +91,7 @@ public sealed class FrozenModelTests
         }
     }
 
-    private static List<(string, string)> Kept(LanguageModel model, int[] prompt, HeadImportances scores, FrozenCase[] cases)
+    private static List<(string, string)> Kept(LanguageModel model, int[] prompt, CalibrationTables scores, FrozenCase[] cases)
     {
         var compressors = cases.Select(one => new Compressor(one.Entry.Create(null, scores), one.Budget, model.CacheShape(one.Type), model.Config.QueryHeads)).ToArray();
         try

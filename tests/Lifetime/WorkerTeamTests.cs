@@ -115,7 +115,8 @@ public sealed unsafe class WorkerTeamTests
     {
         var sums = new ColumnSums();
         var received = stackalloc float[64];
-        sums.Allocate(received, 1, 64, 2, threads: 1);
+        var wanted = new ColumnSum { Target = received, Power = 1, Below = int.MaxValue };
+        sums.Allocate(&wanted, 1, 1, 64, 2, threads: 1);
         var first = sums.Begin(0, 0);
         Assert.Contains("more than 1 threads", Assert.Throws<InvalidOperationException>(() => { sums.Begin(0, 1); }).Message);
         first.End();

@@ -46,7 +46,7 @@ public sealed class AttentionMemoryTests(ITestOutputHelper output)
         var (queryHeads, kvHeads) = path == "H2O" ? (QueryHeads, 2) : (2, 1);
         var (q, k, v) = (randn([1, queryHeads, n, Dim], generator: generator), randn([1, kvHeads, n, Dim], generator: generator), randn([1, kvHeads, n, Dim], generator: generator));
         if (path == "H2O") new H2O().Score(new LayerView(0, k[0], v[0], q[0], 0.18f), 8, new HeadRows<float>(new float[kvHeads * n], kvHeads, n));
-        else if (path is "kernel" or "sums") PromptAttention.Causal(q, k, v, 0.18f, null, addUp: path == "sums");
+        else if (path is "kernel" or "sums") PromptAttention.Causal(q, k, v, 0.18f, null, path == "sums" ? [AttentionSum.Received] : []);
         else if (path == "fused") PromptAttention.Fused(q, k, v, 0.18f);
         else PromptAttention.ByTensors(q, k, v, 0.18f, path == "window" ? n / 2 : null);
     }

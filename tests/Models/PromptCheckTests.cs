@@ -37,10 +37,11 @@ public sealed class PromptCheckTests
     [Fact]
     public void ALastPieceHoldsTheQueriesThatAreWanted()
     {
-        PromptChecks.Check(Config, new int[3], 0, new ScorerNeeds(8, true));       // a whole prompt has what it has
+        PromptChecks.Check(Config, new int[3], 0, new ScorerNeeds(8) { Sums = [AttentionSum.Received], Kinds = true });       // a whole prompt has what it has
         PromptChecks.Check(Config, new int[3], 5, new ScorerNeeds(3));
         Assert.StartsWith("prompt: the method looks at 4 queries, but the prompt continues a cached one by only 3 tokens", Refused(new int[3], 5, new ScorerNeeds(4)));
-        Assert.StartsWith("prompt: the method looks at all queries", Refused(new int[3], 5, new ScorerNeeds(4, true)));
+        Assert.StartsWith("prompt: the method looks at all queries, but", Refused(new int[3], 5, new ScorerNeeds(4) { Sums = [AttentionSum.Received] }));
+        Assert.StartsWith("prompt: the method looks at the kinds of all tokens, but", Refused(new int[3], 5, new ScorerNeeds(3) { Kinds = true }));
     }
 
     /// <summary>One number in many that is not finite is found wherever it lies among the lanes of a vector; large, tiny and negative ones are finite.</summary>

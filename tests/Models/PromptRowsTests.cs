@@ -77,7 +77,7 @@ public sealed class PromptRowsTests
 
         public List<long> Rows { get; } = [];
 
-        public ScorerNeeds Needs => wanted == int.MaxValue ? new(wanted, AttentionSums: true) : new(wanted);
+        public ScorerNeeds Needs => wanted == int.MaxValue ? new(wanted) { Sums = [AttentionSum.Received] } : new(wanted);
 
         public void Accept(in LayerView layer)
         {

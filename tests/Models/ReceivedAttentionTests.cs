@@ -35,12 +35,13 @@ public sealed class ReceivedAttentionTests
     public void Who_does_not_ask_pays_nothing()
     {
         using var decoder = RandomModel.Create(new() { Architecture = "LlamaForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16, MaxPositions = 64 });
-        foreach (var wanted in new[] { new ScorerNeeds(), new(1), new(8), new(100), new(int.MaxValue), new(AttentionSums: true), new(8, true) })
+        AttentionSum[] sums = [AttentionSum.Received, AttentionSum.Near(0.3), AttentionSum.Near(0.5), AttentionSum.Squares(), AttentionSum.Squares(10)];
+        foreach (var wanted in new ScorerNeeds[] { new(), new(1), new(8), new(100), new(int.MaxValue), new() { Sums = [AttentionSum.Received] }, new(8) { Sums = [AttentionSum.Squares(10)] }, new() { Sums = sums } })
         {
             var sink = new Asking(wanted);
             using var scope = NewDisposeScope();
             decoder.Prefill([.. Enumerable.Range(0, 60)], null, sink);
-            Assert.Equal(wanted.AttentionSums, sink.Got);
+            Assert.Equal(wanted.Sums, sums.Where(sink.Got.Contains));
         }
     }
 
@@ -52,11 +53,56 @@ public sealed class ReceivedAttentionTests
         using var scope = NewDisposeScope();
         using var generator = new Generator(5);
         Tensor q = randn([1, 4, 300, 16], generator: generator) * 3, k = randn([1, 2, 401, 16], generator: generator), v = randn([1, 2, 401, 16], generator: generator);
-        var (_, kernel) = PromptAttention.Causal(q, k, v, 0.25f, window, addUp: true);
-        var (_, tensors) = PromptAttention.ByTensors(q, k, v, 0.25f, window, addUp: true);
-        Assert.Equal([4, 401], kernel!.shape);
-        Assert.True(kernel.allclose(tensors!, 1e-5, 1e-6));
-        Assert.True(tensors!.sum(1).allclose(full(4, 300f), 1e-5, 0));
+        AttentionSum[] wanted = [AttentionSum.Received, AttentionSum.Near(0), AttentionSum.Near(0.2), AttentionSum.Near(0.9), AttentionSum.Squares(), AttentionSum.Squares(10), AttentionSum.Squares(350)];
+        var (_, kernel) = PromptAttention.Causal(q, k, v, 0.25f, window, wanted);
+        var (_, tensors) = PromptAttention.ByTensors(q, k, v, 0.25f, window, wanted);
+        var map = Map(q, k, 0.25f, window);   // [queryHead, query, position]
+        foreach (var sum in wanted)
+        {
+            Assert.Equal([4, 401], kernel![sum].shape);
+            Assert.True(kernel[sum].allclose(tensors![sum], 1e-5, 1e-6), $"{sum}");
+            Assert.True(tensors[sum].allclose(OnPaper(map, sum), 1e-5, 1e-6), $"{sum}");
+        }
+        Assert.True(tensors![AttentionSum.Received].sum(1).allclose(full(4, 300f), 1e-5, 0));
+        Assert.True(tensors[AttentionSum.Near(0)].sum().item<float>() > 1);
+    }
+
+    /// <summary>All weights of the queries of a prompt's last tokens, <c>[queryHead, query, position]</c>, two query heads to a KV head.</summary>
+    private static Tensor Map(Tensor q, Tensor k, float scale, int? window)
+    {
+        var (tokens, positions) = (q.shape[2], k.shape[2]);
+        var seen = ones(tokens, positions).tril(positions - tokens).triu(window is { } w ? positions - tokens - w + 1 : -tokens);
+        return q[0].bmm(k[0].repeat_interleave(2, 0).transpose(1, 2)).mul(scale).masked_fill(seen.eq(0), float.NegativeInfinity).softmax(2);
+    }
+
+    /// <summary>A sum, number by number, as its head comment says.</summary>
+    private static Tensor OnPaper(Tensor map, AttentionSum sum)
+    {
+        var (heads, tokens, n) = ((int)map.shape[0], (int)map.shape[1], (int)map.shape[2]);
+        var (weights, total) = (map.contiguous().data<float>().ToArray(), new float[heads * n]);
+        for (var h = 0; h < heads; h++)
+            for (var t = 0; t < tokens; t++)
+                for (var j = 0; j < n; j++)
+                    if (n - tokens + t - j is var behind && behind >= sum.Skip && behind < sum.Width(n)) total[h * n + j] += MathF.Pow(weights[(h * tokens + t) * n + j], sum.Power);
+        return tensor(total, heads, n);
+    }
+
+    /// <summary>Widths on paper: 0.3 of 10 is 3, 0.29 of 100 is 29 although the nearest double is less, nothing is less than 1, and all is all.</summary>
+    [Theory]
+    [InlineData(0.3, 10, 3), InlineData(0.3, 9, 2), InlineData(0.29, 100, 29), InlineData(0.1, 9, 1), InlineData(0, 50, 1), InlineData(1, 50, int.MaxValue)]
+    public void A_band_is_a_share_of_the_prompt(double share, int n, int width) => Assert.Equal(width, AttentionSum.Near(share).Width(n));
+
+    /// <summary>Scorers that ask for different bands, or for the same, in one prefill.</summary>
+    [Fact]
+    public void Each_gets_its_own_sum_and_equal_ones_are_one()
+    {
+        Assert.Equal(AttentionSum.Received, AttentionSum.Near(1));
+        var both = new ScorerNeeds(8) { Sums = [AttentionSum.Near(0.3), AttentionSum.Received] }.Or(new() { Sums = [AttentionSum.Near(0.5), AttentionSum.Near(0.3), AttentionSum.Near(0.5)] });
+        Assert.Equal(new ScorerNeeds(8) { Sums = [AttentionSum.Received, AttentionSum.Near(0.5), AttentionSum.Near(0.3)] }, both);
+        Assert.Equal(3, both.Sums.Count);
+        Assert.NotEqual(both, new ScorerNeeds(8) { Sums = [AttentionSum.Received, AttentionSum.Near(0.4), AttentionSum.Near(0.3)] });
+        Assert.Contains("from 0 to 1", Assert.Throws<LabException>(() => AttentionSum.Near(double.NaN)).Message);
+        Assert.Contains("0 or more", Assert.Throws<LabException>(() => AttentionSum.Squares(-1)).Message);
     }
 
     /// <summary>Whole prompts and pieces, windows shorter and longer than the prompt, a scale of the model's own; 24 dimensions, so that the kernel leaves them to libtorch.</summary>
@@ -75,23 +121,23 @@ public sealed class ReceivedAttentionTests
 
     private sealed class Asking(ScorerNeeds wanted) : IPromptSink
     {
-        public bool Got { get; private set; }
+        public AttentionSum[] Got { get; private set; } = [];
 
         public ScorerNeeds Needs => wanted;
 
-        public void Accept(in LayerView layer) => Got = layer.AttentionSums is not null;
+        public void Accept(in LayerView layer) => Got = [.. layer.Sums?.Keys ?? []];
     }
 
     private sealed class Scores : IPromptSink
     {
         public List<(float[] Taken, float[] Again)> Pairs { get; } = [];
 
-        public ScorerNeeds Needs => new(int.MaxValue, AttentionSums: true);
+        public ScorerNeeds Needs => new(int.MaxValue) { Sums = [AttentionSum.Received] };
 
         public void Accept(in LayerView layer)
         {
-            Assert.NotNull(layer.AttentionSums);
-            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { AttentionSums = null }, reduction)));
+            Assert.NotNull(layer.Sum(AttentionSum.Received));
+            foreach (var reduction in Enum.GetValues<GroupReduction>()) Pairs.Add((Of(layer, reduction), Of(layer with { Sums = null }, reduction)));
         }
 
         private static float[] Of(in LayerView layer, GroupReduction reduction)

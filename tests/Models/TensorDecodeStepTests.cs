@@ -16,7 +16,7 @@ public class TensorDecodeStepTests
     {
         var model = Repository.Model;
         int[] prompt = [.. Enumerable.Range(0, 300).Select(i => i * 37 % 1900)];
-        var method = Catalogue.Find(name).Create(null, HeadScoreFolder.Load(model.DirectoryName, model.Config));
+        var method = Catalogue.Find(name).Create(null, CalibrationFolder.Load(model.DirectoryName, model.Config));
         RaggedCache cache;
         if (method.KeepsAll) model.Decoder.Prefill(prompt, cache = new RaggedCache(model.CacheShape())).Dispose();
         else
@@ -50,7 +50,7 @@ public class TensorDecodeStepTests
         const int window = 70;
         using var decoder = RandomModel.Create(Sliding(window));
         int[] prompt = [.. Enumerable.Range(0, 60).Select(i => i * 37 % 97)];
-        var method = Catalogue.Find(name).Create(null, HeadImportances.Same(new HeadTable(2, 4, [1, 5, 2, 8, 1, 1, 7, 3])));
+        var method = Catalogue.Find(name).Create(null, CalibrationTables.HeadScores(new HeadTable(2, 4, [1, 5, 2, 8, 1, 1, 7, 3])));
         using var compressor = new Compressor(method, new Budget(12), new CacheShape(2, 2, 32), 4);
         decoder.Prefill(prompt, null, compressor).Dispose();
         using var ragged = compressor.TakeCache();

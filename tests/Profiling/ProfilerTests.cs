@@ -96,7 +96,7 @@ public class ProfilerTests
     {
         using var folder = new TemporaryFolder();
         var scores = new HeadTable(2, 2, [1, 2, 3, 4]);
-        var method = Catalogue.Find("HeadKV-R2").Create(new(("beta", 2)), HeadImportances.Same(scores));
+        var method = Catalogue.Find("HeadKV-R2").Create(new(("beta", 2)), CalibrationTables.HeadScores(scores));
         ProfileFolder.Create(folder.Path, "model", EngineProbe.Run(), plan: new([method], [256]) { Window = 16 }).Dispose();
         var page = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "environment.json")))!;
         Assert.Equal("""{"name":"HeadKV-R2","settings":{"kernel":7,"pooling":"max","reduction":"mean","beta":2,"temperature":1,"head-reduction":"mean"},"tables":{"reasoning":"HASH"}}""".Replace("HASH", scores.Hash),

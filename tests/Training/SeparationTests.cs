@@ -14,7 +14,7 @@ public sealed class SeparationTests(ITestOutputHelper output)
     public void Methods_and_budgets_separate_and_shuffled_scores_lose_on_average()
     {
         var model = Repository.Model;
-        var importances = HeadScoreFolder.Load(model.DirectoryName, model.Config);
+        var importances = CalibrationFolder.Load(model.DirectoryName, model.Config);
         Method Method(string name, int seed = 0) => Catalogue.Find(name).Create(Catalogue.Find(name).IsTaken("seed") ? new(("seed", seed)) : null, importances);
         Method[] methods = [Method("StreamingLLM"), Method("SnapKV"), Method("HeadKV-R2"), .. Enumerable.Range(0, Shuffles).Select(s => Method("HeadKV-R2-shuffled", s) with { Name = $"shuffled {s}" })];
         double[] shares = [0.03, 0.12, 0.25];

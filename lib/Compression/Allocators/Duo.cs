@@ -4,7 +4,7 @@ namespace HeadKvLab.Compression.Allocators;
 /// DuoAttention's split: KV heads whose gate is at or above the quantile given by the sparsity keep everything, the others
 /// sinks and recent tokens. Paper: DuoAttention (arXiv 2410.10819); gates are learned elsewhere and read from a table, slightly
 /// negative ones as 0. Sparsity 0.5, 64 sinks and 256 recent are the defaults of its README for grouped-query models.
-/// Not bounded by the budget unless the discipline is.
+/// The budget has no say in it, unless the budget rule is other than <c>as-published</c>.
 /// </summary>
 /// <param name="Gates">Gate of every KV head, 0 to 1.</param>
 /// <param name="Sparsity">Share of heads that stream.</param>
@@ -18,6 +18,9 @@ public sealed record Duo(HeadTable Gates, double Sparsity = 0.5, int Sinks = 64,
 
     /// <inheritdoc/>
     public AllocationScope Scope => AllocationScope.Model;
+
+    /// <inheritdoc/>
+    public bool FollowsBudget => false;
 
     /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)

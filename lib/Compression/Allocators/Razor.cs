@@ -24,6 +24,9 @@ public sealed record Razor(
     public AllocationScope Scope => AllocationScope.Model;
 
     /// <inheritdoc/>
+    public bool FollowsBudget => ProtectedShare is null;
+
+    /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
         Importance.Require(frame);

@@ -13,6 +13,9 @@ public sealed record ShuffledBudgets(IAllocator Inner, int Seed) : IAllocator
     public AllocationScope Scope => AllocationScope.Model;
 
     /// <inheritdoc/>
+    public bool FollowsBudget => Inner.FollowsBudget;
+
+    /// <inheritdoc/>
     public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment)
     {
         if (Inner.Scope != Scope) throw new LabException($"{Inner.GetType().Name} allots layer by layer: its budgets cannot be dealt to heads of other layers.");

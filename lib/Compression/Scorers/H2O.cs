@@ -14,7 +14,7 @@ namespace HeadKvLab.Compression.Scorers;
 public sealed record H2O(GroupReduction Reduction = GroupReduction.Mean) : IScorer
 {
     /// <inheritdoc/>
-    public ScorerNeeds Needs(int window) => new(AttentionSums: true);
+    public ScorerNeeds Needs(int window) => new() { Sums = [AttentionSum.Received] };
 
     /// <inheritdoc/>
     public void Score(in LayerView layer, int window, HeadRows<float> scores) =>

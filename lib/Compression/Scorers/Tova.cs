@@ -16,10 +16,6 @@ public sealed record Tova : IScorer
     public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
         WindowAttention.Mean(layer, 1, GroupReduction.Mean, scores);
-        var first = scores[0];
-        for (var h = 1; h < scores.Heads; h++)
-            for (var j = 0; j < first.Length; j++) first[j] += scores[h][j];
-        for (var j = 0; j < first.Length; j++) first[j] /= scores.Heads;
-        for (var h = 1; h < scores.Heads; h++) first.CopyTo(scores[h]);
+        WindowAttention.Average(scores);
     }
 }

@@ -44,7 +44,7 @@ public sealed record Protocol(string Name)
     public Granularity Granularity { get; init; }
 
     /// <summary>How budgets are settled, unless asked otherwise.</summary>
-    public BudgetRule Discipline { get; init; } = BudgetRule.EqualEntries;
+    public BudgetRule Rule { get; init; } = BudgetRule.EqualEntries;
 
     /// <summary>Where first tokens come from, unless asked otherwise.</summary>
     public FirstToken FirstToken { get; init; } = FirstToken.RecomputeLast;
@@ -55,7 +55,7 @@ public sealed record Protocol(string Name)
     /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head, float16.</summary>
     public static Protocol Paper { get; } = new("paper")
     {
-        MostPromptTokens = 7950, AllStopIds = false, NoEmptyAnswers = true, Granularity = Granularity.QueryHead, Discipline = BudgetRule.AsPublished, FirstToken = FirstToken.FullFirst,
+        MostPromptTokens = 7950, AllStopIds = false, NoEmptyAnswers = true, Granularity = Granularity.QueryHead, Rule = BudgetRule.AsPublished, FirstToken = FirstToken.FullFirst,
         Type = NumberFormat.Float16,
     };
 

@@ -13,7 +13,7 @@ public static class ResultReport
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
     public static string Csv(IReadOnlyList<ScoreCell> cells) => Table.Of("", cells,
         ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("dataset", c => c.Dataset), ("method", c => c.Variant.Method), ("kv_size", c => c.Variant.KvSize), ("share", c => c.Variant.Share),
-        ("discipline", c => c.Variant.Discipline), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
+        ("discipline", c => c.Variant.Rule), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
         (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed)).ToCsv();

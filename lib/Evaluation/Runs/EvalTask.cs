@@ -24,10 +24,10 @@ public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTa
     /// <summary>Number type to run it in; null: the type the model was loaded in.</summary>
     public NumberFormat? Type { get; init; }
 
-    /// <summary>The head scores that the variants name.</summary>
-    public IReadOnlyList<HeadImportances> Scores { get; init; } = [];
+    /// <summary>The calibration tables that the variants name, from one or more sources.</summary>
+    public IReadOnlyList<CalibrationTables> Tables { get; init; } = [];
 
-    /// <summary>Makes the method of a variant from a seed; null: the catalogue's, with the head scores of the set.</summary>
+    /// <summary>Makes the method of a variant from a seed; null: the catalogue's, with the tables of the set.</summary>
     public Func<Variant, int, Method>? Create { get; init; }
 
     /// <summary>Samples of the set.</summary>
@@ -35,8 +35,8 @@ public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTa
 
     /// <summary>The methods of the compressing variants.</summary>
     /// <param name="seed">Seed of this drawing, for methods that draw.</param>
-    /// <exception cref="LabException">A setting is out of range, or the head scores of a method are not there.</exception>
-    internal Dictionary<Variant, Method> Methods(int seed) => Variants.Where(v => !v.IsFull).Distinct().ToDictionary(v => v, v => Create is { } create ? create(v, seed) : v.Create(Scores, seed));
+    /// <exception cref="LabException">A setting is out of range, or the tables of a method are not there.</exception>
+    internal Dictionary<Variant, Method> Methods(int seed) => Variants.Where(v => !v.IsFull).Distinct().ToDictionary(v => v, v => Create is { } create ? create(v, seed) : v.Create(Tables, seed));
 
     /// <summary>The part of the work that is one shard's: every n-th context, so that questions that share a prefill stay together.</summary>
     /// <param name="shard">Which part; null for all of it.</param>

@@ -8,7 +8,8 @@ internal static class FolderTables
     /// <summary>The tables that the variants of a run use.</summary>
     internal static SortedDictionary<string, SortedDictionary<string, string>> Of(IReadOnlyList<EvalSet> sets)
     {
-        var sources = sets.SelectMany(set => set.Scores).SelectMany(scores => (HeadTable?[])[scores.Retrieval, scores.EnhancedRetrieval, scores.RetrievalReasoning]).OfType<HeadTable>()
+        var needed = sets.SelectMany(set => set.Variants).SelectMany(variant => Catalogue.Find(variant.Method).Needs).Distinct().ToArray();
+        var sources = sets.SelectMany(set => set.Tables).SelectMany(tables => needed.Select(kind => tables.Find(kind))).OfType<ICalibrationTable>()
             .DistinctBy(table => table.Hash).ToDictionary(table => table.Hash, table => table.Source ?? ProgramBuild.Unknown);
         var used = new SortedDictionary<string, SortedDictionary<string, string>>(StringComparer.Ordinal);
         foreach (var (name, hash) in sets.SelectMany(set => set.Variants).SelectMany(variant => variant.Tables).Distinct())
@@ -29,7 +30,7 @@ internal static class FolderTables
         {
             var old = there.GetValueOrDefault(name, []);
             if (tables.Keys.Except(old.Keys).Any() && old.Keys.Except(tables.Keys).Any())
-                throw new LabException($"{path}: results of other head scores: its table '{name}' is {InWords(old)}, not {InWords(tables)}; give another --out, or name both in the \"scores\" of a sweep");
+                throw new LabException($"{path}: results of other tables: its table '{name}' is {InWords(old)}, not {InWords(tables)}; give another --out, or name both in the \"scores\" of a sweep");
             joined[name] = tables.Count > old.Count ? tables : old;
         }
         return joined;

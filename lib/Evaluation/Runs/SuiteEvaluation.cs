@@ -14,7 +14,7 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     public int Window { get; init; } = Budget.PaperWindow;
 
     /// <summary>How budgets are settled.</summary>
-    public BudgetRule Discipline { get; init; } = BudgetRule.EqualEntries;
+    public BudgetRule Rule { get; init; } = BudgetRule.EqualEntries;
 
     /// <summary>Makes the method of a context from the planned one and a seed, so that what is drawn is drawn anew for each context; null: the same for all.</summary>
     public Func<Method, int, Method>? Draw { get; init; }
@@ -44,7 +44,7 @@ public static class SuiteEvaluation
             throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
         var methods = plan.Methods.ToDictionary(m => m.Name);
         Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
-                                               select new Variant { Method = method.Name, Share = share, Discipline = Names<BudgetRule>.Of(plan.Discipline), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Settings = method.Settings, Tables = method.Tables }];
+                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Settings = method.Settings, Tables = method.Tables }];
         var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method] };
         var rows = new RowList();
         new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);

@@ -24,22 +24,27 @@ public static class SuiteTasks
             DataDirectory = plan.Data, OwnDirectory = ownSuites, Seed = plan.Seed + 1, CountTokens = text => model.Tokenizer.Encode(text, addSpecial: false).Length,
             Lengths = plan.Lengths, PerTask = plan.PerTask, Tokenizer = model.Tokenizer,
         };
-        var protocols = plan.Protocols.Select(Protocol.Find).ToArray();
-        var suites = plan.Suites.Select(name => SuiteCatalogue.Open(name, options)).ToArray();
+        var problems = new Problems();
+        var protocols = problems.Each(plan.Protocols, Protocol.Find);
+        var suites = problems.Each(plan.Suites, name => SuiteCatalogue.Open(name, options));
         if (plan.Data is { } data && suites.All(s => s.Name == "ruler" || s.Sets.All(set => set.Dataset.Group == "world")))
-            throw new LabException($"data {data}: nothing of it is used, the suites {string.Join(", ", plan.Suites)} are whole without; leave it out");
+            problems.Add($"data {data}: nothing of it is used, the suites {string.Join(", ", plan.Suites)} are whole without; leave it out");
         if (plan.Dictionary is { } unused && suites.All(s => s.Sets.All(set => !set.Dataset.Metric.EndsWith("_zh", StringComparison.Ordinal))))
-            throw new LabException($"dictionary {unused}: nothing of it is used, none of the data sets is Chinese; leave it out");
+            problems.Add($"dictionary {unused}: nothing of it is used, none of the data sets is Chinese; leave it out");
         if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.AfterContext))
-            throw new LabException($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
-        var dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null;
-        HeadImportances[] scores = plan.Scores.Count > 0 ? [.. plan.Scores.Select(path => HeadScoreFolder.Open(path, model.Config, () => model.Hash))] : [HeadScoreFolder.Load(plan.Model, model.Config, () => model.Hash)];
-        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, scores, dictionary) with { Type = plan.TypeOf(protocol), Scores = scores }];
+            problems.Add($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
+        var tables = plan.Scores.Count > 0 ? problems.Each(plan.Scores, path => CalibrationFolder.Open(path, model.Config, () => model.Hash)) : [CalibrationFolder.Load(plan.Model, model.Config, () => model.Hash)];
+        foreach (var method in protocols.SelectMany(plan.Variants).Where(v => !v.IsFull).Select(v => v.Method).Distinct())
+            foreach (var source in tables) problems.Check(() => Catalogue.Find(method).TablesOf(source));
+        Segmenter? dictionary = null;
+        problems.Check(() => dictionary = plan.Dictionary is { } path ? Segmenter.Load(path) : null);
+        problems.Throw();
+        return [.. from suite in suites from protocol in protocols select Set(suite, protocol, plan, model, tables, dictionary) with { Type = plan.TypeOf(protocol), Tables = tables }];
     }
 
-    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, HeadImportances[] scores, Segmenter? dictionary)
+    private static EvalSet Set(SampleSuite suite, Protocol protocol, SweepPlan plan, LanguageModel model, List<CalibrationTables> tables, Segmenter? dictionary)
     {
-        return Lay(suite, protocol with { FirstToken = plan.FirstTokenOf(protocol) }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(scores))], plan.Limit, dictionary);
+        return Lay(suite, protocol with { FirstToken = plan.FirstTokenOf(protocol) }, model, [.. plan.Variants(protocol).SelectMany(variant => variant.With(tables))], plan.Limit, dictionary);
     }
 
     /// <summary>A suite under a protocol.</summary>

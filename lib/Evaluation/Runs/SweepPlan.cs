@@ -83,25 +83,28 @@ public sealed record SweepPlan : VariantGrid
 
     /// <summary>This plan if it can be run.</summary>
     /// <param name="origin">Where it came from, for the message.</param>
-    /// <exception cref="LabException">Something is missing or out of range.</exception>
+    /// <exception cref="LabException">Something is missing or out of range; the message lists everything that is.</exception>
     public SweepPlan Checked(string origin)
     {
-        if (Suites.Count == 0) throw new LabException($"{origin}: no suite is named; give at least one");
-        if (Protocols.Count == 0) throw new LabException($"{origin}: no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
-        if (Lengths.Any(n => n < 64) || PerTask < 1) throw new LabException($"{origin}: lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
-        if (Limit < 0) throw new LabException($"{origin}: limit {Limit}; give a number of questions, or 0 for all");
-        try
+        var problems = new Problems();
+        if (Suites.Count == 0) problems.Add("no suite is named; give at least one");
+        if (Protocols.Count == 0) problems.Add($"no protocol is named; use {string.Join(", ", Protocol.All.Select(p => p.Name))}");
+        if (Lengths.Any(n => n < 64) || PerTask < 1) problems.Add("lengths of generated prompts are 64 tokens or more, and each task has at least one sample");
+        if (Limit < 0) problems.Add($"limit {Limit}; give a number of questions, or 0 for all");
+        foreach (var protocol in problems.Each(Protocols, Protocol.Find))
         {
-            foreach (var protocol in Protocols) _ = (TypeOf(Protocol.Find(protocol)), FirstTokenOf(Protocol.Find(protocol)));
-            foreach (var protocol in Protocols)
-                if (Variants(Protocol.Find(protocol)).All(v => Catalogue.Find(v.Method).Needs == HeadScoreKind.None) && Scores.Count > 0)
-                    throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores; leave them out");
+            problems.Check(() => TypeOf(protocol));
+            problems.Check(() => FirstTokenOf(protocol));
+            problems.Check(() => RefuseUnusedScores(Variants(protocol)));
         }
-        catch (LabException e)
-        {
-            throw new LabException($"{origin}: {e.Message}", e);
-        }
+        problems.Throw(origin);
         return this;
+    }
+
+    private void RefuseUnusedScores(IReadOnlyList<Variant> variants)
+    {
+        if (Scores.Count > 0 && variants.All(v => Catalogue.Find(v.Method).Needs.Count == 0))
+            throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores or gates; leave them out");
     }
 
     /// <summary>This plan if nothing in it is passed over: without a method that compresses there is no budget.</summary>
@@ -109,7 +112,7 @@ public sealed record SweepPlan : VariantGrid
     {
         (string Name, bool Given)[] budget =
         [
-            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Disciplines.Count > 0), ("granularity", Granularity is not null),
+            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Rules.Count > 0), ("granularity", Granularity is not null),
         ];
         return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
             ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;

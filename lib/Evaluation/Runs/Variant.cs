@@ -19,8 +19,9 @@ public sealed record Variant
     /// <summary>Budget as a share of the prompt; 0 where a size is given.</summary>
     public double Share { get; init; }
 
-    /// <summary>Budget discipline.</summary>
-    public string Discipline { get; init; } = "equal-entries";
+    /// <summary>Budget rule.</summary>
+    [JsonPropertyName("discipline")]   // as rows name it
+    public string Rule { get; init; } = "equal-entries";
 
     /// <summary>Which heads own entries.</summary>
     public string Granularity { get; init; } = "kv-head";
@@ -42,7 +43,7 @@ public sealed record Variant
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Discipline} {Granularity} window={Window}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{Joined(Settings)}{Joined(Tables)}");
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
@@ -53,25 +54,25 @@ public sealed record Variant
     /// <exception cref="LabException">It leaves no room for the window, or a name is unknown.</exception>
     public Budget BudgetFor(int promptTokens)
     {
-        var (discipline, granularity) = (Names<BudgetRule>.Parse(Discipline, "budget discipline"), Names<Compression.Granularity>.Parse(Granularity, "granularity"));
-        return KvSize > 0 ? new Budget(KvSize, Window, discipline, granularity) : Budget.OfShare(Share, promptTokens, Window, discipline, granularity);
+        var (rule, granularity) = (Names<BudgetRule>.Parse(Rule, "budget rule"), Names<Compression.Granularity>.Parse(Granularity, "granularity"));
+        return KvSize > 0 ? new Budget(KvSize, Window, rule, granularity) : Budget.OfShare(Share, promptTokens, Window, rule, granularity);
     }
 
     /// <summary>The method with these settings and tables.</summary>
-    /// <param name="scores">Head scores of the model, among them the tables of this variant.</param>
+    /// <param name="tables">Calibration tables of the model, from one or more sources, among them those of this variant.</param>
     /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
     /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
-    public Method Create(IReadOnlyList<HeadImportances> scores, int seed)
+    public Method Create(IReadOnlyList<CalibrationTables> tables, int seed)
     {
         var entry = Catalogue.Find(Method);
-        var own = scores.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
+        var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
         return entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own);
     }
 
-    /// <summary>This variant with each of several sources of head scores; once where it uses none, or the same table of all of them.</summary>
+    /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
     /// <exception cref="LabException">A source lacks the table that the method needs.</exception>
-    public IEnumerable<Variant> With(IReadOnlyList<HeadImportances> scores) =>
-        IsFull ? [this] : scores.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
+    public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
+        IsFull ? [this] : tables.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
 
     private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using HeadKvLab.Compression;
 using HeadKvLab.Evaluation.Protocols;
 
@@ -18,8 +19,9 @@ public record VariantGrid
     /// <summary>Budgets as shares of the prompt.</summary>
     public IReadOnlyList<double> Shares { get; init; } = [];
 
-    /// <summary>Budget disciplines; none: the protocol's.</summary>
-    public IReadOnlyList<string> Disciplines { get; init; } = [];
+    /// <summary>Budget rules; none: the protocol's.</summary>
+    [JsonPropertyName("disciplines")]   // as files name it
+    public IReadOnlyList<string> Rules { get; init; } = [];
 
     /// <summary>Which heads own entries; null: as the protocol says.</summary>
     public string? Granularity { get; init; }
@@ -40,13 +42,16 @@ public record VariantGrid
     public int Seed { get; init; }
 
     /// <summary>The product of methods, budgets and settings, the full cache first; equal ones once.</summary>
-    /// <param name="protocol">Gives the disciplines and the granularity where the grid does not.</param>
-    /// <exception cref="LabException">A name is unknown, no method takes a setting, a value is out of range, a budget too small, or there is nothing to run.</exception>
+    /// <param name="protocol">Gives the rules and the granularity where the grid does not.</param>
+    /// <exception cref="LabException">A name is unknown, no method takes a setting, a value is out of range, a budget too small, or there is nothing to run; the message lists all of it.</exception>
     public IReadOnlyList<Variant> Variants(Protocol protocol)
     {
-        var (disciplines, granularity, grid) = (Disciplines.Count > 0 ? Disciplines : [Names<BudgetRule>.Of(protocol.Discipline)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings());
-        var methods = Methods.Select(Catalogue.Parse).ToArray();
-        CheckSettings(methods, grid);
+        var problems = new Problems();
+        var (rules, granularity, grid) = (Rules.Count > 0 ? Rules : [Names<BudgetRule>.Of(protocol.Rule)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings(problems));
+        var methods = problems.Each(Methods, Catalogue.Parse);
+        problems.Throw();
+        CheckSettings(methods, grid, problems);
+        problems.Throw();
         var variants = new List<Variant>();
         foreach (var (entry, given) in methods)
         {
@@ -55,15 +60,17 @@ public record VariantGrid
                 variants.Insert(0, Variant.Full);
                 continue;
             }
-            variants.AddRange(
+            problems.Check(() => variants.AddRange(
                 from size in KvSizes.Select(b => (Size: b, Share: 0.0)).Concat(Shares.Select(s => (Size: 0, Share: s)))
-                from discipline in disciplines
+                from rule in rules
                 from window in Windows
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Discipline = discipline, Granularity = granularity, Window = window, Settings = settings });
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Settings = settings }));
         }
-        if (variants.Count == 0) throw new LabException("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
-        foreach (var variant in variants.Where(v => !v.IsFull)) variant.BudgetFor(1 << 20);
+        problems.Throw();
+        if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
+        foreach (var variant in variants.Where(v => !v.IsFull)) problems.Check(() => variant.BudgetFor(1 << 20));
+        problems.Throw();
         return [.. variants.Distinct()];
     }
 
@@ -77,24 +84,24 @@ public record VariantGrid
     }
 
     /// <summary>Refuses what would be passed over: a setting that no method takes from the grid, one without a value, and a seed beside the run's.</summary>
-    private static void CheckSettings((CatalogueEntry Entry, Settings Given)[] methods, Dictionary<string, IReadOnlyList<object>> grid)
+    private static void CheckSettings(List<(CatalogueEntry Entry, Settings Given)> methods, Dictionary<string, IReadOnlyList<object>> grid, Problems problems)
     {
-        if (grid.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) throw new LabException("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
+        if (grid.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) problems.Add("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
         foreach (var (name, values) in grid)
         {
-            if (values.Count == 0) throw new LabException($"setting '{name}': give at least one value");
+            if (values.Count == 0) problems.Add($"setting '{name}': give at least one value");
             if (!methods.Any(m => Takes(m.Entry, m.Given, name)))
-                throw new LabException($"setting '{name}': {(methods.Any(m => m.Given.Has(name)) ? "every method that takes it names it itself" : "none of the methods takes it")}; "
+                problems.Add($"setting '{name}': {(methods.Any(m => m.Given.Has(name)) ? "every method that takes it names it itself" : "none of the methods takes it")}; "
                     + string.Join("; ", methods.Select(m => m.Entry).Distinct().Select(entry => $"{entry.Name} takes {entry.TakenInWords}")));
         }
     }
 
     /// <summary>The settings with those that have a short name of their own.</summary>
-    private Dictionary<string, IReadOnlyList<object>> AllSettings()
+    private Dictionary<string, IReadOnlyList<object>> AllSettings(Problems problems)
     {
         var all = new Dictionary<string, IReadOnlyList<object>>(Settings);
         foreach (var (name, values) in ((string, IReadOnlyList<object>)[])[("beta", [.. Betas.Select(b => (object)b)]), ("kernel", [.. Kernels.Select(k => (object)k)])])
-            if (values.Count > 0 && !all.TryAdd(name, values)) throw new LabException($"setting '{name}' is given twice: as {name}s, and among the settings");
+            if (values.Count > 0 && !all.TryAdd(name, values)) problems.Add($"setting '{name}' is given twice: as {name}s, and among the settings");
         return all;
     }
 

@@ -21,7 +21,7 @@ public static class VariantLabels
     private static IEnumerable<(string Name, string Words)> Facts(Variant variant) => variant.IsFull ? [] :
     [
         .. variant.Settings.Select(one => (one.Key, $"{one.Key} {one.Value}")),
-        ("discipline", variant.Discipline), ("granularity", variant.Granularity), ("window", string.Create(CultureInfo.InvariantCulture, $"window {variant.Window}")),
+        ("discipline", variant.Rule), ("granularity", variant.Granularity), ("window", string.Create(CultureInfo.InvariantCulture, $"window {variant.Window}")),
         .. variant.Tables.Select(one => ("table " + one.Key, $"{one.Key} {one.Value[..Math.Min(8, one.Value.Length)]}")),
     ];
 }

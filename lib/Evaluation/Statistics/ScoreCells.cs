@@ -66,7 +66,7 @@ public static class ScoreCells
     public static IEnumerable<Variant> InOrder(IEnumerable<Variant> variants)
     {
         var methods = Compression.Catalogue.Methods.Select((m, i) => (m.Name, i)).ToDictionary(m => m.Name, m => m.i);
-        return variants.Distinct().OrderByDescending(v => v.IsFull).ThenBy(v => v.Share).ThenBy(v => v.KvSize).ThenBy(v => v.Discipline, StringComparer.Ordinal)
+        return variants.Distinct().OrderByDescending(v => v.IsFull).ThenBy(v => v.Share).ThenBy(v => v.KvSize).ThenBy(v => v.Rule, StringComparer.Ordinal)
             .ThenBy(v => methods.GetValueOrDefault(v.Method, int.MaxValue)).ThenBy(v => v.Key, StringComparer.Ordinal);
     }
 

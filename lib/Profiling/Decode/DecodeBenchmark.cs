@@ -15,12 +15,13 @@ namespace HeadKvLab.Profiling.Decode;
 public sealed class DecodeBenchmark : IDisposable
 {
     private const int FewSteps = 8, ManySteps = 400;
-    private const double SliceSeconds = 0.15;
+    private const double SliceSeconds = 0.15, WarmUpSeconds = 0.7;   // the compiler's last tier comes after the first calls and a tenth of a second
 
     private readonly Decoder _decoder;
     private readonly DecodeStep _step, _narrow;
     private readonly string _name;
     private readonly int _repetitions;
+    private bool _warm;
 
     /// <summary>Prepares a model.</summary>
     /// <param name="name">Its name in the figures.</param>
@@ -145,8 +146,10 @@ public sealed class DecodeBenchmark : IDisposable
 
     private int StepsWorthTiming(RaggedCache cache)
     {
-        Milliseconds(cache, FewSteps);
-        Milliseconds(cache, 32);      // past the first tier of the compiler
+        var start = Stopwatch.GetTimestamp();
+        do Milliseconds(cache, FewSteps);
+        while (!_warm && Stopwatch.GetElapsedTime(start).TotalSeconds < WarmUpSeconds);
+        _warm = true;
         return Math.Clamp((int)(SliceSeconds * 1e3 / Milliseconds(cache, FewSteps)), FewSteps, ManySteps);
     }
 

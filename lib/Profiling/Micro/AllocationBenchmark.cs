@@ -16,18 +16,18 @@ public static class AllocationBenchmark
             var random = new Random(4);
             var table = new HeadTable(layers, heads, [.. Enumerable.Range(0, layers * heads).Select(_ => Math.Pow(random.NextDouble(), 6))]);
             var allocator = new HeadKv(table);
-            var disciplines = new[] { BudgetRule.AsPublished, BudgetRule.EqualEntries };
-            var rivals = Array.ConvertAll(disciplines, discipline => (Action)(() => Allot(allocator, discipline, layers, heads)));
+            var rules = new[] { BudgetRule.AsPublished, BudgetRule.EqualEntries };
+            var rivals = Array.ConvertAll(rules, rule => (Action)(() => Allot(allocator, rule, layers, heads)));
             var times = Stopwatches.Medians(repetitions, [.. rivals, () => _ = new HeadKv(table)]);
-            for (var d = 0; d < disciplines.Length; d++)
-                yield return new($"HeadKV, {layers * heads:N0} heads", $"allocation, {Names<BudgetRule>.Of(disciplines[d])}", times[d], "ms");
+            for (var d = 0; d < rules.Length; d++)
+                yield return new($"HeadKV, {layers * heads:N0} heads", $"allocation, {Names<BudgetRule>.Of(rules[d])}", times[d], "ms");
             yield return new($"HeadKV, {layers * heads:N0} heads", "normalising the scores, once a model", times[^1], "ms");
         }
     }
 
-    private static void Allot(HeadKv allocator, BudgetRule discipline, int layers, int heads)
+    private static void Allot(HeadKv allocator, BudgetRule rule, int layers, int heads)
     {
-        var budget = new Budget(1024, Discipline: discipline, Granularity: Granularity.QueryHead);
-        PromptAllocation.OfModel(new Method("HeadKV", new SnapKv(), allocator), discipline, BudgetFrame.Of(budget, layers, heads, heads, 2000));
+        var budget = new Budget(1024, Rule: rule, Granularity: Granularity.QueryHead);
+        PromptAllocation.OfModel(new Method("HeadKV", new SnapKv(), allocator), rule, BudgetFrame.Of(budget, layers, heads, heads, 2000));
     }
 }

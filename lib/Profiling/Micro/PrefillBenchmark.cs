@@ -15,7 +15,7 @@ namespace HeadKvLab.Profiling.Micro;
 /// <param name="CacheBytes">Bytes of the entries it left.</param>
 /// <param name="Milliseconds">The whole prefill.</param>
 /// <param name="EvictionMilliseconds">Of these, scoring, choosing and storing, after a layer attended.</param>
-/// <param name="SumMilliseconds">Of these, adding up the attention of all queries while they attend, for the methods that ask for it.</param>
+/// <param name="SumMilliseconds">Of these, adding up over all queries while they attend, for the methods that ask for sums.</param>
 public sealed record PrefillRun(long PeakBytes, long IdleBytes, long CacheBytes, double Milliseconds, double EvictionMilliseconds, double SumMilliseconds)
 {
     /// <summary>What compression adds to a prefill without it.</summary>
@@ -73,21 +73,22 @@ public static class PrefillBenchmark
         var random = new Random(7);
         int[] prompt = [.. Enumerable.Range(0, tokens).Select(_ => random.Next(Standard.VocabSize))];
         var heads = new HeadTable(Standard.Layers, Standard.QueryHeads, [.. Enumerable.Range(0, Standard.Layers * Standard.QueryHeads).Select(_ => Math.Pow(random.NextDouble(), 4))]);
-        var chosen = Catalogue.Find(method).Create(null, HeadImportances.Same(heads));
+        var chosen = Catalogue.Find(method).Create(null, CalibrationTables.HeadScores(heads).With(TableKinds.DuoGates, heads.Aggregate(Standard.KvHeads, GroupReduction.Max)));
         Prefill(decoder, prompt[..Math.Min(tokens, 300)], chosen, Math.Min(kvSize, 64)); // compiles what is timed
         ProcessMemory.Reset();
         var idle = ProcessMemory.Resident;
         var run = Prefill(decoder, prompt, chosen, kvSize) with { IdleBytes = idle };
-        return chosen.Scorer.Needs(Budget.PaperWindow).AttentionSums ? run with { SumMilliseconds = Sums(decoder, prompt) } : run;
+        var sums = chosen.Scorer.Needs(Budget.PaperWindow).Sums;
+        return sums.Count > 0 ? run with { SumMilliseconds = Sums(decoder, prompt, sums) } : run;
     }
 
     /// <summary>
     /// Attention is added up inside the prefill, where no clock reaches it. Two more prefills ask for it, one in the even, one in the odd layers: each layer
     /// tells a difference, and the mean of both parities' medians does not know which prefill ran on the quieter machine.
     /// </summary>
-    private static double Sums(Decoder decoder, int[] prompt)
+    private static double Sums(Decoder decoder, int[] prompt, IReadOnlyList<AttentionSum> sums)
     {
-        var (even, odd) = (new EveryOtherLayer(0), new EveryOtherLayer(1));
+        var (even, odd) = (new EveryOtherLayer(0, sums), new EveryOtherLayer(1, sums));
         foreach (var sink in new[] { even, odd })
         {
             using var scope = TorchSharp.torch.NewDisposeScope();
@@ -125,19 +126,19 @@ public static class PrefillBenchmark
         }
         using var compressor = new Compressor(method, new Budget(kvSize), shape, Standard.QueryHeads);
         var timed = new TimedSink(compressor);
-        decoder.Prefill(prompt, null, timed);
+        decoder.Prefill(prompt, null, timed.Needs.Kinds ? new KindsSink(timed, new TokenKind[prompt.Length]) : timed);   // made-up tokens have no kinds
         using var cache = compressor.TakeCache();
         return new(ProcessMemory.Peak, 0, cache.StoredBytes, Stopwatch.GetElapsedTime(start).TotalMilliseconds, timed.Milliseconds, 0);
     }
 
-    /// <summary>Keeps nothing, asks for the attention of all queries in the layers of one parity, and times each layer.</summary>
-    private sealed class EveryOtherLayer(int parity) : IPromptSink
+    /// <summary>Keeps nothing, asks for sums over all queries in the layers of one parity, and times each layer.</summary>
+    private sealed class EveryOtherLayer(int parity, IReadOnlyList<AttentionSum> sums) : IPromptSink
     {
         private long _last = Stopwatch.GetTimestamp();
 
         public List<double> Milliseconds { get; } = [];
 
-        public ScorerNeeds Needs => new(AttentionSums: Milliseconds.Count % 2 == parity);
+        public ScorerNeeds Needs => Milliseconds.Count % 2 == parity ? new() { Sums = sums } : ScorerNeeds.None;
 
         public void Accept(in LayerView layer)
         {

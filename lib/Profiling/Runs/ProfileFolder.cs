@@ -38,7 +38,7 @@ public sealed class ProfileFolder : IDisposable
             Directory.CreateDirectory(path);
             var asked = plan is null ? null : new
             {
-                plan.Window, Discipline = Names<BudgetRule>.Of(plan.Discipline), Storage = plan.Storage.Format().Name(), Methods = plan.Methods.Select(m => new { m.Name, m.Settings, m.Tables }),
+                plan.Window, Discipline = Names<BudgetRule>.Of(plan.Rule), Storage = plan.Storage.Format().Name(), Methods = plan.Methods.Select(m => new { m.Name, m.Settings, m.Tables }),
             };
             File.WriteAllText(Path.Combine(path, "environment.json"), JsonSerializer.Serialize(new { model, device, started = DateTimeOffset.Now, program = ProgramBuild.Current, plan = asked, engine }, Page) + "\n");
             return new(path, new FileStream(runs, FileMode.CreateNew, FileAccess.Write, FileShare.Read));

@@ -21,7 +21,7 @@ public sealed record ProfilePlan(IReadOnlyList<Method> Methods, IReadOnlyList<in
     public int Window { get; init; } = Budget.PaperWindow;
 
     /// <summary>How budgets are settled.</summary>
-    public BudgetRule Discipline { get; init; } = BudgetRule.EqualEntries;
+    public BudgetRule Rule { get; init; } = BudgetRule.EqualEntries;
 
     /// <summary>Type of the stored numbers.</summary>
     public ScalarType Storage { get; init; } = ScalarType.Float32;
@@ -40,7 +40,7 @@ public sealed record ProfilePlan(IReadOnlyList<Method> Methods, IReadOnlyList<in
         return [.. from n in Contexts.Distinct().Order()
                    from method in Methods
                    from size in method.KeepsAll ? [n] : KvSizes
-                   select new ProfileCase(method, size, n, new Budget(size, Math.Min(Window, size), Discipline))];
+                   select new ProfileCase(method, size, n, new Budget(size, Math.Min(Window, size), Rule))];
     }
 }
 

@@ -36,7 +36,7 @@ public sealed class HeadScoreTraceTests : FolderTests
         File.Copy(Inside("reversed.json"), Inside("scores.json"), overwrite: true);       // the same command, another table
         var (code, error) = Eval("SnapKV,HeadKV-R2", "--scores", Inside("scores.json"));
         Assert.Equal(2, code);
-        Assert.Contains($"results of other head scores: its table 'reasoning' is {HashOf("measured.json")} ({Inside("scores.json")}), not {HashOf("reversed.json")}", error);
+        Assert.Contains($"results of other tables: its table 'reasoning' is {HashOf("measured.json")} ({Inside("scores.json")}), not {HashOf("reversed.json")}", error);
         Assert.Equal(before, File.ReadAllText(Path.Combine(Inside("out"), "rows.jsonl")));
 
         Assert.Equal((0, ""), Quiet(Eval("SnapKV,HeadKV-R2")));                           // the model's own are the first table

@@ -37,7 +37,7 @@ public sealed class CellTests
     public void Cells_stand_in_one_order_whatever_the_order_of_the_rows()
     {
         Variant small = SomeRows.Snap with { KvSize = 32 }, share = SomeRows.Snap with { KvSize = 0, Share = 0.1 }, more = share with { Share = 0.2 }, pyramid = SomeRows.Snap with { Method = "PyramidKV" },
-            unknown = SomeRows.Snap with { Method = "A-own" }, bytes = SomeRows.Snap with { Discipline = "equal-bytes" };
+            unknown = SomeRows.Snap with { Method = "A-own" }, bytes = SomeRows.Snap with { Rule = "equal-bytes" };
         Variant[] ordered = [Variant.Full, small, bytes, SomeRows.Snap, pyramid, unknown, share, more];
         Assert.Equal(ordered, ScoreCells.InOrder(ordered.Reverse().Concat(ordered)));
 
@@ -75,7 +75,7 @@ public sealed class CellTests
     public void Only_methods_of_one_budget_are_compared()
     {
         Variant other = SomeRows.Snap with { Method = "TOVA" };
-        Variant[] apart = [other with { KvSize = 32 }, other with { Share = 0.5 }, other with { Discipline = "equal-bytes" }, other with { Granularity = "query-head" }, other with { Window = 4 }, Variant.Full];
+        Variant[] apart = [other with { KvSize = 32 }, other with { Share = 0.5 }, other with { Rule = "equal-bytes" }, other with { Granularity = "query-head" }, other with { Window = 4 }, Variant.Full];
         foreach (var variant in apart) Assert.Empty(Comparisons.Of(Rows("SnapKV", 1, 0, 1).Concat(Rows("x", 0, 0, 0).Select(r => r with { Variant = variant }))));
         var one = Assert.Single(Comparisons.Of(Rows("SnapKV", 1, 0, 1).Concat(Rows("TOVA", 0, 0, 0))));
         Assert.Equal(("SnapKV", "TOVA", 3), (one.First.Method, one.Second.Method, one.Paired.Clusters));

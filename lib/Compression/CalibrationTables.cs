@@ -1,0 +1,36 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>The calibration tables of one model: what methods ask for by kind. A table is read when it is first asked for.</summary>
+/// <param name="find">Finds the table of a kind; null where it was not measured. Called once for each kind.</param>
+public sealed class CalibrationTables(Func<TableKind, ICalibrationTable?> find)
+{
+    private readonly Dictionary<TableKind, ICalibrationTable?> _known = [];
+
+    /// <summary>No tables: enough for methods that need none.</summary>
+    public static CalibrationTables None { get; } = new(_ => null);
+
+    /// <summary>One table of head scores for every method that needs head scores, for a caller that has one file.</summary>
+    public static CalibrationTables HeadScores(HeadTable table) => TableKinds.HeadScores.Aggregate(None, (tables, kind) => tables.With(kind, table));
+
+    /// <summary>These tables with one more, or another in its place.</summary>
+    public CalibrationTables With<T>(TableKind<T> kind, T table) where T : class, ICalibrationTable => new(asked => asked == kind ? table : Find(asked));
+
+    /// <summary>The table of a kind; null where it was not measured.</summary>
+    /// <exception cref="LabException">Its file is broken or another model's.</exception>
+    public ICalibrationTable? Find(TableKind kind)
+    {
+        lock (_known)
+        {
+            if (!_known.TryGetValue(kind, out var table)) _known[kind] = table = find(kind);
+            return table;
+        }
+    }
+
+    /// <summary>The table of a kind; null where it was not measured.</summary>
+    /// <exception cref="LabException">Its file is broken or another model's.</exception>
+    public T? Find<T>(TableKind<T> kind) where T : class, ICalibrationTable => (T?)Find((TableKind)kind);
+
+    /// <summary>The table of a kind.</summary>
+    /// <exception cref="LabException">It was not measured, or its file is broken or another model's.</exception>
+    public T Get<T>(TableKind<T> kind) where T : class, ICalibrationTable => Find(kind) ?? throw new LabException($"{kind.Holds} are missing: {kind.Cure}");
+}

@@ -1,0 +1,26 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>
+/// How much each head may keep where all heads of the model compete. For every head of a layer it offers steps, each some entries more at a price, and the one
+/// <see cref="Waterline"/> over the model buys the dearest. Which entries a head keeps of its number is the scorer's to say.
+/// </summary>
+public interface IBidder : IShare
+{
+    /// <summary>The price above which the published form buys, whatever the budget is; null where it buys until the budget is spent.</summary>
+    double? PublishedPrice => null;
+
+    /// <summary>Entries that are stored together: a step is then bought whole or not at all, and <c>as-published</c> rounds the budget up to a multiple.</summary>
+    int Block => 1;
+
+    /// <inheritdoc/>
+    bool IShare.FollowsBudget => PublishedPrice is null;
+
+    /// <summary>Offers the steps of each head, dearest first.</summary>
+    /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="scores">The layer's scores <c>[head, candidate]</c>.</param>
+    /// <param name="bids">Where the steps go.</param>
+    void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids);
+}

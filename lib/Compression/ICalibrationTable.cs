@@ -1,0 +1,11 @@
+namespace HeadKvLab.Compression;
+
+/// <summary>What was measured once for a model and a method computes with: head scores, gates. Immutable.</summary>
+public interface ICalibrationTable
+{
+    /// <summary>Names the contents in rows, however a file spells them: the first 16 digits of a SHA-256.</summary>
+    string Hash { get; }
+
+    /// <summary>File that it was read from; null where it was computed.</summary>
+    string? Source { get; }
+}

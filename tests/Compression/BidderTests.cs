@@ -1,0 +1,187 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Bidders;
+using HeadKvLab.Compression.Scorers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Compression;
+
+/// <summary>Systems whose heads compete over the whole model, by hand and against a choice that sees all layers at once.</summary>
+public sealed class BidderTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    /// <summary>Positions kept of a model whose scores are given, <c>[layer][head][position]</c>, after all layers have arrived.</summary>
+    private static int[][][] Kept(IBidder bidder, float[][][] scores, int window, Budget budget)
+    {
+        var (layers, heads, n) = (scores.Length, scores[0].Length, scores[0][0].Length);
+        var allocation = new PromptAllocation(new Method("m", new SinksAndRecent(), bidder), budget, layers, heads, heads, n);
+        var kept = new List<int[][]>();
+        for (var layer = 0; layer < layers; layer++)
+        {
+            var rows = new HeadRows<float>([.. scores[layer].SelectMany(row => row)], heads, n);
+            kept.Add(allocation.Select(new LayerView(layer, null!, null!, null!, 1), rows));
+            foreach (var cut in allocation.CutBacks) kept[cut.Layer][cut.Head] = allocation.Kept(cut);
+        }
+        foreach (var positions in kept.SelectMany(layer => layer))
+        {
+            Assert.Equal(positions.Distinct().Order(), positions);
+            Assert.Equal(Enumerable.Range(n - window, window), positions[^window..]);
+        }
+        return [.. kept];
+    }
+
+    private static readonly float[] A = [9, 1, 8, 2, 7, 3, 6, 4, 0, 0], B = [5, 5.5f, .5f, .2f, 6.5f, .1f, .3f, 10, 0, 0];
+
+    /// <summary>KV-Compress by hand: blocks of 4, 10 tokens, 2 of them protected; a head's last block holds 2.</summary>
+    [Theory]
+    [InlineData(8, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
+    [InlineData(7, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]     // rounded up to whole blocks
+    [InlineData(7, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]            // 14 entries are 3 blocks
+    [InlineData(6, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]
+    [InlineData(4, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]
+    [InlineData(2, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]                    // the blocks of protected entries stay
+    [InlineData(9, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]    // 18 entries are 4 blocks
+    public void Blocks_are_freed_from_the_lowest_score(int kvSize, BudgetRule rule, string a, string b)
+    {
+        var kept = Kept(new Blocks(4), [[A, B]], 2, new Budget(kvSize, 2, rule))[0];
+        Assert.Equal((a, b), (string.Join(' ', kept[0]), string.Join(' ', kept[1])));
+    }
+
+    [Fact]
+    public void A_prompt_of_full_blocks_frees_a_full_one_first_and_a_short_one_none()
+    {
+        float[] row = [8, 1, 7, 2, 6, 3, 0, 0];                                       // 2 blocks, 6 can go: the window's block holds 2 of them
+        Assert.Equal([0, 2, 6, 7], Kept(new Blocks(4), [[row]], 2, new Budget(4, 2))[0][0]);
+        Assert.Equal(3, Kept(new Blocks(16), [[[1, 2, 3]]], 2, new Budget(2, 2))[0][0].Length); // one block, with the window
+    }
+
+    [Fact]
+    public void Blocks_of_one_are_the_highest_scores_of_the_whole_model()
+    {
+        var random = new Random(3);
+        var scores = Enumerable.Range(0, 4).Select(_ => Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, 40).Select(_ => random.NextSingle()).ToArray()).ToArray()).ToArray();
+        var kept = Kept(new Blocks(1), scores, 3, new Budget(11, 3));
+        var best = (from l in Enumerable.Range(0, 4) from h in Enumerable.Range(0, 3) from j in Enumerable.Range(0, 37) orderby scores[l][h][j] descending select (l, h, j)).Take(8 * 12).ToHashSet();
+        for (var l = 0; l < 4; l++)
+            for (var h = 0; h < 3; h++) Assert.Equal(Enumerable.Range(0, 40).Where(j => j >= 37 || best.Contains((l, h, j))), kept[l][h]);
+    }
+
+    /// <summary>PrefixKV by hand: shares 1/2 1/4 1/8 ... of one layer, 1/8 eight times of the other; p is 3/4 at 8 entries, 7/8 at 10.</summary>
+    [Theory]
+    [InlineData(8, 2, 6), InlineData(10, 3, 7), InlineData(9, 3, 6), InlineData(2, 1, 1), InlineData(1, 1, 0), InlineData(16, 8, 8)]
+    public void Layers_hold_the_same_share_of_their_attention(int total, int first, int second)
+    {
+        double[] halves = [.5, .25, .125, 1 / 16.0, 1 / 32.0, 1 / 64.0, 1 / 128.0, 1 / 128.0];
+        var waterline = new Waterline(1, total);
+        foreach (var shares in (double[][])[halves, [.. Enumerable.Repeat(.125, 8)]])
+        {
+            var bids = new Bids(1, waterline.Floor);
+            new EqualShare().Bid(new BudgetFrame(2, 1, 9, 1, 8, 18), default, new HeadRows<float>([.. shares.Select(share => 64 * (float)share)], 1, 8), bids);
+            waterline.Admit(bids);
+        }
+        Assert.Equal([[first], [second]], waterline.Entries.Select(layer => layer.ToArray()));
+    }
+
+    [Fact]
+    public void Equal_scores_share_equally_and_so_do_scores_of_nothing()
+    {
+        foreach (var one in (float[])[0.3f, 0, float.NaN])
+        {
+            float[] row = [.. Enumerable.Repeat(one, 21)];
+            var kept = Kept(new EqualShare(), [[row, row], [row, row]], 1, new Budget(6, 1));
+            Assert.All(kept.SelectMany(layer => layer), positions => Assert.Equal(6, positions.Length));
+        }
+    }
+
+    [Fact]
+    public void Heads_that_hold_their_attention_in_few_tokens_leave_room_to_others()
+    {
+        float[] sharp = [100, 1, 1, 1, 1, 1, 1, 1, 1, 0], flat = [1, 1, 1, 1, 1, 1, 1, 1, 1, 0];
+        var kept = Kept(new EqualShare(), [[sharp, flat]], 1, new Budget(6, 1))[0];
+        Assert.Equal((2, 10), (kept[0].Length, kept[1].Length));
+    }
+
+    public static TheoryData<string> Bidding => ["PrefixKV", "PrefixKV-head"];
+
+    /// <summary>Fed layer by layer, with heads cut back in the stored cache, against a choice over the scores of all layers.</summary>
+    [Theory]
+    [MemberData(nameof(Bidding))]
+    public void The_cache_holds_what_a_choice_over_the_whole_model_keeps(string name)
+    {
+        const int Layers = 5, KvHeads = 2, QueryHeads = 4, N = 200, Dim = 16, Window = 8;
+        var method = Catalogue.Find(name).Create();
+        var budget = new Budget(40, Window);
+        var prompt = Enumerable.Range(0, Layers).Select(l => new LayerView(l, RandomTensors.Make(KvHeads, N, Dim, l), RandomTensors.Make(KvHeads, N, Dim, 50 + l),
+            RandomTensors.Make(QueryHeads, N, Dim, 100 + l) * (1 + l), 0.25f)).ToArray();
+        using var compressor = new Compressor(method, budget, new CacheShape(Layers, KvHeads, Dim), QueryHeads);
+        foreach (var layer in prompt) compressor.Accept(layer);
+        using var cache = compressor.TakeCache();
+        Assert.Equal(40L * Layers * KvHeads, cache.Entries);
+        Assert.Equal(cache.StoredBytes, cache.ReservedBytes);           // nothing is held that is not used
+
+        var (all, rows) = (new Waterline(KvHeads, 32L * Layers * KvHeads), new List<float[]>());
+        foreach (var layer in prompt)
+        {
+            var scores = new HeadRows<float>(new float[KvHeads * N], KvHeads, N);
+            method.Scorer.Score(layer, Window, scores);
+            rows.Add(scores.All.ToArray());
+            var bids = new Bids(KvHeads);
+            ((IBidder)method.Share).Bid(new BudgetFrame(Layers, KvHeads, N, Window, 32, 400), layer, scores.Trim(N - Window), bids);
+            all.Admit(bids);
+        }
+        var counts = new HashSet<int>();
+        for (var l = 0; l < Layers; l++)
+            for (var h = 0; h < KvHeads; h++)
+            {
+                var best = new int[all.Entries[l][h]];
+                Selection.Best(rows[l].AsSpan(h * N, N - Window), best.Length, best);
+                Assert.Equal([.. best, .. Enumerable.Range(N - Window, Window)], cache[l].Positions(h).ToArray());
+                foreach (var (entry, position) in cache[l].Positions(h).ToArray().Index())
+                    Assert.Equal(prompt[l].Keys[h, position].data<float>().ToArray(), cache[l].KeysOf(h)[entry].data<float>().ToArray());
+                counts.Add(best.Length);
+            }
+        Assert.True(counts.Count > 3);                                  // heads do compete
+    }
+
+    [Theory]
+    [MemberData(nameof(Bidding))]
+    public void Swapped_heads_keep_each_other_s_entries(string name)
+    {
+        const int N = 90;
+        var layer = new LayerView(0, RandomTensors.Make(2, N, 16, 1), RandomTensors.Make(2, N, 16, 2), RandomTensors.Make(4, N, 16, 3), 0.25f);
+        var swapped = layer with { Keys = layer.Keys.flip(0), Values = layer.Values.flip(0), Queries = layer.Queries.roll(2, 0) };
+        using var one = Compressed(layer);
+        using var other = Compressed(swapped);
+        for (var h = 0; h < 2; h++) Assert.Equal(one[0].Positions(h).ToArray(), other[0].Positions(1 - h).ToArray());
+
+        RaggedCache Compressed(LayerView prompt)
+        {
+            using var compressor = new Compressor(Catalogue.Find(name).Create(), new Budget(20, 8), new CacheShape(1, 2, 16), 4);
+            compressor.Accept(prompt);
+            return compressor.TakeCache();
+        }
+    }
+
+    [Fact]
+    public void A_settlement_beside_a_bidder_and_a_bidder_of_too_much_are_refused_by_name()
+    {
+        var both = new Method("both", new SinksAndRecent(), new EqualShare(), new CompensationToken());
+        Assert.Contains("method both: EqualShare cuts heads back", Assert.Throws<LabException>(() => new PromptAllocation(both, new Budget(20), 1, 1, 1, 100)).Message);
+        var greedy = new Method("greedy", new SinksAndRecent(), new Greedy());
+        Assert.Contains("method greedy: its bidder offers head 0 of layer 0 999 entries of 92",
+            Assert.Throws<LabException>(() => new PromptAllocation(greedy, new Budget(20, 8, BudgetRule.AsPublished), 1, 1, 1, 100).Select(default, new HeadRows<float>(new float[100], 1, 100))).Message);
+        Assert.Contains("bids, which takes the whole model's scores", Assert.Throws<LabException>(() => PromptAllocation.OfModel(greedy, BudgetRule.EqualEntries, new BudgetFrame(1, 1, 100, 8, 12, 20))).Message);
+        Assert.Contains("block 0", Assert.Throws<LabException>(() => new Blocks(0)).Message);
+    }
+
+    private sealed record Greedy : IBidder
+    {
+        public double? PublishedPrice => 0;
+
+        public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids) => bids.Offer(0, 1, 999);
+    }
+}

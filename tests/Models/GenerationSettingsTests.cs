@@ -63,6 +63,18 @@ public sealed class GenerationSettingsTests : IDisposable
         }
     }
 
+    /// <summary>
+    /// Shares of 1, 1 and 8 tenths: entropy 0.639, information 2.303 twice and 0.223. The likeliest is the most typical; of the others, equally typical, one would
+    /// reach 0.85, and both stay with their shares.
+    /// </summary>
+    [Fact]
+    public void WhatIsAsTypicalAsTheLastStaysToo()
+    {
+        var sampler = new Sampler(Read("""{"do_sample":true,"top_k":0,"typical_p":0.85}"""));
+        int[] draws = [.. Enumerable.Range(0, 20_000).Select(_ => sampler.Next([0, 0, MathF.Log(8)]))];
+        foreach (var id in (int[])[0, 1]) Assert.Equal(0.1, draws.Count(d => d == id) / 20_000.0, 0.01);
+    }
+
     /// <summary>Greedy texts of 6 tokens after the prompt 1 2 3 from constant logits that fall with the id from 15 down.</summary>
     [Theory]
     [InlineData("", "15 15 15 15 15 15")]

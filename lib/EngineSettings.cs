@@ -11,7 +11,7 @@ namespace HeadKvLab;
 /// </summary>
 internal static partial class EngineSettings
 {
-    private const int TrimThreshold = -1, MmapMax = -4;   // mallopt's names for them, malloc.h
+    private const int TrimThreshold = -1, MmapThreshold = -3, LargestThreshold = 32 << 20;   // mallopt's names for them, malloc.h
 
 #pragma warning disable CA2255 // The settings must stand before the first tensor, whoever makes it.
     [ModuleInitializer]
@@ -23,8 +23,9 @@ internal static partial class EngineSettings
         {
             setenv("OMP_WAIT_POLICY", "passive", overwrite: 0);   // spinning threads take the cores of a busy machine
             if (Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc", StringComparison.Ordinal) == true) return;
-            // Without these the memory of every large result goes back to the kernel and comes again page by page.
-            Set(MmapMax, "MALLOC_MMAP_MAX_", 0);
+            // Without these the memory of every large result goes back to the kernel and comes again page by page. The largest may: the heap of glibc 2.41
+            // does not use their place again.
+            Set(MmapThreshold, "MALLOC_MMAP_THRESHOLD_", LargestThreshold);
             Set(TrimThreshold, "MALLOC_TRIM_THRESHOLD_", int.MaxValue);
         }
         catch (EntryPointNotFoundException) { }                   // another C library than glibc

@@ -21,11 +21,14 @@ public sealed unsafe partial class LayerCache
         _summarised = true;
     }
 
-    /// <summary>Writes the rows of some positions behind a head's entries.</summary>
-    private void Write(int head, ReadOnlySpan<int> positions, float* keys, float* values)
+    /// <summary>Writes the rows of some positions behind a head's entries; changed ones, <c>[entry, dim]</c>, in their place.</summary>
+    private void Write(int head, ReadOnlySpan<int> positions, float* keys, float* values, (float[]? Keys, float[]? Values) changed = default)
     {
-        foreach (var position in positions)
-            Write(head, position, new(keys + (long)position * Dim, Dim), new(values + (long)position * Dim, Dim));
+        for (var entry = 0; entry < positions.Length; entry++)
+        {
+            var first = (long)positions[entry] * Dim;
+            Write(head, positions[entry], changed.Keys is { } k ? k.AsSpan(entry * Dim, Dim) : new(keys + first, Dim), changed.Values is { } v ? v.AsSpan(entry * Dim, Dim) : new(values + first, Dim));
+        }
     }
 
     private void Write(int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)

@@ -35,7 +35,7 @@ internal static class DoctorCommand
             ("GPU", r.Gpu),
             ("matrix product", Invariant($"{r.GigaflopsFloat32:F0} GFLOP/s float32, {r.GigaflopsBFloat16:F0} GFLOP/s bfloat16")),
             ("streaming", Invariant($"{r.StreamingGigabytes:F1} GB/s")),
-            ("48 MB result", Invariant($"{r.PageFaultsPerLargeOperator:N0} page faults"))));
+            ("24 MB result", Invariant($"{r.PageFaultsPerLargeOperator:N0} page faults"))));
         Console.WriteLine();
         Console.WriteLine(traps.Count == 0 ? "No trap found." : traps.Count == 1 ? "1 trap found:" : $"{traps.Count} traps found:");
         foreach (EngineTrap trap in traps)

@@ -21,9 +21,9 @@ public sealed class Bids
 
     /// <summary>Offers one step more of a head.</summary>
     /// <param name="head">The head.</param>
-    /// <param name="price">Its price; infinity is bought whatever it costs, NaN counts as the least.</param>
+    /// <param name="price">Its price; NaN counts as the least. What has an infinite price goes last, and as-published never.</param>
     /// <param name="entries">Entries it adds, window excluded.</param>
-    /// <param name="cost">What it costs, in entries; null: as many as it adds.</param>
+    /// <param name="cost">What the published form counts it as, in entries; null: as many as it adds.</param>
     /// <exception cref="LabException">It is dearer than the step before, holds nothing, or costs less than it adds.</exception>
     public void Offer(int head, double price, int entries, int? cost = null)
     {

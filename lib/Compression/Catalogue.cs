@@ -1,6 +1,7 @@
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Compression.Settlements;
 using Take = HeadKvLab.Compression.CatalogueSettings;
 
 namespace HeadKvLab.Compression;
@@ -91,6 +92,14 @@ public static class Catalogue
             { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()) },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
             { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
+        new("KV-Compress", "squares of what the window attends to; blocks of all heads of the model compete", Take.Blocks, "arXiv 2410.00161")
+            { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))) },
+        new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
+            { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))) },
+        new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
+            { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))) },
+        new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521, reconstructed")
+            { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))) },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
             { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
@@ -123,7 +132,11 @@ public static class Catalogue
     private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadTable> needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };
 
-    private static SnapKv Window(Settings s) => new(new Pooling(s.Whole("kernel"), Names<PoolingKind>.Parse(s["pooling"], "pooling")), Reduction(s, "reduction"));
+    private static SnapKv Window(Settings s) => new(Pooled(s), Reduction(s, "reduction"));
+
+    private static Pooling Pooled(Settings s) => new(s.Whole("kernel"), Names<PoolingKind>.Parse(s["pooling"], "pooling"));
+
+    private static Ladder Rungs(Settings s) => new(s.Number("local"), s.Number("frequent"));
 
     private static HeadKv Shares(Settings s, HeadTable importance) => new(importance, s.Number("beta"), s.Number("temperature"), Reduction(s, "head-reduction"));
 

@@ -3,13 +3,11 @@ namespace HeadKvLab.Compression;
 /// <summary>The settings that catalogued methods take, with the defaults of the papers' runs. A name means the same for every method that takes it.</summary>
 internal static class CatalogueSettings
 {
+    private static readonly Setting Kernel = Setting.Whole("kernel", 7, "an odd number of 1 or more, the positions pooled together", kernel => kernel >= 1 && kernel % 2 == 1);
+    private static readonly Setting Pool = Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All]);
+
     /// <summary>Scores of the observation window: SnapKV and the methods that choose as it does.</summary>
-    internal static readonly Setting[] Window =
-    [
-        Setting.Whole("kernel", 7, "an odd number of 1 or more, the positions pooled together", kernel => kernel >= 1 && kernel % 2 == 1),
-        Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All]),
-        Reduction(),
-    ];
+    internal static readonly Setting[] Window = [Kernel, Pool, Reduction()];
 
     /// <summary>HeadKV: the window's, the divisor of the pool, the exponent of the head scores, and how those of a group become a KV head's.</summary>
     internal static readonly Setting[] HeadKv =
@@ -38,6 +36,32 @@ internal static class CatalogueSettings
         Setting.Number("sparsity", 0.5, "a share from 0 to 1, the KV heads that keep only sinks and recent tokens", share => share is >= 0 and <= 1),
         FirstTokens(64),
         Setting.Whole("recent", 256, "0 or more, the last tokens that those heads keep", tokens => tokens >= 0),
+    ];
+
+    /// <summary>KV-Compress with its observation window.</summary>
+    internal static readonly Setting[] Blocks =
+    [
+        Kernel, Pool,
+        Setting.Whole("block", 16, "1 or more, the entries that are stored and freed together", entries => entries >= 1),
+    ];
+
+    /// <summary>KV-Compress over the whole prompt.</summary>
+    internal static readonly Setting[] AllBlocks = [Setting.Whole("buffer", 10, "0 or more, the queries right after a position that do not vote on it, its own among them", queries => queries >= 0), Blocks[^1]];
+
+    /// <summary>FastGen.</summary>
+    internal static readonly Setting[] Ladder =
+    [
+        Setting.Number("threshold", 0.95, "a share from 0 to 1 of its attention that a head keeps where the budget rule is as-published", share => share is >= 0 and <= 1),
+        Setting.Number("frequent", 0.3, "a share from 0 to 1 of the prompt, its frequent tokens", share => share is >= 0 and <= 1),
+        Setting.Number("local", 0.3, "a share from 0 to 1 of the prompt, its local tokens", share => share is >= 0 and <= 1),
+    ];
+
+    /// <summary>EMS: constants of the reconstruction.</summary>
+    internal static readonly Setting[] Ems =
+    [
+        .. Window,
+        Setting.Number("zero-class", 0.6, "a similarity from -1 to 1 above which a dropped entry is merged; 1 merges nothing", tau => tau is >= -1 and <= 1),
+        Setting.Number("coverage", 0.95, "a share from 0 to 1 of a head's score, beyond which entries are dropped without merging", share => share is >= 0 and <= 1),
     ];
 
     /// <summary>PyramidKV.</summary>

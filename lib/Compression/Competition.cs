@@ -21,7 +21,7 @@ internal sealed class Competition
         long heads = (long)frame.Layers * frame.Heads, nominal = frame.Total;
         if (rule == BudgetRule.AsPublished) nominal = (frame.Selectable + frame.Window + bidder.Block - 1) / bidder.Block * bidder.Block * heads;
         var price = rule == BudgetRule.AsPublished ? bidder.PublishedPrice : null;
-        _waterline = new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Window * heads) : null, price ?? double.NegativeInfinity, whole: bidder.Block > 1);
+        _waterline = new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Window * heads) : null, price ?? double.NegativeInfinity, whole: rule == BudgetRule.AsPublished);
     }
 
     /// <summary>Admits the next layer.</summary>

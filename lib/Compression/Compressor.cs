@@ -100,7 +100,8 @@ public sealed class Compressor : IPromptSink, IDisposable
     {
         var kept = _selector!.Select(layer, scores);
         foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![layerCuts.Key], layerCuts);
-        _cache![layer.Layer].Store(layer.Keys, layer.Values, kept, Method.Summarise(layer, kept));
+        if (Method.Settle(layer, scores, Budget.Window, kept) is { } settled) _cache![layer.Layer].Store(layer.Keys, layer.Values, settled);
+        else _cache![layer.Layer].Store(layer.Keys, layer.Values, kept);
         Finish(layer);
     }
 

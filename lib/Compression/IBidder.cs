@@ -11,7 +11,7 @@ public interface IBidder : IShare
     /// <summary>The price above which the published form buys, whatever the budget is; null where it buys until the budget is spent.</summary>
     double? PublishedPrice => null;
 
-    /// <summary>Entries that are stored together: a step is then bought whole or not at all, and <c>as-published</c> rounds the budget up to a multiple.</summary>
+    /// <summary>Entries that the published form stores together: <c>as-published</c> rounds the budget up to a multiple and buys steps whole or not at all.</summary>
     int Block => 1;
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using TorchSharp;
 
 namespace HeadKvLab.Compression;
 
@@ -43,20 +44,15 @@ public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettleme
         MethodFault.RefuseUnscored(this, layer.Layer, window, scores);
     }
 
-    /// <summary>Summaries of what each head drops; null where the method makes nothing of it.</summary>
+    /// <summary>The rows to store as the settlement leaves them; null where the method has none.</summary>
     /// <exception cref="LabException">The settlement failed.</exception>
-    internal Summary[]? Summarise(in LayerView layer, ReadOnlySpan<int[]> kept)
+    internal KeptRows? Settle(in LayerView layer, HeadRows<float> scores, int window, int[][] kept)
     {
-        try { return Settlement?.Summarise(layer, kept); }
-        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "settlement", $"{Settlement!.GetType().Name}.Summarise, layer {layer.Layer}", e); }
+        if (Settlement is null) return null;
+        using var scope = torch.NewDisposeScope();
+        var rows = new KeptRows(layer, kept);
+        try { Settlement.Settle(layer, scores, window, rows); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "settlement", $"{Settlement.GetType().Name}.Settle, layer {layer.Layer}", e); }
+        return rows;
     }
-}
-
-/// <summary>What becomes of the entries that are not kept: one more stored entry for each head that drops any.</summary>
-public interface ISettlement
-{
-    /// <summary>Stands for what each head drops, <c>[head]</c>.</summary>
-    /// <param name="layer">The layer's prompt.</param>
-    /// <param name="kept">Positions each head keeps, ascending, <c>[head][entry]</c>.</param>
-    Summary[] Summarise(in LayerView layer, ReadOnlySpan<int[]> kept);
 }

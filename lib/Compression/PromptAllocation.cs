@@ -121,7 +121,7 @@ public sealed class PromptAllocation
 
         var entries = new int[heads];
         var available = total - (long)frame.Window * heads;
-        if (method.Settlement is null) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
+        if (method.Settlement is not { AddsEntry: true }) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
         else
         {
             // What stands for the dropped entries is an entry too: it comes out of the same total, and a head that drops nothing has none.

@@ -8,7 +8,10 @@ namespace HeadKvLab.Compression;
 /// <param name="heads">Heads of a layer that own entries.</param>
 /// <param name="total">What there is to spend, in entries, windows paid; null: whatever is dearer than <paramref name="above"/> is bought.</param>
 /// <param name="above">Steps of this price and below are never bought.</param>
-/// <param name="whole">Whether a step is bought whole or not at all; else the last one is bought in part.</param>
+/// <param name="whole">
+/// Whether a step is bought whole or not at all, for what it costs, and at an infinite price whatever is left; else a step costs what it holds, the last one is
+/// bought in part, and the total is never exceeded.
+/// </param>
 public sealed class Waterline(int heads, long? total, double above = double.NegativeInfinity, bool whole = false)
 {
     private readonly PriorityQueue<Bids.Step, Place> _bought = new(); // cheapest first
@@ -50,18 +53,20 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
     {
         _bought.Enqueue(step, place);
         _entries[place.Layer][place.Head] += step.Entries;
-        _spent += step.Cost;
+        _spent += Cost(step);
     }
+
+    private int Cost(Bids.Step step) => whole ? step.Cost : step.Entries;
 
     /// <summary>Sells the cheapest step, or the part of it that is too much; null where only steps are left that are bought whatever they cost.</summary>
     private Place? SellCheapest()
     {
-        if (!_bought.TryPeek(out var step, out var place) || double.IsPositiveInfinity(place.Price)) return null;
+        if (!_bought.TryPeek(out var step, out var place) || (whole && double.IsPositiveInfinity(place.Price))) return null;
         _bought.Dequeue();
         _entries[place.Layer][place.Head] -= step.Entries;
-        _spent -= step.Cost;
+        _spent -= Cost(step);
         _sold = place;
-        if (!whole && _spent < total) Add(step with { Entries = (int)(total.Value - _spent), Cost = (int)(total.Value - _spent) }, place);
+        if (!whole && _spent < total) Add(step with { Entries = (int)(total.Value - _spent) }, place);
         return place;
     }
 

@@ -2,6 +2,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Compression.Settlements;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,11 +41,14 @@ public sealed class BidderTests : IDisposable
     [Theory]
     [InlineData(8, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
     [InlineData(7, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]     // rounded up to whole blocks
-    [InlineData(7, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]            // 14 entries are 3 blocks
+    [InlineData(4, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
+    [InlineData(2, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
     [InlineData(6, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]
+    [InlineData(7, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "0 1 4 7 8 9")]        // 14 entries: the last block in part, by rank
     [InlineData(4, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]
-    [InlineData(2, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]                    // the blocks of protected entries stay
-    [InlineData(9, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]    // 18 entries are 4 blocks
+    [InlineData(3, BudgetRule.EqualEntries, "0 2 8 9", "8 9")]                        // what shares the window's block goes last, the higher head's first
+    [InlineData(2, BudgetRule.EqualEntries, "8 9", "8 9")]
+    [InlineData(9, BudgetRule.EqualEntries, "0 1 2 3 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
     public void Blocks_are_freed_from_the_lowest_score(int kvSize, BudgetRule rule, string a, string b)
     {
         var kept = Kept(new Blocks(4), [[A, B]], 2, new Budget(kvSize, 2, rule))[0];
@@ -56,7 +60,7 @@ public sealed class BidderTests : IDisposable
     {
         float[] row = [8, 1, 7, 2, 6, 3, 0, 0];                                       // 2 blocks, 6 can go: the window's block holds 2 of them
         Assert.Equal([0, 2, 6, 7], Kept(new Blocks(4), [[row]], 2, new Budget(4, 2))[0][0]);
-        Assert.Equal(3, Kept(new Blocks(16), [[[1, 2, 3]]], 2, new Budget(2, 2))[0][0].Length); // one block, with the window
+        Assert.Equal(3, Kept(new Blocks(16), [[[1, 2, 3]]], 2, new Budget(2, 2, BudgetRule.AsPublished))[0][0].Length); // one block, with the window
     }
 
     [Fact]
@@ -105,7 +109,7 @@ public sealed class BidderTests : IDisposable
         Assert.Equal((2, 10), (kept[0].Length, kept[1].Length));
     }
 
-    public static TheoryData<string> Bidding => ["PrefixKV", "PrefixKV-head"];
+    public static TheoryData<string> Bidding => ["PrefixKV", "PrefixKV-head", "KV-Compress", "KV-Compress-full", "FastGen"];
 
     /// <summary>Fed layer by layer, with heads cut back in the stored cache, against a choice over the scores of all layers.</summary>
     [Theory]
@@ -116,10 +120,11 @@ public sealed class BidderTests : IDisposable
         var method = Catalogue.Find(name).Create();
         var budget = new Budget(40, Window);
         var prompt = Enumerable.Range(0, Layers).Select(l => new LayerView(l, RandomTensors.Make(KvHeads, N, Dim, l), RandomTensors.Make(KvHeads, N, Dim, 50 + l),
-            RandomTensors.Make(QueryHeads, N, Dim, 100 + l) * (1 + l), 0.25f)).ToArray();
+            RandomTensors.Make(QueryHeads, N, Dim, 100 + l) * (1 + l), 0.25f, Kinds: SomeKinds.Of(N))).ToArray();
         using var compressor = new Compressor(method, budget, new CacheShape(Layers, KvHeads, Dim), QueryHeads);
         foreach (var layer in prompt) compressor.Accept(layer);
         using var cache = compressor.TakeCache();
+        var bidder = (IBidder)method.Share;
         Assert.Equal(40L * Layers * KvHeads, cache.Entries);
         Assert.Equal(cache.StoredBytes, cache.ReservedBytes);           // nothing is held that is not used
 
@@ -130,7 +135,7 @@ public sealed class BidderTests : IDisposable
             method.Scorer.Score(layer, Window, scores);
             rows.Add(scores.All.ToArray());
             var bids = new Bids(KvHeads);
-            ((IBidder)method.Share).Bid(new BudgetFrame(Layers, KvHeads, N, Window, 32, 400), layer, scores.Trim(N - Window), bids);
+            bidder.Bid(new BudgetFrame(Layers, KvHeads, N, Window, 32, 400), layer, scores.Trim(N - Window), bids);
             all.Admit(bids);
         }
         var counts = new HashSet<int>();
@@ -144,7 +149,7 @@ public sealed class BidderTests : IDisposable
                     Assert.Equal(prompt[l].Keys[h, position].data<float>().ToArray(), cache[l].KeysOf(h)[entry].data<float>().ToArray());
                 counts.Add(best.Length);
             }
-        Assert.True(counts.Count > 3);                                  // heads do compete
+        Assert.True(counts.Count > 1, string.Join(" ", counts));                                  // heads do compete
     }
 
     [Theory]
@@ -152,7 +157,7 @@ public sealed class BidderTests : IDisposable
     public void Swapped_heads_keep_each_other_s_entries(string name)
     {
         const int N = 90;
-        var layer = new LayerView(0, RandomTensors.Make(2, N, 16, 1), RandomTensors.Make(2, N, 16, 2), RandomTensors.Make(4, N, 16, 3), 0.25f);
+        var layer = new LayerView(0, RandomTensors.Make(2, N, 16, 1), RandomTensors.Make(2, N, 16, 2), RandomTensors.Make(4, N, 16, 3), 0.25f, Kinds: SomeKinds.Of(N));
         var swapped = layer with { Keys = layer.Keys.flip(0), Values = layer.Values.flip(0), Queries = layer.Queries.roll(2, 0) };
         using var one = Compressed(layer);
         using var other = Compressed(swapped);

@@ -1,5 +1,6 @@
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Compression.Settlements;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Compression;
@@ -9,6 +10,14 @@ public sealed class CompensationTokenTests
 {
     private const int Dim = 16;
 
+    /// <summary>What stands for the positions that heads drop.</summary>
+    internal static Summary[] Summaries(LayerView layer, int[][] kept)
+    {
+        var rows = new KeptRows(layer, kept);
+        new CompensationToken().Settle(layer, default, 1, rows);
+        return rows.Summaries!;
+    }
+
     /// <summary>Two KV heads, two query heads to each, four different kept sets: means in plain loops over what each dropped of its own KV head.</summary>
     [Fact]
     public void It_is_the_mean_of_what_its_query_head_dropped()
@@ -16,7 +25,7 @@ public sealed class CompensationTokenTests
         using var scope = NewDisposeScope();
         var layer = new LayerView(0, RandomTensors.Make(2, 10, Dim, 10), RandomTensors.Make(2, 10, Dim, 20), RandomTensors.Make(4, 10, Dim, 30), 0.25f);
         int[][] kept = [[0, 9], [3, 4, 5, 9], [9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]];
-        var summaries = new CompensationToken().Summarise(layer, kept);
+        var summaries = Summaries(layer, kept);
         Assert.Equal([8, 6, 9, 0], summaries.Select(s => s.Dropped));
         for (var h = 0; h < 3; h++)
             foreach (var (tensor, mean) in new[] { (layer.Keys, summaries[h].Key), (layer.Values, summaries[h].Value) })

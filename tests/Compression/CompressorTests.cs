@@ -21,7 +21,7 @@ public sealed class CompressorTests : IDisposable
     private static Tensor Random(int heads, int n, int seed) => RandomTensors.Make(heads, n, Dim, seed);
 
     private static LayerView Layer(int layer, int n = N) =>
-        new(layer, Random(KvHeads, n, 10 + layer), Random(KvHeads, n, 20 + layer), Random(QueryHeads, n, 30 + layer), 0.25f);
+        new(layer, Random(KvHeads, n, 10 + layer), Random(KvHeads, n, 20 + layer), Random(QueryHeads, n, 30 + layer), 0.25f, Kinds: SomeKinds.Of(n));
 
     private static float[] Numbers(Tensor t) => MemoryMarshal.Cast<byte, float>(t.contiguous().bytes).ToArray();
 
@@ -84,7 +84,7 @@ public sealed class CompressorTests : IDisposable
         if (method is "FullKV" or "RazorAttention") return; // all, and a summary beside the window
         foreach (var rule in new[] { BudgetRule.AsPublished, BudgetRule.EqualEntries })
         {
-            if (method == "DuoAttention" && rule == BudgetRule.AsPublished) continue;   // knows no budget
+            if (method is "DuoAttention" or "FastGen" or "KV-Compress" or "KV-Compress-full" && rule == BudgetRule.AsPublished) continue;   // which know no budget, or keep whole blocks
             using var cache = Compress(method, new Budget(Window, Window, rule));
             Assert.Equal(Enumerable.Range(N - Window, Window), cache[1].Positions(0).ToArray());
             Assert.Equal(Layers * KvHeads * Window, cache.Entries);
@@ -226,7 +226,7 @@ public sealed class CompressorTests : IDisposable
         var compressors = Catalogue.Methods.SelectMany(m => budgets.Select(b =>
             new Compressor(m.Create(null, Importances), b, new CacheShape(Layers, KvHeads, Dim), QueryHeads))).ToArray();
         var sink = PromptSinks.Combine(compressors);
-        Assert.Equal([AttentionSum.Received], sink.Needs.Sums); // H2O is among them
+        Assert.Contains(AttentionSum.Received, sink.Needs.Sums); // H2O is among them
         for (var layer = 0; layer < Layers; layer++) sink.Accept(Layer(layer));
         foreach (var compressor in compressors)
         {
@@ -243,7 +243,7 @@ public sealed class CompressorTests : IDisposable
     {
         // all keys equal: every score is equal up to the mask; NaN keys are the least worth keeping
         var equal = ones(KvHeads, N, Dim);
-        var layer = new LayerView(0, equal, equal, Random(QueryHeads, N, 1), 0.25f);
+        var layer = new LayerView(0, equal, equal, Random(QueryHeads, N, 1), 0.25f, Kinds: SomeKinds.Of(N));
         foreach (var method in Catalogue.Methods)
         {
             var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadTable(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);

@@ -16,13 +16,13 @@ namespace HeadKvLab.Tests.Compression;
 public sealed class LadderTests : IDisposable
 {
     private const TokenKind O = TokenKind.Ordinary, S = TokenKind.Special, P = TokenKind.Punctuation;
-    private static readonly double[][] Rows = [[1], [.5, .5], [.4, .2, .4], [.5, .1, .2, .2], [.6, .1, .1, .1, .1]];
+    internal static readonly double[][] Rows = [[1], [.5, .5], [.4, .2, .4], [.5, .1, .2, .2], [.6, .1, .1, .1, .1]];
     private readonly DisposeScope _scope = NewDisposeScope();
 
     public void Dispose() => _scope.Dispose();
 
     /// <summary>A layer whose query heads have these maps, all reading one KV head; what a prefill would hand over.</summary>
-    private static LayerView Layer(Ladder ladder, TokenKind[] kinds, params double[][][] maps)
+    internal static LayerView Layer(Ladder ladder, TokenKind[] kinds, params double[][][] maps)
     {
         var n = kinds.Length;
         var any = zeros(1, n, 2);

@@ -49,7 +49,9 @@ public sealed class OwnMethodTests : IDisposable
 
         public void Allocate(in BudgetFrame frame, HeadRows<float> scores, Allotment allotment) => throw What;
 
-        public Summary[] Summarise(in LayerView layer, ReadOnlySpan<int[]> kept) => throw What;
+        public bool AddsEntry => true;
+
+        public void Settle(in LayerView layer, HeadRows<float> scores, int window, KeptRows rows) => throw What;
     }
 
     private sealed record NoQueries : IScorer
@@ -101,7 +103,7 @@ public sealed class OwnMethodTests : IDisposable
             (new("mine", throwing, new Uniform()), "method mine: its scorer failed: too far (IndexOutOfRangeException in Throwing.Score, layer 0, 2 heads)"),
             (new("mine", new SinksAndRecent(), throwing), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, all layers, 2 heads)"),
             (new("mine", new SinksAndRecent(), layered), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, layer 0, 2 heads)"),
-            (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its settlement failed: too far (IndexOutOfRangeException in Throwing.Summarise, layer 0)"),
+            (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its settlement failed: too far (IndexOutOfRangeException in Throwing.Settle, layer 0)"),
         })
         {
             var told = Assert.Throws<LabException>(() => Compress(method));

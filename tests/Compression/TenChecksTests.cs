@@ -4,6 +4,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Compression.Settlements;
 using HeadKvLab.Calibration;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
@@ -30,7 +31,7 @@ public sealed class TenChecksTests : IDisposable
 
     private static int[][] Select(Method method, Budget budget, int kvHeads, int layer = 0, int n = N)
     {
-        var prompt = new LayerView(layer, Random(kvHeads, n, 1 + layer), Random(kvHeads, n, 5), Random(4, n, 9), 0.25f);
+        var prompt = new LayerView(layer, Random(kvHeads, n, 1 + layer), Random(kvHeads, n, 5), Random(4, n, 9), 0.25f, Kinds: SomeKinds.Of(n));
         var selector = new PromptAllocation(method, budget, 2, kvHeads, 4, n);
         var scores = new HeadRows<float>(new float[selector.Heads * n], selector.Heads, n);
         if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
@@ -129,7 +130,7 @@ public sealed class TenChecksTests : IDisposable
         using var full = new RaggedCache(new CacheShape(1, 1, Dim));
         full[0].Append(keys, values);
         using var small = new RaggedCache(new CacheShape(1, 1, Dim));
-        small[0].Store(keys, values, kept, new CompensationToken().Summarise(new LayerView(0, keys, values, keys, 0.25f), kept));
+        small[0].Store(keys, values, kept, CompensationTokenTests.Summaries(new LayerView(0, keys, values, keys, 0.25f), kept));
         var (query, whole, rest) = (MemoryMarshal.Cast<byte, float>(Random(4, 1, 6).bytes).ToArray(), new float[4 * Dim], new float[4 * Dim]);
         full[0].Attend(query, whole, 0.25f);
         small[0].Attend(query, rest, 0.25f);

@@ -54,9 +54,12 @@ public sealed class WaterlineTests
         var threshold = new Waterline(2, total: null, above: 0.1);
         threshold.Admit(Offered([(0.5, 100), (0.1, 100)], [(0.05, 3)]));
         Assert.Equal([[100, 0]], Entries(threshold));
-        var held = new Waterline(2, total: 5);
+        var held = new Waterline(2, total: 5, whole: true);
         held.Admit(Offered([(double.PositiveInfinity, 4), (9, 1)], [(double.PositiveInfinity, 4)]));
         Assert.Equal([[4, 4]], Entries(held));
+        var exact = new Waterline(2, total: 5);
+        exact.Admit(Offered([(double.PositiveInfinity, 4), (9, 1)], [(double.PositiveInfinity, 4)]));
+        Assert.Equal([[4, 1]], Entries(exact));                         // never more than the total
     }
 
     [Fact]
@@ -120,7 +123,7 @@ public sealed class WaterlineTests
                   select (l, h, model[l][h][s].Price, model[l][h][s].Entries);
         foreach (var (l, h, price, count) in all)
         {
-            if (count <= total || double.IsPositiveInfinity(price))
+            if (count <= total || (whole && double.IsPositiveInfinity(price)))
             {
                 entries[l][h] += count;
                 total -= count;

@@ -14,7 +14,7 @@ public sealed class EngineSettingsTests
         string[] cells =
         [
             $"#r \"{Repository.Path("bin", "HeadKvLab.dll")}\"\n#r \"{Repository.Path("bin", "TorchSharp.dll")}\"",
-            "var report = HeadKvLab.Profiling.Engine.EngineProbe.Run();\n$\"policy {report.Environment[\"OMP_WAIT_POLICY\"]}, {(report.PageFaultsPerLargeOperator < 3000 ? \"few\" : \"many\")} page faults\"",
+            "var report = HeadKvLab.Profiling.Engine.EngineProbe.Run();\n$\"policy {report.Environment[\"OMP_WAIT_POLICY\"]}, {(report.PageFaultsPerLargeOperator < 1500 ? \"few\" : \"many\")} page faults\"",
         ];
         File.WriteAllText(notebook, JsonSerializer.Serialize(new
         {

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Text;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Compression.Settlements;
+using HeadKvLab.Tests.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Tests.Models;
@@ -63,7 +65,7 @@ public sealed class LargeTensorTests
         const int dim = 64, n = 4_700_000;
         var keys = empty(2, n, dim); // fresh memory of this size is zeros
         keys[1][n - 2].fill_(n);
-        var summaries = new CompensationToken().Summarise(new LayerView(0, keys, keys, keys.narrow(1, 0, 1), 1), new int[][] { [n - 1], [n - 1] });
+        var summaries = CompensationTokenTests.Summaries(new LayerView(0, keys, keys, keys.narrow(1, 0, 1), 1), [[n - 1], [n - 1]]);
         Assert.Equal((n - 1, n - 1), (summaries[0].Dropped, summaries[1].Dropped));
         Assert.All(summaries[0].Key, mean => Assert.Equal(0, mean));
         Assert.All(summaries[1].Value, mean => Assert.Equal(n / (n - 1f), mean, 1e-6f));

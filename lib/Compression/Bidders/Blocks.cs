@@ -6,7 +6,7 @@ namespace HeadKvLab.Compression.Bidders;
 /// <summary>
 /// KV-Compress: a head offers its entries in blocks, and all heads of the model compete for them. Entries are ordered by score; the block that would be freed first
 /// holds the lowest, as many as the head's last block holds, every other block is full. A block's price is its largest score.
-/// Paper: KV-Compress (arXiv 2410.00161), section 3; code: IsaacRe/vllm-kvcompress. Bytes are counted in whole blocks. The published code protects one prompt token
+/// Paper: KV-Compress (arXiv 2410.00161), section 3; code: IsaacRe/vllm-kvcompress. <c>as-published</c> counts and frees whole blocks; under an equal total the last block is kept in part, since nothing here is paged. The published code protects one prompt token
 /// fewer than its window and chooses between equal prices by chance; here the window is kept, and the higher layer, head and block goes first.
 /// </summary>
 /// <param name="Size">Entries of a block.</param>

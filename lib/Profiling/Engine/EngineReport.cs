@@ -36,7 +36,7 @@ public sealed record EngineReport
     /// <summary>Reading 256 MB on all threads, four streams each, GB/s (10^9 bytes).</summary>
     public required double StreamingGigabytes { get; init; }
 
-    /// <summary>Page faults while one operator writes a fresh 48 MB result, after a warm-up; about 12,000 when glibc hands memory back each time.</summary>
+    /// <summary>Page faults while one operator writes a fresh 24 MB result, after a warm-up; about 6,000 when glibc hands memory back each time.</summary>
     public required long PageFaultsPerLargeOperator { get; init; }
 
     /// <summary>Time of a one-row linear over that of the same matrix-vector product, float32.</summary>

@@ -18,8 +18,8 @@ public sealed record EngineTrap(string Name, string Finding, string Cure)
         }
 
         Add(r.GigaflopsFloat32 < 15, "slow products", $"{r.GigaflopsFloat32:F0} GFLOP/s in float32", "measure again when nothing else runs; a container's CPU limit slows it just so");
-        Add(r.PageFaultsPerLargeOperator > 3000, "memory handed back to the kernel", $"{r.PageFaultsPerLargeOperator:N0} page faults for one 48 MB result",
-            "start with MALLOC_ARENA_MAX=1, and unset MALLOC_MMAP_MAX_, MALLOC_TRIM_THRESHOLD_ and GLIBC_TUNABLES: the lab then sets the rest of glibc's allocator itself; another allocator (musl, jemalloc by LD_PRELOAD) keeps its own rules");
+        Add(r.PageFaultsPerLargeOperator > 1500, "memory handed back to the kernel", $"{r.PageFaultsPerLargeOperator:N0} page faults for one 24 MB result",
+            "start with MALLOC_ARENA_MAX=1, and unset MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and GLIBC_TUNABLES: the lab then sets the rest of glibc's allocator itself; another allocator (musl, jemalloc by LD_PRELOAD) keeps its own rules");
         string? policy = r.Environment.GetValueOrDefault("OMP_WAIT_POLICY");
         Add(!string.Equals(policy, "passive", StringComparison.OrdinalIgnoreCase), "spinning threads", $"OMP_WAIT_POLICY is {policy ?? "unset"}: waiting threads burn the cores of a shared machine",
             "unset OMP_WAIT_POLICY: the lab then sets it to passive itself");

@@ -34,7 +34,7 @@ public sealed class BootstrapTests
     }
 
     [Fact]
-    public void No_samples_are_an_error() => Assert.Throws<ArgumentException>(() => Bootstrap.Mean([]));
+    public void No_samples_are_an_error() => Assert.StartsWith("no samples to average", Assert.Throws<ArgumentException>(() => Bootstrap.Mean([])).Message);
 
     /// <summary>Families that all contexts carry are drawn together: with equal values in every family the mean is as unsure as one of them.</summary>
     [Fact]
@@ -68,6 +68,17 @@ public sealed class BootstrapTests
         // joined by a third group, the first two are one part, though they share no context themselves
         var linked = Bootstrap.MeanOfMeans([shared, own, [.. shared, .. own]]);
         Assert.Equal((0.5, 800), (linked.Mean, linked.Samples));
+    }
+
+    /// <summary>
+    /// The first two groups share context c00, the last two all others: the three are drawn together, though the second and the last share nothing. What the
+    /// first gains the last loses, so their mean hardly moves.
+    /// </summary>
+    [Fact]
+    public void Groups_that_share_contexts_through_others_are_drawn_together()
+    {
+        (string, double)[] one = [.. Enumerable.Range(0, 60).Select(i => ($"c{i:00}", (double)(i % 2)))], against = [.. one.Skip(1).Select(s => (s.Item1, 1 - s.Item2))];
+        Assert.InRange(Width(Bootstrap.MeanOfMeans([one, [("c00", 0.5)], against])), 0, Width(Bootstrap.Mean(one)) / 8);
     }
 
     /// <summary>Six families on 24 contexts of which some are hard for all: about 95 of 100 intervals hold the truth. Resampled apart, 85 did.</summary>

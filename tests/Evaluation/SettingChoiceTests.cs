@@ -19,7 +19,7 @@ public sealed class SettingChoiceTests
         EvalRow[] rows = [Row("a", 0, "1.1", false), Row("b", 0, "1.1", true), Row("a", 0, "2", true), Row("b", 0, "2", true), Row("a", 0, "5", true), Row("b", 0, "5", true)];
         Assert.Equal("2", SettingChoice.Best(rows, r => r.Variant.Method));
         Assert.Equal("5", SettingChoice.Best(rows.Reverse(), r => r.Variant.Method));
-        Assert.Throws<ArgumentException>(() => SettingChoice.Best(Array.Empty<EvalRow>(), r => r.Variant.Method));
+        Assert.StartsWith("there are no results to choose by", Assert.Throws<ArgumentException>(() => SettingChoice.Best(Array.Empty<EvalRow>(), r => r.Variant.Method)).Message);
     }
 
     [Fact]
@@ -29,6 +29,16 @@ public sealed class SettingChoiceTests
         EvalRow[] rows = [Row("a", 0, "x", true), Row("b", 0, "x", false), Row("a", 0, "y", false), Row("b", 0, "y", true)];
         var optimism = SettingChoice.Optimism(rows, r => r.Variant.Method);
         Assert.Equal((1, 0, 1), (optimism.Seen, optimism.Unseen, optimism.Optimism));
+    }
+
+    /// <summary>One setting, right on the first context only: each half chooses about as often.</summary>
+    [Fact]
+    public void Halves_are_drawn_at_random()
+    {
+        EvalRow[] rows = [Row("a", 0, "x", true), Row("b", 0, "x", false)];
+        var optimism = SettingChoice.Optimism(rows, r => r.Variant.Method);
+        Assert.InRange(optimism.Seen, 0.45, 0.55);
+        Assert.Equal((1, 2000), (optimism.Seen + optimism.Unseen, optimism.Halvings));
     }
 
     [Fact]
@@ -48,7 +58,8 @@ public sealed class SettingChoiceTests
     {
         EvalRow[] rows = [Row("a", 0, "x", true), Row("a", 1, "x", true), Row("a", 0, "y", true), Row("b", 0, "y", true)];
         Assert.Contains("the same questions", Assert.Throws<ArgumentException>(() => SettingChoice.Best(rows, r => r.Variant.Method)).Message);
-        Assert.Throws<ArgumentException>(() => SettingChoice.Optimism([Row("a", 0, "x", true)], r => r.Variant.Method));
+        Assert.StartsWith("one context cannot be halved", Assert.Throws<ArgumentException>(() => SettingChoice.Optimism([Row("a", 0, "x", true)], r => r.Variant.Method)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => SettingChoice.Optimism(rows, r => r.Variant.Method, halvings: 0));
     }
 
     [Fact]

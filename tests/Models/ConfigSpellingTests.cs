@@ -32,6 +32,7 @@ public class ConfigSpellingTests
     {
         { "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":10000.0},\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":4.0}", new LinearRopeScaling(4) },
         { "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2.0},\"rope_scaling\":{\"type\":\"linear\",\"factor\":4.0}", new LinearRopeScaling(4) },
+        { "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":1.0}", new LinearRopeScaling(1) },
         { "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2.0},\"rope_scaling\":null", new LinearRopeScaling(2) },
         { "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2.0},\"rope_scaling\":{\"rope_type\":\"default\"}", null },
         { "\"rope_scaling\":{\"rope_type\":\"llama3\",\"type\":\"linear\",\"original_max_position_embeddings\":64," + Llama3 + "}", new Llama3RopeScaling(8, 1, 4, 64) },
@@ -97,7 +98,12 @@ public class ConfigSpellingTests
     [InlineData("Qwen2", "\"use_sliding_window\":true,\"sliding_window\":7", null)]      // from layer 28 on
     [InlineData("Qwen2", "\"use_sliding_window\":true,\"sliding_window\":7,\"max_window_layers\":1,\"layer_types\":null", 7)]
     [InlineData("Mistral", "\"sliding_window\":null", null)]
+    [InlineData("Qwen2", "\"use_sliding_window\":true,\"sliding_window\":7,\"max_window_layers\":0", 7)]
+    [InlineData("Qwen2", "\"sliding_window\":7,\"max_window_layers\":1", null)]     // use_sliding_window is false where it is absent
+    [InlineData("Llama", "\"use_sliding_window\":true,\"sliding_window\":7,\"max_window_layers\":0", null)]
     [InlineData("Mistral", "", 4096)]
+    [InlineData("Mistral", "\"sliding_window\":7,\"layer_types\":[\"sliding_attention\",\"sliding_attention\"]", 7)]
+    [InlineData("Mistral", "\"sliding_window\":null,\"layer_types\":[\"full_attention\",\"full_attention\"]", null)]
     public void NullIsNoWindow(string family, string more, int? window) => Assert.Equal(window, Read(family, more).WindowOf(1));
 
     [Fact]

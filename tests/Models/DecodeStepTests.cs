@@ -99,8 +99,46 @@ public class DecodeStepTests
         var decoder = Repository.Model.Decoder;
         using var cache = Prompt(decoder, 5);
         var step = new DecodeStep(decoder, batch: 2);
-        Assert.Throws<ArgumentException>(() => { step.Run([1, 2], [cache]); });
+        Assert.StartsWith("2 tokens for 1 caches: this step takes 1 to 2 of each", Assert.Throws<ArgumentException>(() => { step.Run([1, 2], [cache]); }).Message);
         Assert.Throws<ArgumentException>(() => { step.Run([1, 2, 3], [cache, cache, cache]); });
-        Assert.Throws<LabException>(() => new DecodeStep(decoder, batch: 0));
+        Assert.Throws<ArgumentException>(() => { step.Run([], []); });
+        Assert.Equal("--batch 0: give at least 1 sequence", Assert.Throws<LabException>(() => new DecodeStep(decoder, batch: 0)).Message);
+        Assert.Contains("at token 5 is outside the vocabulary", Assert.Throws<LabException>(() => { step.Run(decoder.Config.VocabSize, cache); }).Message);
+        Assert.Contains("at token 5 is outside the vocabulary", Assert.Throws<LabException>(() => { step.Run(-1, cache); }).Message);
+        Assert.Equal(5, cache.LogicalLength);
+    }
+
+    /// <summary>What a step reads is the same wherever it runs: all matrices once, the tied embedding as the unembedding.</summary>
+    [Fact]
+    public void BothWaysReadTheSameBytes()
+    {
+        var decoder = Repository.Model.Decoder;
+        using var onCpu = new Inference(decoder, DecodePrecision.AsLoaded);
+        using var byTensors = new Inference(decoder, byTensors: true);
+        var (config, matrices) = (decoder.Config, 0L);
+        matrices += (long)config.VocabSize * config.HiddenSize;
+        matrices += config.Layers * (2L * config.QueryHeads * config.HeadDim * config.HiddenSize + 2L * config.KvHeads * config.HeadDim * config.HiddenSize + 3L * config.IntermediateSize * config.HiddenSize);
+        Assert.Equal((4 * matrices, 4 * matrices), (onCpu.WeightBytes, byTensors.WeightBytes));
+        Assert.Equal((ScalarType.BFloat16, ScalarType.Float32), (onCpu.CacheType(ScalarType.BFloat16), byTensors.CacheType(ScalarType.BFloat16)));
+        Assert.Equal((true, false), (onCpu.OnCpu, byTensors.OnCpu));
+        Assert.Contains("this works on the CPU only", Assert.Throws<LabException>(() => byTensors.Step).Message);
+    }
+
+    /// <summary>The prefill's logits choose the first token of an answer; recomputed, the cache does, whatever the prefill said.</summary>
+    [Fact]
+    public void TheFirstTokenComesFromThePrefillUnlessItIsRecomputed()
+    {
+        var decoder = Repository.Model.Decoder;
+        using var inference = new Inference(decoder);
+        int[] prompt = [.. Enumerable.Range(0, 12).Select(i => (i * 37 + 12) % 1900)];
+        var said = new float[decoder.Config.VocabSize];
+        said[1234] = 1;
+        int First(bool recompute)
+        {
+            using var cache = Prompt(decoder, 12);
+            return Answer.Run(inference, cache, prompt, said, recompute, 1, [], Generation.Greedy).Ids.Single();
+        }
+        Assert.Equal(1234, First(false));
+        Assert.NotEqual(1234, First(true));
     }
 }

@@ -1,6 +1,7 @@
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;
@@ -20,6 +21,25 @@ public sealed unsafe class FusedRowsTests
         Assert.True(FusedRows.Suit(x));
         var expected = x * rsqrt(x.mul(x).mean([-1L], keepdim: true) + 1e-5) * gains;
         Close(expected, FusedRows.Normalise(x, gains, 1e-5), 2e-6);
+    }
+
+    /// <summary>The type of the weights, or the one asked for; on the CPU float16 weights are multiplied as float32 numbers. To the bit.</summary>
+    [Fact]
+    public void ProductsRunInTheirType()
+    {
+        manual_seed(1);
+        using var none = no_grad();
+        Tensor x = randn(3, 64), weights = randn(32, 64), bias = randn(32);
+        foreach (var (held, asked, multiplied) in new (ScalarType, ScalarType?, ScalarType)[]
+        {
+            (ScalarType.Float32, null, ScalarType.Float32), (ScalarType.BFloat16, null, ScalarType.BFloat16), (ScalarType.Float16, null, ScalarType.Float32),
+            (ScalarType.Float32, ScalarType.BFloat16, ScalarType.BFloat16), (ScalarType.BFloat16, ScalarType.Float16, ScalarType.Float32),
+        })
+        {
+            using Parameter w = nn.Parameter(weights.to(held), requires_grad: false), b = nn.Parameter(bias.to(held), requires_grad: false);
+            var expected = nn.functional.linear(x.to(multiplied), w.to(multiplied), b.to(multiplied)).to(ScalarType.Float32);
+            Assert.Equal(expected.data<float>().ToArray(), Projection.Multiply(x, w, b, asked).data<float>().ToArray());
+        }
     }
 
     /// <summary>Rows so small that epsilon decides, through the module: the kernel of a prompt, and the tensors that training follows. A row of zeros stays zero.</summary>

@@ -127,6 +127,16 @@ public sealed class GenerateTests : IDisposable
         Assert.Contains(" 2 new in ", Lab("--prompt", new string('x', 12), "-n", "2").Error);   // the option takes the place of max_length
     }
 
+    [Fact]
+    public void AnEmptyPromptIsTheBosWhereThereIsOne()
+    {
+        Save("{{ 'x' }}", "<s>", "</s>");
+        using (var writer = new TextGenerator(files.Folder)) Assert.Equal([257], writer.Encode(""));
+        files.Write("tokenizer_config.json", "{}");
+        using var without = new TextGenerator(files.Folder);
+        Assert.StartsWith("prompt: it is empty, and this model has no BOS", Assert.Throws<LabException>(() => without.Encode("")).Message);
+    }
+
     /// <summary>Streamed pieces joined are the text, and no piece ends within a character (random bytes make many broken ones: each comes out whole or as U+FFFD).</summary>
     [Fact]
     public void StreamsWholeCharactersAndStopsOnRequest()

@@ -39,6 +39,9 @@ public sealed class GenerationSettingsTests : IDisposable
     [InlineData("\"eta_cutoff\":0.04", new[] { 0, 1, 2, 3 })]        // min(0.04, 0.2 * 0.324)
     [InlineData("\"eta_cutoff\":0.07", new[] { 1, 2, 3 })]           // min(0.07, 0.265 * 0.324 = 0.0857) is above 1/16
     [InlineData("\"eta_cutoff\":0.2", new[] { 2, 3 })]               // min(0.2, 0.447 * 0.324 = 0.145) is above 2/16
+    [InlineData("\"eta_cutoff\":0.35", new[] { 2, 3 })]              // min(0.35, 0.592 * 0.324 = 0.192) is below 5/16
+    [InlineData("\"eta_cutoff\":0.3,\"temperature\":2", new[] { 1, 2, 3 })] // shares 0.134, 0.189, 0.299, 0.378, entropy 1.313: min(0.3, 0.548 * 0.269 = 0.147)
+    [InlineData("\"top_k\":2,\"typical_p\":0.5", new[] { 3 })]     // 5/13 and 8/13, entropy 0.666: information 0.956 and 0.486, the latter is nearer and reaches 0.5
     [InlineData("\"typical_p\":1", new[] { 0, 1, 2, 3 })]
     [InlineData("\"typical_p\":0.3", new[] { 2 })]                   // entropy 1.127; information 2.77, 2.08, 1.163, 0.693: token 2 is nearest
     [InlineData("\"typical_p\":0.32", new[] { 2, 3 })]               // its 5/16 do not reach it; next is 3 (0.434 away)
@@ -58,6 +61,18 @@ public sealed class GenerationSettingsTests : IDisposable
             float[] logits = [0, MathF.Log(2), MathF.Log(5), MathF.Log(8)];
             Assert.Equal(5 / 13.0, Enumerable.Range(0, 20_000).Count(_ => sampler.Next(logits) == 2) / 20_000.0, 0.012);
         }
+    }
+
+    /// <summary>
+    /// Shares of 1, 1 and 8 tenths: entropy 0.639, information 2.303 twice and 0.223. The likeliest is the most typical; of the others, equally typical, one would
+    /// reach 0.85, and both stay with their shares.
+    /// </summary>
+    [Fact]
+    public void WhatIsAsTypicalAsTheLastStaysToo()
+    {
+        var sampler = new Sampler(Read("""{"do_sample":true,"top_k":0,"typical_p":0.85}"""));
+        int[] draws = [.. Enumerable.Range(0, 20_000).Select(_ => sampler.Next([0, 0, MathF.Log(8)]))];
+        foreach (var id in (int[])[0, 1]) Assert.Equal(0.1, draws.Count(d => d == id) / 20_000.0, 0.01);
     }
 
     /// <summary>Greedy texts of 6 tokens after the prompt 1 2 3 from constant logits that fall with the id from 15 down.</summary>

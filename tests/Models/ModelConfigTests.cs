@@ -70,7 +70,8 @@ public class ModelConfigTests
     [InlineData("GPT2LMHeadModel", "", "GPT2LMHeadModel")]
     [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0}", "yarn")]
     [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":4.0}", "dynamic")]
-    [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}", "at least 1")]
+    [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}", "'rope_scaling.factor' is 0.5: a stretch is at least 1")]
+    [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":4.0,\"high_freq_factor\":4.0}", "'rope_scaling.high_freq_factor' is 4, not above low_freq_factor 4")]
     [InlineData("LlamaForCausalLM", "\"hidden_act\":\"gelu\"", "gelu")]
     [InlineData("LlamaForCausalLM", "\"model_type\":\"qwen2\"", "must agree")]
     [InlineData("LlamaForCausalLM", "\"head_dim\":5", "even")]
@@ -81,8 +82,10 @@ public class ModelConfigTests
     [InlineData("LlamaForCausalLM", "\"rms_norm_eps\":0", "above 0")]
     [InlineData("LlamaForCausalLM", "\"max_position_embeddings\":\"many\"", "whole number")]
     [InlineData("LlamaForCausalLM", "\"vocab_size\":17", "uplicate")]
-    [InlineData("Qwen2ForCausalLM", "\"layer_types\":[\"full_attention\"]", "1 entries for 2 layers")]
-    [InlineData("Qwen3ForCausalLM", "\"layer_types\":[\"full_attention\",\"linear_attention\"]", "linear_attention")]
+    [InlineData("Qwen2ForCausalLM", "\"layer_types\":[\"full_attention\"]", "'layer_types' has 1 entries for 2 layers")]
+    [InlineData("Qwen3ForCausalLM", "\"layer_types\":[\"full_attention\",\"linear_attention\"]", "'layer_types' names 'linear_attention'")]
+    [InlineData("MistralForCausalLM", "\"sliding_window\":7,\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "'layer_types' does not fit sliding_window of MistralForCausalLM")]
+    [InlineData("MistralForCausalLM", "\"sliding_window\":null,\"layer_types\":[\"full_attention\",\"sliding_attention\"]", "'layer_types' does not fit sliding_window")]
     public void RefusesByName(string architecture, string more, string named)
     {
         var message = Refusal(() => ReadTiny(architecture, more));

@@ -43,6 +43,24 @@ public sealed class PromptRowsTests
         Assert.Equal(OfAllRows(decoder, piece, null, other), decoder.Prefill(piece, one)[0].data<float>().ToArray());
     }
 
+    /// <summary>What training computes, several prompts side by side and followed by autograd, is what the prefill computes for each.</summary>
+    [Theory]
+    [InlineData(null), InlineData(20)]
+    public void TrainingComputesThePrefillsLogits(int? window)
+    {
+        const int prompts = 2, tokens = 60;
+        using var decoder = RandomModel.Create(Config(window));
+        using var scope = NewDisposeScope();
+        int[][] ids = [.. Enumerable.Range(0, prompts).Select(p => Enumerable.Range(0, tokens).Select(t => (t * t + 31 * p) % 97).ToArray())];
+        var hidden = decoder.Hidden(tensor(ids.SelectMany(p => p).Select(id => (long)id).ToArray(), prompts, tokens), arange(0, tokens, ScalarType.Int64).unsqueeze(0).expand(prompts, tokens));
+        for (var p = 0; p < prompts; p++)
+        {
+            var expected = decoder.Prefill(ids[p], allLogits: true);
+            Assert.True(expected.abs().max().item<float>() > 0.1f);
+            Assert.InRange((decoder.Logits(hidden[p]).detach() - expected).abs().max().item<float>(), 0, 1e-5f);
+        }
+    }
+
     private static RaggedCache Filled(Decoder decoder)
     {
         var cache = new RaggedCache(new CacheShape(2, 2, 32));

@@ -16,6 +16,7 @@ public class SamplerTests
     public void GreedyTakesTheFirstOfTheLikeliest()
     {
         Assert.Equal(2, new Sampler(new GenerationConfig()).Next(Logits));
+        Assert.Equal((0, 2, 0), (Generation.Greedy([3, 3]), Generation.Greedy([1, 5, 2], [1]), Generation.Greedy([-7, -8], [1])));
     }
 
     /// <summary>Penalty 2 with token 2 seen: 3 becomes 1.5, so token 4 wins; then 4 is seen and 3 (logit 2) wins. A negative logit is multiplied.</summary>
@@ -25,6 +26,7 @@ public class SamplerTests
         var sampler = new Sampler(new GenerationConfig { RepetitionPenalty = 2 }, [2]);
         Assert.Equal([4, 3, 2], new[] { sampler.Next(Logits), sampler.Next(Logits), sampler.Next(Logits) });
         Assert.Equal(1, new Sampler(new GenerationConfig { RepetitionPenalty = 3 }, [0]).Next([-1, -2]));
+        Assert.Equal(1, new Sampler(new GenerationConfig { RepetitionPenalty = 3 }, [2, 7]).Next([1, 2]));   // seen, but beyond the logits
     }
 
     [Fact]
@@ -113,10 +115,10 @@ public class SamplerTests
     public void RefusesNaNAndImpossibleSettings()
     {
         Assert.Contains("NaN (token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.NaN])).Message);
-        Assert.Contains("(token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
-        Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity]));
+        Assert.Contains("no finite maximum (token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
+        Assert.Contains("no finite maximum (token 0)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity])).Message);
         foreach (var bad in new[] { new GenerationConfig { Temperature = -1 }, new GenerationConfig { TopP = 0 }, new GenerationConfig { TopK = -1 }, new GenerationConfig { RepetitionPenalty = 0 } })
-            Assert.Throws<LabException>(() => new Sampler(bad));
+            Assert.StartsWith("generation settings: ", Assert.Throws<LabException>(() => new Sampler(bad)).Message);
     }
 
     [Fact]

@@ -82,7 +82,12 @@ public class TensorDecodeStepTests
             Assert.Equal(90, full.LogicalLength);
             using var cache = compressor.TakeCache();
             kept.Add([.. cache[1].Positions(0)]);
-            answers.Add(Answer.Run(inference, cache, prompt, logits, recomputeLast: true, 12, [], Generation.Greedy).Ids);
+            using var cut = cache.Clone();
+            cut.Truncate(89);
+            using var copy = new GroupedCache(cut, CPU, ScalarType.Float32, 13);       // the last token again, and 12
+            var answer = Answer.Run(inference, cache, prompt, logits, recomputeLast: true, 12, [], Generation.Greedy);
+            answers.Add(answer.Ids);
+            Assert.Equal(byTensors ? copy.ReservedBytes : cache.ReservedBytes, answer.ReservedBytes);
         }
         Assert.Equal(kept[0], kept[1]);
         Assert.Equal(12, answers[0].Length);

@@ -1,3 +1,4 @@
+using HeadKvLab.Compression;
 using HeadKvLab.Evaluation.Runs;
 using HeadKvLab.Evaluation.Statistics;
 using HeadKvLab.Tests.Evaluation.Runs;
@@ -109,5 +110,47 @@ public sealed class CellTests
         // 6 contexts reach one comparison, not three
         var three = Comparisons.Of(Rows("SnapKV", 1, 1, 1, 1, 1, 1).Concat(Rows("TOVA", 0, 0, 0, 0, 0, 0)).Concat(Rows("H2O", 0, 0, 0, 0, 0, 0)));
         Assert.EndsWith("Holm's correction of 3 comparisons needs 0.0167; use at least 7 contexts, or at most 1 comparison, of methods and budgets chosen beforehand", Reach.Remark(three));
+    }
+
+    /// <summary>Shares of 1/2 and 1/4; the third answered nothing, for which there is no cache to measure.</summary>
+    [Fact]
+    public void A_sample_without_an_answer_scores_nothing_and_measures_nothing()
+    {
+        EvalRow[] rows =
+        [
+            SomeRows.Row(0, 1) with { PromptTokens = 100, Entries = 200, Heads = 4, Bytes = 1000 }, SomeRows.Row(1, 1) with { PromptTokens = 200, Entries = 200, Heads = 4, Bytes = 3000 },
+            SomeRows.Row(2) with { PromptTokens = 300, Entries = 0, Heads = 4, Bytes = 0, Failed = "too long" },
+        ];
+        var cell = Assert.Single(ScoreCells.Of(rows));
+        Assert.Equal((1, 200.0, 50.0, 0.375, 2000.0), (cell.Failed, cell.PromptTokens, cell.Entries, cell.EntriesShare, cell.Bytes));
+        Assert.Equal(200 / 3.0, cell.Score.Mean, 10);
+    }
+
+    [Fact]
+    public void An_average_of_single_contexts_counts_all_samples()
+    {
+        EvalRow[] rows = [SomeRows.Row(0, 1, context: "c"), SomeRows.Row(1, 0, context: "c"), .. Enumerable.Range(0, 3).Select(i => SomeRows.Row(i, 1, dataset: "e", context: "c"))];
+        var average = ScoreCells.Of(rows).Single(c => c.IsAverage);
+        Assert.Equal((75.0, 5), (average.Score.Mean, average.Score.Samples));
+        Assert.True(double.IsNaN(average.Score.Low));
+    }
+
+    /// <summary>Two variants of one method are told apart by their settings, in words and in the order of their keys.</summary>
+    [Fact]
+    public void Variants_of_one_method_are_named_by_their_settings()
+    {
+        Variant narrow = SomeRows.Snap with { Settings = SomeRows.Snap.Settings.With("kernel", 5).With("pooling", "average") }, wide = SomeRows.Snap with { Settings = SomeRows.Snap.Settings.With("kernel", 9).With("pooling", "max") };
+        EvalRow[] Of(Variant variant) => [SomeRows.Row(0, 1, variant), SomeRows.Row(1, 0, variant)];
+        var names = Comparisons.Of([.. Of(wide), .. Of(narrow), .. Of(SomeRows.Snap with { Method = "TOVA", Settings = Settings.None })]).Select(c => c.Names.First).ToArray();
+        Assert.Equal(["SnapKV (kernel 5, pooling average)", "SnapKV (kernel 9, pooling max)"], names.Order(StringComparer.Ordinal));
+        Assert.Equal([narrow, wide], ScoreCells.InOrder([wide, narrow]));
+    }
+
+    [Fact]
+    public void The_remark_is_about_all_comparisons_of_the_family()
+    {
+        Comparison On(int contexts) => new("s", "p", SomeRows.Snap, SomeRows.HeadKv, new(default, 1, contexts), 1, 2, ("SnapKV", "HeadKV-R2"));
+        Assert.Null(Reach.Remark([On(9), On(3)]));                                 // one of them can be significant
+        Assert.StartsWith("s, protocol p: 4 contexts cannot", Reach.Remark([On(3), On(4)]));
     }
 }

@@ -62,7 +62,7 @@ public sealed class Inference : IDisposable
     public float[] Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null)
     {
         using var scope = NewDisposeScope();
-        if (sink is { Needs.Kinds: true })
+        if (sink is { Needs.Kinds: true } and not KindsSink)
             sink = new KindsSink(sink, (Kinds ?? throw new LabException("prompt: the method looks at kinds of tokens, and this model runs without a tokenizer: load a model folder (LanguageModel.Load)")).Value.Of(ids));
         return _decoder.Prefill(ids, full, OnCpu || sink is null ? sink : new HostSink(sink)).cpu().data<float>().ToArray();
     }
@@ -92,7 +92,7 @@ internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kin
     internal static IPromptSink ForMadeUp(IPromptSink sink, int tokens) => sink.Needs.Kinds ? new KindsSink(sink, new TokenKind[tokens]) : sink;
 
     /// <inheritdoc/>
-    public ScorerNeeds Needs => inner.Needs with { Kinds = false };
+    public ScorerNeeds Needs => inner.Needs;
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds });

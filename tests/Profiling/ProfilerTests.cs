@@ -91,6 +91,16 @@ public class ProfilerTests
         Assert.Contains("already", Assert.Throws<LabException>(() => ProfileFolder.Create(folder.Path, "model", EngineProbe.Run())).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>FastGen keeps special tokens; those of a profile are made up and have no kinds, whether the model has a tokenizer or not.</summary>
+    [Fact]
+    public void AMethodThatLooksAtKindsOfTokensRunsOnMadeUpOnes()
+    {
+        var runs = new Profiler(Repository.Model.Decoder, Plan("FastGen")).Run().ToArray();
+        var config = Repository.Model.Config;
+        Assert.Equal(6, runs.Length);
+        Assert.All(runs, run => Assert.Equal(24L * config.Layers * config.KvHeads * 2 * config.HeadDim * sizeof(float), run.CacheBytes));
+    }
+
     [Fact]
     public void AProfileSaysWithWhichSettingsScoresAndProgram()
     {

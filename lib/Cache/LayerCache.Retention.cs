@@ -1,3 +1,5 @@
+using HeadKvLab.Kernels;
+
 namespace HeadKvLab.Cache;
 
 /// <content>Entries that go later, and the memory they leave.</content>
@@ -26,6 +28,24 @@ public sealed unsafe partial class LayerCache
         if (entries.IsEmpty || entries[0] != 0) _bias[kvHead] = 0;
         for (var to = 0; to < entries.Length; to++) Move(kvHead, entries[to], to);
         _counts[kvHead] = entries.Length;
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>The same, with rows of those that stay changed.</summary>
+    /// <param name="kvHead">The head.</param>
+    /// <param name="entries">Indices of the entries that stay, ascending.</param>
+    /// <param name="rows">What a settlement made of them; null: they stay as they are.</param>
+    /// <param name="row">The head's place in <paramref name="rows"/>.</param>
+    internal void Retain(int kvHead, ReadOnlySpan<int> entries, KeptRows? rows, int row)
+    {
+        Retain(kvHead, entries);
+        var (keys, values) = rows?.Changed(row) ?? default;
+        for (var entry = 0; entry < entries.Length; entry++)
+        {
+            var at = (_offsets[kvHead] + entry) * RowBytes;
+            if (keys is not null) _cache.Shape.Format.Narrow(keys.AsSpan(entry * Dim, Dim), _keyData + at);
+            if (values is not null) _cache.Shape.Format.Narrow(values.AsSpan(entry * Dim, Dim), _valueData + at);
+        }
         GC.KeepAlive(this);
     }
 

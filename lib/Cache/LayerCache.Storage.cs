@@ -47,12 +47,16 @@ public sealed unsafe partial class LayerCache
         Buffer.MemoryCopy(_keyData + source, _keyData + target, RowBytes, RowBytes);
         Buffer.MemoryCopy(_valueData + source, _valueData + target, RowBytes, RowBytes);
         _positions[head][to] = _positions[head][from];
+        for (var mark = 0; mark < MarkCount; mark++) MarkRow(head, mark)[to] = MarkRow(head, mark)[from];
     }
 
     private void Grew(int tokens)
     {
         for (var h = 0; h < Heads; h++)
+        {
+            for (var mark = 0; mark < MarkCount; mark++) MarkRow(h, mark).Slice(_counts[h], tokens).Clear();
             for (var t = 0; t < tokens; t++) _positions[h][_counts[h]++] = _cache.LogicalLength + t;
+        }
     }
 
     private void MakeRoom(int tokens)
@@ -90,6 +94,7 @@ public sealed unsafe partial class LayerCache
                 Buffer.MemoryCopy(oldValueData + from, _valueData + to, bytes, bytes);
             }
         }
+        if (MarkCount > 0) MoveMarks(positions);
         positions.CopyTo(_positions, 0);
         offsets.CopyTo(_offsets);
         oldKeys?.Dispose();

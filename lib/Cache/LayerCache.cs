@@ -22,6 +22,7 @@ public sealed unsafe partial class LayerCache
     private readonly long[] _offsets;  // [head], first entry of the head in the buffers
     private readonly int[][] _positions; // [head][entry]
     private readonly float[] _bias;    // [head], added to the logit of entry 0
+    private float[][] _marks = [];     // [head][mark * capacity + entry], empty unless reserved
     private int _reserved;             // room asked for
     private bool _summarised, _disposed;
     private Tensor? _keys, _values;    // [entry, dim]
@@ -212,26 +213,43 @@ public sealed unsafe partial class LayerCache
     /// Positions the token sees, itself (the last entry of every head) included; null: all that are stored. A summary is seen as long as the window
     /// reaches back to the beginning of the text.
     /// </param>
-    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null)
+    /// <param name="weights">Receives the attention weights as <see cref="StepWeights"/> lays them out, at least <see cref="WeightsOf"/> numbers; empty: nobody wants them.</param>
+    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default)
     {
         CheckAlive();
+        var group = queries.Length / Dim / Heads;
+        if (!weights.IsEmpty && weights.Length < group * Entries) throw new ArgumentException($"layer {_layer}: room for {weights.Length} weights of {group * Entries}", nameof(weights));
         var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
-        for (var h = 0; h < Heads; h++) runs[h] = RunOf(h, slidingWindow);
-        RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
+        fixed (float* rows = weights)
+        {
+            var row = rows; // null where nobody wants them
+            for (var h = 0; h < Heads; h++)
+            {
+                runs[h] = RunOf(h, slidingWindow, row);
+                if (row == null) continue;
+                for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
+                row += (long)group * _counts[h];
+            }
+            RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
+        }
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
     }
 
+    /// <summary>Numbers that the attention weights of a token take.</summary>
+    /// <param name="queryHeads">Query heads of the layer.</param>
+    public int WeightsOf(int queryHeads) => checked((int)(queryHeads / Heads * Entries));
+
     /// <summary>The entries of a head that a token sees.</summary>
-    private Run RunOf(int head, int? slidingWindow)
+    private Run RunOf(int head, int? slidingWindow, float* weights)
     {
         var skipped = 0;
         if (slidingWindow is { } window && Positions(head) is { IsEmpty: false } positions) skipped = FirstAfter(positions, positions[^1] - window);
         var at = (_offsets[head] + skipped) * RowBytes;
-        return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0);
+        return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
     }
 
     /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
-    private static int FirstAfter(ReadOnlySpan<int> positions, int position)
+    internal static int FirstAfter(ReadOnlySpan<int> positions, int position)
     {
         var at = positions.BinarySearch(position);
         return at >= 0 ? at + 1 : ~at;
@@ -245,6 +263,7 @@ public sealed unsafe partial class LayerCache
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);
         for (var h = 0; h < Heads; h++) copy._positions[h] = (int[])_positions[h].Clone();
+        (copy.MarkCount, copy._marks) = (MarkCount, [.. _marks.Select(marks => (float[])marks.Clone())]);
         using var scope = NewDisposeScope();
         if (_keys is not null) copy.Hold(_keys.clone(), _values!.clone());
         return copy;

@@ -24,6 +24,7 @@ public sealed class RaggedCache : IDisposable
     {
         Shape = source.Shape;
         LogicalLength = source.LogicalLength;
+        Retention = source.Retention?.Clone();
         _layers = new LayerCache[source._layers.Length];
         try
         {
@@ -41,6 +42,9 @@ public sealed class RaggedCache : IDisposable
 
     /// <summary>Tokens seen so far: the position of the next token.</summary>
     public int LogicalLength { get; private set; }
+
+    /// <summary>Drops entries again while text is generated; null: nothing more is dropped. Decoding on a CPU asks it after each token.</summary>
+    public IRetention? Retention { get; set; }
 
     /// <summary>The entries of one layer.</summary>
     public LayerCache this[int layer] => _layers[layer];
@@ -66,6 +70,17 @@ public sealed class RaggedCache : IDisposable
         {
             long bytes = 0;
             foreach (var layer in _layers) bytes += layer.ReservedBytes;
+            return bytes;
+        }
+    }
+
+    /// <summary>Bytes of the numbers beside the entries, which <see cref="StoredBytes"/> leaves out; 0 where nothing is dropped while text is generated.</summary>
+    public long MarkBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var layer in _layers) bytes += layer.MarkBytes;
             return bytes;
         }
     }
@@ -101,7 +116,7 @@ public sealed class RaggedCache : IDisposable
         LogicalLength = tokens;
     }
 
-    /// <summary>Gives back the memory of room and of entries that are gone; see <see cref="LayerCache.Retain"/>.</summary>
+    /// <summary>Gives back the memory of room and of entries that are gone; see <see cref="LayerCache.Retain(int, ReadOnlySpan{int})"/>.</summary>
     public void Trim()
     {
         foreach (var layer in _layers) layer.Trim();

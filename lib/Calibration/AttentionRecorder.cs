@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Calibration;
 
 /// <summary>Keeps the attention rows of the last decoded token: what head scores are made of. The cache must be uncompressed.</summary>
-public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
+public sealed class AttentionRecorder(ModelConfig config) : IStepObserver
 {
     private readonly float[][] rows = new float[config.Layers][];
 
@@ -14,7 +14,7 @@ public sealed class AttentionRecorder(ModelConfig config) : IAttentionObserver
     public ReadOnlySpan<float> Row(int layer) => rows[layer];
 
     /// <inheritdoc/>
-    public void Observe(int layer, ReadOnlySpan<float> queries, LayerCache cache)
+    public void After(int layer, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();

@@ -43,7 +43,7 @@ public static class ScoreTable
 
     private sealed record Cell(Variant Variant, IReadOnlyList<EvalRow> Rows)
     {
-        internal string Method => Variant.Method;
+        internal string Method => Variant.Name;
 
         internal int Contexts { get; } = Rows.Select(r => r.Context).Distinct().Count();
 

@@ -26,11 +26,12 @@ internal static class SweepCommand
                 "settings": { "beta": [1.01], "kernel": [7] }, "windows": [8],   // `lab methods` lists settings
                 "scores": ["other-heads"],          // head scores, to compare them; else the model's
                 "disciplines": ["equal-entries"], "granularity": "kv-head",
+                "schedules": ["never"],             // "published", "every 128", "grown 64": drop entries while generating
                 "limit": 0, "seed": 0, "data": null, "firstToken": null,
                 "type": null, "dictionary": null,   // "float32"; jieba's folder
                 "lengths": [1024, 2048], "perTask": 10 }   // of generated suites
 
-            A method may bring settings of its own: "HeadKV-R2 beta=2". "betas" and "kernels" are short for those settings.
+            A method may bring settings and a schedule of its own: "HeadKV-R2 beta=2 every 64". "betas" and "kernels" are short for those settings.
             Like `lab eval` it can be killed at any instant: the same command goes on, and ends with the same table.csv.
 
             Example:  lab sweep data/sweeps/world.json --out results/world

@@ -34,6 +34,9 @@ public sealed class Bids
         steps.Add(new(price, entries, cost ?? entries));
     }
 
+    /// <summary>Takes the steps that were offered for a head elsewhere.</summary>
+    internal void Add(int head, Bids other, int otherHead) => _steps[head].AddRange(other._steps[otherHead]);
+
     /// <summary>Some entries more of a head.</summary>
     internal readonly record struct Step(double Price, int Entries, int Cost);
 }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
+using HeadKvLab.Compression.Schedules;
 using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Compression.Settlements;
 using Take = HeadKvLab.Compression.CatalogueSettings;
@@ -16,6 +18,28 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
 {
     /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the tables of <see cref="Needs"/> are there.</summary>
     public required Func<Settings, CalibrationTables, Method> Build { get; init; }
+
+    /// <summary>How its authors drop entries while text is generated, from its settings; null: they decide once, after the prompt.</summary>
+    public Func<Settings, ISchedule>? Published { get; init; }
+
+    /// <summary>Why the method cannot choose again while text is generated; null: it can.</summary>
+    public string? DecidesOnce { get; init; }
+
+    /// <summary>The schedule of a name: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="given">Settings that differ from the defaults; null for none.</param>
+    /// <returns>Null for never.</returns>
+    /// <exception cref="LabException">There is no such schedule, or the method cannot follow it.</exception>
+    public ISchedule? ScheduleOf(string name, Settings? given = null) => name.Split(' ', StringSplitOptions.RemoveEmptyEntries) switch
+    {
+        [Catalogue.Never] => null,
+        _ when DecidesOnce is not null => throw new LabException($"schedule '{name}': {Name} decides once, after the prompt: {DecidesOnce}"),
+        [Catalogue.Published] => Published is { } own ? own(Resolve(given))
+            : throw new LabException($"schedule '{name}': {Name} drops nothing while generating in its published form; the methods that do are {string.Join(", ", Catalogue.Methods.Where(m => m.Published is not null).Select(m => m.Name))}"),
+        ["every", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var tokens) => new Every(tokens),
+        ["grown", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var entries) => new Grown(entries),
+        _ => throw new LabException($"schedule '{name}' is unknown: use {Catalogue.Never}, {Catalogue.Published}, 'every N' (tokens) or 'grown N' (entries beyond a head's share)"),
+    };
 
     /// <summary>Its settings by default, in words.</summary>
     public string Defaults => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => $"{setting.Name} {setting.Default}"));
@@ -63,19 +87,25 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
 public static class Catalogue
 {
+    /// <summary>Schedule of a policy that decides once, after the prompt.</summary>
+    public const string Never = "never";
+
+    /// <summary>Schedule of a policy that drops entries while generating as its authors do.</summary>
+    public const string Published = "published";
+
     private const string HeadKvPaper = "Not All Heads Matter, arXiv 2410.19258";
 
     /// <summary>The methods.</summary>
     public static IReadOnlyList<CatalogueEntry> Methods { get; } =
     [
         new("FullKV", "everything: the reference", [], "-")
-            { Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()) },
+            { Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()), DecidesOnce = "it keeps everything" },
         new("StreamingLLM", "the first tokens and the latest ones", [Take.Sinks], "arXiv 2309.17453")
-            { Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()) },
+            { Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()), Published = EveryToken },
         new("H2O", "tokens that all queries of the prompt attended to most", [Take.Reduction()], "arXiv 2306.14048")
-            { Build = (s, _) => new("H2O", new H2O(Reduction(s, "reduction")), new Uniform()) },
+            { Build = (s, _) => new("H2O", new H2O(Reduction(s, "reduction")), new Uniform()), Published = EveryToken },
         new("TOVA", "tokens the last query attends to, the same for all heads", [], "arXiv 2401.06104")
-            { Build = (_, _) => new("TOVA", new Tova(), new Uniform()) },
+            { Build = (_, _) => new("TOVA", new Tova(), new Uniform()), Published = EveryToken },
         new("Knorm", "keys of smallest length", [], "arXiv 2406.11430")
             { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
@@ -87,17 +117,17 @@ public static class Catalogue
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
             { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
-            { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()) },
+            { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()), DecidesOnce = "its compensation token stands for what was dropped of the prompt" },
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
-            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()) },
+            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()), Published = _ => new FixedSlot() },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
             { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
         new("KV-Compress", "squares of what the window attends to; blocks of all heads of the model compete", Take.Blocks, "arXiv 2410.00161")
-            { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))) },
+            { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
-            { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))) },
+            { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
-            { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))) },
+            { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
         new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521, reconstructed")
             { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))) },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
@@ -117,20 +147,26 @@ public static class Catalogue
         Methods.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.OrdinalIgnoreCase))
         ?? throw new LabException($"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
-    /// <summary>A method and the settings given for it, from a text such as <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
-    /// <exception cref="LabException">The method is unknown, does not take a setting, or a value is out of range.</exception>
-    public static (CatalogueEntry Entry, Settings Given) Parse(string text)
+    /// <summary>A method, the settings and the schedule given for it, from a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128</c>; the schedule is null where none is given.</summary>
+    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, or a value is out of range.</exception>
+    public static (CatalogueEntry Entry, Settings Given, string? Schedule) Parse(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         var entry = Find(words.FirstOrDefault() ?? "");
-        Settings given = new([.. words.Skip(1).Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value)
-            : throw new LabException($"method '{text}': '{word}' is no setting; write name=value, as in HeadKV-R2 beta=2"))]);
+        var settings = words.Skip(1).TakeWhile(word => word.Contains('=', StringComparison.Ordinal)).ToArray();
+        Settings given = new([.. settings.Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value) : default)]);
         entry.Resolve(given);
-        return (entry, given);
+        if (words.Skip(1 + settings.Length).FirstOrDefault() is not { } next) return (entry, given, null);
+        if (next is not (Never or Published or "every" or "grown"))
+            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64");
+        try { return (entry, given, entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never); }
+        catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }
     }
 
     private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadTable> needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };
+
+    private static Every EveryToken(Settings settings) => new();
 
     private static SnapKv Window(Settings s) => new(Pooled(s), Reduction(s, "reduction"));
 

@@ -17,11 +17,25 @@ internal sealed class Competition
     {
         if (method.Settlement is not null)
             throw new LabException($"method {method.Name}: {bidder.GetType().Name} cuts heads back after their layers were stored, when {method.Settlement.GetType().Name} no longer sees what is dropped: use an allocator beside a settlement");
-        (_method, _bidder, _frame) = (method, bidder, frame);
+        (_method, _bidder, _frame, _waterline) = (method, bidder, frame, WaterlineOf(bidder, rule, frame));
+    }
+
+    /// <summary>What a budget buys of a bidder's steps.</summary>
+    internal static Waterline WaterlineOf(IBidder bidder, BudgetRule rule, in BudgetFrame frame)
+    {
         long heads = (long)frame.Layers * frame.Heads, nominal = frame.Total;
         if (rule == BudgetRule.AsPublished) nominal = (frame.Selectable + frame.Window + bidder.Block - 1) / bidder.Block * bidder.Block * heads;
         var price = rule == BudgetRule.AsPublished ? bidder.PublishedPrice : null;
-        _waterline = new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Window * heads) : null, price ?? double.NegativeInfinity, whole: rule == BudgetRule.AsPublished);
+        return new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Window * heads) : null, price ?? double.NegativeInfinity, whole: rule == BudgetRule.AsPublished);
+    }
+
+    /// <summary>Has a bidder offer the steps of some heads.</summary>
+    /// <exception cref="LabException">The bidder failed.</exception>
+    internal static void Bid(Method method, IBidder bidder, in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids)
+    {
+        try { bidder.Bid(frame, layer, scores.Trim(frame.Candidates), bids); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "bidder", $"{bidder.GetType().Name}.Bid, layer {layer.Layer}, {frame.Heads} heads", e); }
+        catch (LabException e) { throw new LabException($"method {method.Name}: {e.Message}", e); }
     }
 
     /// <summary>Admits the next layer.</summary>
@@ -31,9 +45,7 @@ internal sealed class Competition
     internal (IReadOnlyList<int> Entries, IReadOnlyList<CutBack> CutBacks) Admit(in LayerView layer, HeadRows<float> scores)
     {
         var bids = new Bids(_frame.Heads, _waterline.Floor);
-        try { _bidder.Bid(_frame, layer, scores, bids); }
-        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(_method, "bidder", $"{_bidder.GetType().Name}.Bid, layer {layer.Layer}, {_frame.Heads} heads", e); }
-        catch (LabException e) { throw new LabException($"method {_method.Name}: {e.Message}", e); }
+        Bid(_method, _bidder, _frame, layer, scores, bids);
         var cutBacks = _waterline.Admit(bids);
         var entries = _waterline.Entries[^1];
         for (var head = 0; head < _frame.Heads; head++)

@@ -14,23 +14,29 @@ public sealed class Compressor : IPromptSink, IDisposable
     private readonly int _queryHeads;
     private RaggedCache? _cache;
     private PromptAllocation? _selector;
+    private readonly IPromptRetention? _retention;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
-    /// <param name="method">What to keep.</param>
+    /// <param name="policy">What to keep, and what happens to it later; a method alone is one.</param>
     /// <param name="budget">How much.</param>
     /// <param name="shape">The model's layers, KV heads, dimension, and the storage wanted.</param>
     /// <param name="queryHeads">The model's query heads.</param>
-    public Compressor(Method method, Budget budget, CacheShape shape, int queryHeads)
+    /// <exception cref="LabException">The schedule does not go with the method or the budget.</exception>
+    public Compressor(CachePolicy policy, Budget budget, CacheShape shape, int queryHeads)
     {
         _ = HeadGroups.Of(queryHeads, shape.KvHeads);
-        (Method, Budget, _queryHeads, _model) = (method, budget, queryHeads, shape);
-        _shape = shape with { KvHeads = PromptAllocation.HeadsOf(method, budget, shape.KvHeads, queryHeads) };
+        (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
+        _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
+        _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape);
     }
 
+    /// <summary>What is kept, and what happens to it later.</summary>
+    public CachePolicy Policy { get; }
+
     /// <summary>What is kept.</summary>
-    public Method Method { get; }
+    public Method Method => Policy.Method;
 
     /// <summary>How much is kept.</summary>
     public Budget Budget { get; }
@@ -42,7 +48,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal int Heads => _shape.KvHeads;
 
     /// <inheritdoc/>
-    public ScorerNeeds Needs => Method.Needs(Budget.Window);
+    public ScorerNeeds Needs => Policy.Needs(Budget.Window);
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer)
@@ -73,6 +79,7 @@ public sealed class Compressor : IPromptSink, IDisposable
         if (_nextLayer != _shape.Layers)
             throw new InvalidOperationException($"{_nextLayer} of {_shape.Layers} layers have arrived: the cache is not complete");
         _cache = null;
+        cache.Retention = _retention;
         return cache;
     }
 
@@ -92,6 +99,7 @@ public sealed class Compressor : IPromptSink, IDisposable
     internal void Pass(in LayerView layer)
     {
         _cache![layer.Layer].Append(layer.Keys, layer.Values);
+        _retention?.Take(layer, _cache[layer.Layer], whole: true);
         Finish(layer);
     }
 
@@ -102,6 +110,7 @@ public sealed class Compressor : IPromptSink, IDisposable
         foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![layerCuts.Key], layerCuts);
         if (Method.Settle(layer, scores, Budget.Window, kept) is { } settled) _cache![layer.Layer].Store(layer.Keys, layer.Values, settled);
         else _cache![layer.Layer].Store(layer.Keys, layer.Values, kept);
+        _retention?.Take(layer, _cache[layer.Layer], whole: false);
         Finish(layer);
     }
 

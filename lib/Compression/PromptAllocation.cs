@@ -53,6 +53,9 @@ public sealed class PromptAllocation
     internal static int HeadsOf(Method method, Budget budget, int kvHeads, int queryHeads) =>
         budget.Granularity == Granularity.QueryHead && !method.KeepsAll ? queryHeads : kvHeads;
 
+    /// <summary>The cache that a method makes of a model's.</summary>
+    internal static CacheShape ShapeOf(Method method, Budget budget, CacheShape model, int queryHeads) => model with { KvHeads = HeadsOf(method, budget, model.KvHeads, queryHeads) };
+
     /// <summary>Heads of earlier layers that keep less since the last layer was selected; none without a bidder.</summary>
     public IReadOnlyList<CutBack> CutBacks { get; private set; } = [];
 

@@ -47,15 +47,17 @@ internal static class WindowAttention
     }
 
     /// <summary>A sum over the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>: the prefill's where all of them count and it was asked for.</summary>
-    /// <param name="layer">Keys of all n positions and at least <paramref name="rows"/> last queries, or the sum.</param>
+    /// <param name="layer">Keys of all n positions, or of the entries, and at least <paramref name="rows"/> last queries, or the sum.</param>
     /// <param name="rows">Queries that vote.</param>
     /// <param name="wanted">What is summed.</param>
     /// <exception cref="InvalidOperationException">Fewer queries were handed over.</exception>
     public static Tensor Sum(in LayerView layer, int rows, AttentionSum wanted)
     {
-        if (rows == layer.Length && layer.Sum(wanted) is { } sum) return sum;
+        if (rows == layer.Tokens && layer.Sum(wanted) is { } sum) return sum;
         var seen = layer.Queries.shape[1];
-        return rows <= seen ? Attend(layer, rows, wanted) : throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
+        if (rows > seen) throw new InvalidOperationException($"layer {layer.Layer}: {rows} queries vote, the prefill handed over {seen}");
+        return layer.Positions is null || wanted is { Skip: 0, Band: 1 } ? Attend(layer, rows, wanted)
+            : throw new InvalidOperationException($"layer {layer.Layer}: a sum over some of a position's queries is kept beside the entries, and was not asked for");
     }
 
     private static Tensor Attend(in LayerView layer, int rows, AttentionSum wanted)
@@ -72,7 +74,8 @@ internal static class WindowAttention
             var count = Math.Min(chunk, rows - first);
             var queries = layer.Queries.narrow(1, seen - rows + first, count).mul(layer.Scale).reshape(kvHeads, group * count, dim);
             var logits = queries.bmm(keys).view(queryHeads, count, n); // [queryHead, query, position]
-            Mask(logits, n - rows + first, layer.SlidingWindow);
+            if (layer.Positions is null) Mask(logits, n - rows + first, layer.SlidingWindow);
+            else MaskEntries(logits.view(kvHeads, group, count, n), layer, layer.Tokens - rows + first);
             sum.add_(wanted.Over(logits.softmax(2), n - rows + first, n));
         }
         return sum;
@@ -91,6 +94,18 @@ internal static class WindowAttention
         var tail = logits.narrow(2, position + 1, n - position - 1);
         var later = ones(count, n - position - 1, dtype: ScalarType.Bool).tril(-1).logical_not(); // query i sees the first i of these
         tail.masked_fill_(later, float.MinValue);
+    }
+
+    /// <summary>The same for entries, by where they stand in the text: a query does not see what came after it, however few entries lie between.</summary>
+    private static void MaskEntries(Tensor logits, in LayerView layer, int position)
+    {
+        var (heads, count, n) = ((int)logits.shape[0], (int)logits.shape[2], (int)logits.shape[3]);
+        var stands = new int[heads * n];
+        for (var h = 0; h < heads; h++) layer.Positions![h].Span.CopyTo(stands.AsSpan(h * n));
+        var (entries, queries) = (tensor(stands).view(heads, 1, 1, n), arange(position, position + count, dtype: ScalarType.Int32).view(1, 1, count, 1));
+        var hidden = entries > queries;
+        if (layer.SlidingWindow is { } window) hidden = hidden.logical_or(entries <= queries - window);
+        logits.masked_fill_(hidden, float.MinValue);
     }
 
     /// <summary>Gives every head the mean of all heads.</summary>

@@ -10,6 +10,8 @@ internal unsafe struct HeadTask
     public float* Queries;      // [group, dim]
     public float* Output;       // [group, dim]
     public float* Max, Sum;     // [group]: where a segment leaves its softmax unfinished; null to finish it
+    public float* Weights;      // [group, entry], WeightsApart numbers from query to query: exp(logit - max), finished as the output is; null: nobody wants them
+    public int WeightsApart;
     public float Scale, FirstBias;
 }
 
@@ -80,6 +82,7 @@ internal unsafe struct DecodeJob
             Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
             Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
             Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,
+            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart,
         };
     }
 
@@ -110,6 +113,8 @@ internal unsafe struct DecodeJob
             for (var i = 0; i < Dim; i++) target[i] += weight * segment[i];
         }
         foreach (ref var number in target) number /= sum;
+        for (var s = first; s < first + count; s++)
+            if (Task(s) is { Weights: not null } task) Elementwise.Scale(new(task.Weights + (long)query * task.WeightsApart, task.Count), MathF.Exp(Statistics(s)[query] - max) / sum);
     }
 
     private readonly float* Statistics(int part) => _partial + (long)part * PartialNumbers + Group * Dim;

@@ -31,6 +31,30 @@ public static unsafe class Elementwise
         }
     }
 
+    /// <summary><c>x += y²</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddSquares(Span<float> x, ReadOnlySpan<float> y)
+    {
+        fixed (float* target = x, addend = y)
+        {
+            var i = 0;
+            for (; i + 16 <= x.Length; i += 16) (Vector512.Load(target + i) + Vector512.Load(addend + i) * Vector512.Load(addend + i)).Store(target + i);
+            for (; i < x.Length; i++) target[i] += addend[i] * addend[i];
+        }
+    }
+
+    /// <summary><c>x *= factor</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(Span<float> x, float factor)
+    {
+        fixed (float* target = x)
+        {
+            var i = 0;
+            for (; i + 16 <= x.Length; i += 16) (Vector512.Load(target + i) * factor).Store(target + i);
+            for (; i < x.Length; i++) target[i] *= factor;
+        }
+    }
+
     /// <summary>SwiGLU: <c>gate = gate * sigmoid(gate) * up</c>, with sigmoid(x) = 1 / (1 + e^-|x|) for x at least 0 and e^-|x| / (1 + e^-|x|) below: no overflow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SwiGlu(Span<float> gate, ReadOnlySpan<float> up)

@@ -33,7 +33,14 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
                     weights[g * Block + j] = Dot(head.Queries + g * dim, entry, dim) * head.Scale + bias;
             }
             for (var g = 0; g < group; g++)
+            {
+                var before = max[g];
                 Soften(new Span<float>(weights + g * Block, count), ref max[g], ref sum[g], new Span<float>(head.Output + g * dim, dim));
+                if (head.Weights == null) continue;
+                var row = head.Weights + (long)g * head.WeightsApart;
+                if (first > 0 && max[g] > before) Scale(new(row, first), MathF.Exp(before - max[g]));
+                new Span<float>(weights + g * Block, count).CopyTo(new(row + first, count));
+            }
             for (var j = 0; j < count; j++)
             {
                 Widen(head.Values + (long)(first + j) * dim * TLanes.Size, entry, dim);
@@ -41,8 +48,15 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
             }
         }
         for (var g = 0; g < group; g++)
-            if (head.Max is null) Scale(new Span<float>(head.Output + g * dim, dim), 1 / sum[g]);
-            else (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
+        {
+            if (head.Max is not null)
+            {
+                (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
+                continue;
+            }
+            Scale(new Span<float>(head.Output + g * dim, dim), 1 / sum[g]);
+            if (head.Weights != null) Scale(new(head.Weights + (long)g * head.WeightsApart, head.Count), 1 / sum[g]);
+        }
     }
 
     /// <summary>Turns logits into exp(logit - max); when the maximum rises, what was summed before shrinks accordingly.</summary>

@@ -5,7 +5,9 @@ namespace HeadKvLab.Kernels;
 /// <param name="values">Its values, <c>[entry, dim]</c>.</param>
 /// <param name="count">Entries, above 0.</param>
 /// <param name="firstBias">Added to the logit of entry 0.</param>
-public readonly unsafe struct Run(void* keys, void* values, int count, float firstBias = 0)
+/// <param name="weights">Where the attention weights of the head's first query go, <c>[entry]</c>; null: nobody wants them.</param>
+/// <param name="weightsApart">Numbers from there to the weights of the next query of the head.</param>
+public readonly unsafe struct Run(void* keys, void* values, int count, float firstBias = 0, float* weights = null, int weightsApart = 0)
 {
     /// <summary>Keys.</summary>
     public void* Keys { get; } = keys;
@@ -18,4 +20,10 @@ public readonly unsafe struct Run(void* keys, void* values, int count, float fir
 
     /// <summary>Added to the logit of entry 0.</summary>
     public float FirstBias { get; } = firstBias;
+
+    /// <summary>Where the attention weights go; null: nobody wants them.</summary>
+    public float* Weights { get; } = weights;
+
+    /// <summary>Numbers between the weights of two queries of the head.</summary>
+    public int WeightsApart { get; } = weightsApart;
 }

@@ -3,16 +3,6 @@ using HeadKvLab.Kernels;
 
 namespace HeadKvLab.Models;
 
-/// <summary>Looks at the attention of tokens being decoded, to score heads for example.</summary>
-public interface IAttentionObserver
-{
-    /// <summary>Called for each layer, in ascending order, after the token's own entry was appended.</summary>
-    /// <param name="layer">Index of the layer.</param>
-    /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>, unscaled.</param>
-    /// <param name="cache">The layer's entries, the token's own last.</param>
-    void Observe(int layer, ReadOnlySpan<float> queries, LayerCache cache);
-}
-
 /// <summary>
 /// Decodes one token of one sequence, or of a few sequences together, over the decoder's weights in memory: no tensor is created and nothing is
 /// allocated per token. The same arithmetic as <see cref="Decoder"/>, sums in float32; their order differs, so results agree to
@@ -27,6 +17,7 @@ public sealed class DecodeStep : IDisposable
     private readonly bool ownsWeights;
     private readonly float[] x, normed, queries, keys, values, mixed, delta, gate, up, logits;  // [batch, ...]
     private readonly float[] cosines, sines;                                                    // [batch, pair]
+    private float[] weightsOfEntries = [];                                                      // of one sequence and layer, where somebody wants them
 
     /// <summary>Prepares weights and buffers.</summary>
     /// <param name="decoder">The model; float32, bfloat16 and float16 weights are read as they are.</param>
@@ -51,12 +42,12 @@ public sealed class DecodeStep : IDisposable
     /// <summary>Most sequences decoded together.</summary>
     public int Batch { get; }
 
-    /// <summary>Sees each layer's queries just before they attend; null: nobody looks.</summary>
-    public IAttentionObserver? Observer { get; init; }
+    /// <summary>Sees each layer after it attended; null: nobody looks.</summary>
+    public IStepObserver? Observer { get; init; }
 
     /// <summary>A step over the same weights, which stay this one's, with buffers of its own: for another sequence, another thread, or to look on.</summary>
     /// <param name="observer">Sees its queries; null: nobody looks.</param>
-    public DecodeStep Session(IAttentionObserver? observer = null) => new(decoder, weights, Batch) { Observer = observer };
+    public DecodeStep Session(IStepObserver? observer = null) => new(decoder, weights, Batch) { Observer = observer };
 
     /// <summary>Frees the weights that it made: its sessions end with it. The decoder stays.</summary>
     public void Dispose()
@@ -111,7 +102,11 @@ public sealed class DecodeStep : IDisposable
             foreach (var cache in caches) cache.Truncate(cache.LogicalLength); // as they were before the token
             throw;
         }
-        foreach (var cache in caches) cache.Advance(1);
+        for (var b = 0; b < n; b++)
+        {
+            caches[b].Advance(1);
+            caches[b].Retention?.Finish(ids[b], caches[b]);
+        }
         Normalise(x, weights.FinalNorm, normed, n);
         MatrixVector.Multiply(weights.Unembedding, Of(normed, n), Of(logits, n), n);
         GC.KeepAlive(this);
@@ -139,10 +134,21 @@ public sealed class DecodeStep : IDisposable
             Heads(Part(keys, b), w.KeyNorm, b);
             var cache = caches[b][layer];
             cache.Append(Part(keys, b), Part(values, b));
-            Observer?.Observe(layer, Part(queries, b), cache);
-            cache.Attend(Part(queries, b), Part(mixed, b), Scale, config.WindowOf(layer));
+            var retention = caches[b].Retention;
+            var wanted = Observer is { WantsWeights: true } || retention is { WantsWeights: true } ? RoomFor(cache.WeightsOf(config.QueryHeads)) : [];
+            cache.Attend(Part(queries, b), Part(mixed, b), Scale, config.WindowOf(layer), wanted);
+            if (Observer is null && retention is null) continue;
+            var seen = new StepWeights(wanted, cache.Counts, config.QueryHeads / cache.Counts.Length);
+            Observer?.After(layer, Part(queries, b), seen, cache);
+            retention?.After(layer, Part(queries, b), seen, cache);
         }
         MatrixVector.Multiply(w.Output, Of(mixed, n), Of(delta, n), n);
+    }
+
+    private Span<float> RoomFor(int numbers)
+    {
+        if (weightsOfEntries.Length < numbers) weightsOfEntries = new float[numbers + numbers / 4];
+        return weightsOfEntries.AsSpan(0, numbers);
     }
 
     private void FeedForward(DecodeWeights.Layer w, int n)

@@ -63,7 +63,7 @@ public sealed class Inference : IDisposable
     {
         using var scope = NewDisposeScope();
         if (sink is { Needs.Kinds: true } and not KindsSink)
-            sink = new KindsSink(sink, (Kinds ?? throw new LabException("prompt: the method looks at kinds of tokens, and this model runs without a tokenizer: load a model folder (LanguageModel.Load)")).Value.Of(ids));
+            sink = KindsSink.Of(sink, ids, (Kinds ?? throw new LabException("prompt: the method looks at kinds of tokens, and this model runs without a tokenizer: load a model folder (LanguageModel.Load)")).Value);
         return _decoder.Prefill(ids, full, OnCpu || sink is null ? sink : new HostSink(sink)).cpu().data<float>().ToArray();
     }
 
@@ -71,7 +71,8 @@ public sealed class Inference : IDisposable
     /// <param name="cache">A prompt, compressed or not. On a CPU new entries are appended to it, elsewhere to a copy on the device.</param>
     /// <param name="room">Tokens that may follow.</param>
     /// <param name="observer">Sees the attention of each token, on a CPU only; null: nobody looks.</param>
-    public Continuation Continue(RaggedCache cache, int room, IAttentionObserver? observer = null) => observer is not null || _step is not null
+    /// <exception cref="LabException">The weights are not on a CPU, and there is an observer, or the cache drops entries while text is generated.</exception>
+    public Continuation Continue(RaggedCache cache, int room, IStepObserver? observer = null) => observer is not null || cache.Retention is not null || _step is not null
         ? OnHost(Step.Session(observer), cache)
         : OnDevice(new GroupedCache(cache, _byTensors!.Device, CacheType(cache.Shape.Storage), Math.Max(1, room)));
 
@@ -86,16 +87,20 @@ public sealed class Inference : IDisposable
 /// <summary>Shows a sink the kinds of a prompt's tokens.</summary>
 /// <param name="inner">Receives the layers.</param>
 /// <param name="kinds">Kinds of all tokens of the prompt, <c>[position]</c>.</param>
-internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kinds) : IPromptSink
+/// <param name="later">Kind of a token that is generated later.</param>
+internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kinds, Func<int, TokenKind> later) : IPromptSink
 {
+    /// <summary>Shows a sink the kinds of a prompt.</summary>
+    internal static KindsSink Of(IPromptSink sink, ReadOnlySpan<int> ids, TokenKinds kinds) => new(sink, kinds.Of(ids), id => kinds.Of([id])[0]);
+
     /// <summary>For prompts of made-up tokens, which have no kinds: all are ordinary. The sink itself where it does not ask.</summary>
-    internal static IPromptSink ForMadeUp(IPromptSink sink, int tokens) => sink.Needs.Kinds ? new KindsSink(sink, new TokenKind[tokens]) : sink;
+    internal static IPromptSink ForMadeUp(IPromptSink sink, int tokens) => sink.Needs.Kinds ? new KindsSink(sink, new TokenKind[tokens], _ => TokenKind.Ordinary) : sink;
 
     /// <inheritdoc/>
     public ScorerNeeds Needs => inner.Needs;
 
     /// <inheritdoc/>
-    public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds });
+    public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds, KindOf = later });
 }
 
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>

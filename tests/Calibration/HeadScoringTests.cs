@@ -80,25 +80,25 @@ public class HeadScoringTests
     }
 
     /// <summary>Softmax(q k / sqrt(d)) of every query head, in double precision.</summary>
-    private sealed class Rows(ModelConfig config) : IAttentionObserver
+    private sealed class Rows(ModelConfig config) : IStepObserver
     {
         public float[][] Of { get; } = new float[config.Layers * config.QueryHeads][];
 
-        public void Observe(int layer, ReadOnlySpan<float> queries, LayerCache cache)
+        public void After(int layer, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache)
         {
             using var scope = NewDisposeScope();
             var (keys, dim, n) = (cache.Keys().contiguous().data<float>().ToArray(), config.HeadDim, cache.Counts[0]);
             for (var head = 0; head < config.QueryHeads; head++)
             {
-                var weights = new double[n];
+                var exponentials = new double[n];
                 for (var j = 0; j < n; j++)
                 {
                     double dot = 0;
                     for (var i = 0; i < dim; i++) dot += (double)queries[head * dim + i] * keys[((long)(head / config.Group) * n + j) * dim + i];
-                    weights[j] = Math.Exp(dot / Math.Sqrt(dim));
+                    exponentials[j] = Math.Exp(dot / Math.Sqrt(dim));
                 }
-                var sum = weights.Sum();
-                Of[layer * config.QueryHeads + head] = [.. weights.Select(w => (float)(w / sum))];
+                var sum = exponentials.Sum();
+                Of[layer * config.QueryHeads + head] = [.. exponentials.Select(w => (float)(w / sum))];
             }
         }
     }

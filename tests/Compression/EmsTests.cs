@@ -20,9 +20,11 @@ public sealed class EmsTests : IDisposable
     public void Both_statistics_are_brought_to_one_mean(float multiple, float first, float second)
     {
         float[] local = [.4f, 0, .1f, .1f], global = [.1f, .3f, .1f, .1f];
-        GlobalLocal.Join(local, [.. global.Select((g, j) => multiple * g * (10 - j))], 10);
+        GlobalLocal.Join(local, [.. global.Select((g, j) => multiple * g * (10 - j))], TenPositions(), 0);
         Assert.Equal([first, second, .1f, .1f], local, (a, b) => Math.Abs(a - b) < 1e-6);
     }
+
+    private static LayerView TenPositions() => zeros(1, 10, 2) is var rows ? new(0, rows, rows, rows, 1) : default;
 
     private static readonly float[][] Keys = [[1, 0], [0, 1], [.8f, .6f], [0, -2], [5, 5]], Values = [[1, 0], [0, 1], [1, 0], [0, -1], [7, 7]];
 

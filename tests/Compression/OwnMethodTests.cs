@@ -110,7 +110,7 @@ public sealed class OwnMethodTests : IDisposable
             Assert.Equal(message, told.Message);
             Assert.Same(fault, told.InnerException);
         }
-        using var compressor = new Compressor(new("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        using var compressor = new Compressor(new Method("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
         Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.Needs)", Assert.Throws<LabException>(() => compressor.Needs).Message);
     }
 

@@ -114,13 +114,13 @@ public sealed class CacheLifetimeTests : IDisposable
         return cache[0];
     }
 
-    private sealed class Refusing(int layer) : IPromptSink, IAttentionObserver
+    private sealed class Refusing(int layer) : IPromptSink, IStepObserver
     {
         public ScorerNeeds Needs => ScorerNeeds.None;
 
         public void Accept(in LayerView prompt) => Check(prompt.Layer);
 
-        public void Observe(int at, ReadOnlySpan<float> queries, LayerCache cache) => Check(at);
+        public void After(int at, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache) => Check(at);
 
         private void Check(int at)
         {

@@ -15,7 +15,7 @@ public sealed record Attended : IScorer
     /// <inheritdoc/>
     public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
-        WindowAttention.Mean(layer, layer.Length, GroupReduction.Mean, scores);
+        WindowAttention.Mean(layer, layer.Tokens, GroupReduction.Mean, scores);
         WindowAttention.Average(scores);
     }
 }

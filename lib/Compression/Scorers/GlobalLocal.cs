@@ -25,11 +25,11 @@ public sealed record GlobalLocal(Pooling Pooling, GroupReduction Reduction = Gro
         {
             var received = new HeadRows<float>(rented, scores.Heads, scores.Length);
             WindowAttention.Mean(layer, window, Reduction, scores);
-            WindowAttention.Mean(layer, layer.Length, Reduction, received);
+            WindowAttention.Mean(layer, layer.Tokens, Reduction, received);
             for (var h = 0; h < scores.Heads; h++)
             {
                 var candidates = scores[h][..^window];
-                Join(candidates, received[h], layer.Length);
+                Join(candidates, received[h], layer, scores.KvHead(h, layer));
                 Pooling.Apply(candidates);
             }
         }
@@ -42,12 +42,13 @@ public sealed record GlobalLocal(Pooling Pooling, GroupReduction Reduction = Gro
     /// <summary>Joins both statistics of a head's candidates.</summary>
     /// <param name="local">Attention of the window's queries; becomes the score.</param>
     /// <param name="received">Attention summed over all queries of the prompt, or any multiple of it.</param>
-    /// <param name="promptLength">Tokens of the prompt, n.</param>
-    internal static void Join(Span<float> local, ReadOnlySpan<float> received, int promptLength)
+    /// <param name="layer">Tells how many queries see an entry.</param>
+    /// <param name="kvHead">Whose entries.</param>
+    internal static void Join(Span<float> local, ReadOnlySpan<float> received, in LayerView layer, int kvHead)
     {
         double meanLocal = 0, meanGlobal = 0;
-        for (var j = 0; j < local.Length; j++) (meanLocal, meanGlobal) = (meanLocal + local[j], meanGlobal + received[j] / (promptLength - j));
+        for (var j = 0; j < local.Length; j++) (meanLocal, meanGlobal) = (meanLocal + local[j], meanGlobal + received[j] / (layer.Tokens - layer.Position(kvHead, j)));
         var factor = meanGlobal > 0 ? meanLocal / meanGlobal : 1;
-        for (var j = 0; j < local.Length; j++) local[j] = Math.Max(local[j], (float)(received[j] / (promptLength - j) * factor));
+        for (var j = 0; j < local.Length; j++) local[j] = Math.Max(local[j], (float)(received[j] / (layer.Tokens - layer.Position(kvHead, j)) * factor));
     }
 }

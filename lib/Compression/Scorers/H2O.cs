@@ -18,5 +18,5 @@ public sealed record H2O(GroupReduction Reduction = GroupReduction.Mean) : IScor
 
     /// <inheritdoc/>
     public void Score(in LayerView layer, int window, HeadRows<float> scores) =>
-        WindowAttention.Mean(layer, layer.Length, Reduction, scores);
+        WindowAttention.Mean(layer, layer.Tokens, Reduction, scores);
 }

@@ -27,6 +27,12 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
     public double Frequent { get; } = Frequent is >= 0 and <= 1 ? Frequent
         : throw new LabException(FormattableString.Invariant($"frequent tokens: a share of {Frequent} of the prompt: give 0 to 1; 0.3 is the paper's"));
 
+    /// <summary>Local tokens of a text of n.</summary>
+    internal int Width(int n) => _near.Width(n);
+
+    /// <summary>Frequent tokens of a text of n.</summary>
+    internal int FrequentOf(int n) => (int)Math.Ceiling((decimal)Frequent * n);
+
     /// <inheritdoc/>
     public ScorerNeeds Needs(int window) => new() { Sums = [AttentionSum.Received, _near], Kinds = true };
 
@@ -40,7 +46,7 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
         for (var h = 0; h < scores.Heads; h++)
         {
             var f = scores[h];
-            Climb(layer, f, rungs);
+            Climb(layer, scores.KvHead(h, layer), f, rungs);
             for (var j = 0; j < f.Length; j++)   // rung, then f, then position: all in one number
             {
                 var byAttention = rungs[j] == 3 || !(f[j] > 0) ? 0 : BitConverter.SingleToUInt32Bits(f[j]);   // positive floats are in the order of their bits
@@ -64,25 +70,25 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
         var n = layer.Length;
         var attention = new HeadRows<float>(new float[heads * n], heads, n);
         Received(layer, attention);
-        var all = Numbers(WindowAttention.Sum(layer, n, AttentionSum.Received));   // [queryHead, position]
-        var near = Numbers(WindowAttention.Sum(layer, n, _near));
+        var all = Numbers(WindowAttention.Sum(layer, layer.Tokens, AttentionSum.Received));   // [queryHead, position]
+        var near = Numbers(WindowAttention.Sum(layer, layer.Tokens, _near));
         var group = all.Length / n / heads;
         var (result, rungs) = (new LadderRungs(heads), new byte[n]);
         for (var h = 0; h < heads; h++)
         {
-            Climb(layer, attention[h], rungs);
+            Climb(layer, attention.KvHead(h, layer), attention[h], rungs);
             var entries = result.Entries(h);
             foreach (var rung in rungs.AsSpan(0, n - window))
                 for (int r = rung; r < Rests; r++) entries[r]++;
             var masses = result.Masses(h);
             masses.Fill(1);
-            for (var q = h * group; q < (h + 1) * group; q++) Lower(masses, rungs, all.Slice(q * n, n), near.Slice(q * n, n));
+            for (var q = h * group; q < (h + 1) * group; q++) Lower(masses, rungs, all.Slice(q * n, n), near.Slice(q * n, n), layer.Tokens);
         }
         return result;
     }
 
     /// <summary>Lowers a head's masses to those of a query head: the mean over its rows of the attention on what a rung keeps.</summary>
-    private static void Lower(Span<double> masses, byte[] rungs, ReadOnlySpan<float> all, ReadOnlySpan<float> near)
+    private static void Lower(Span<double> masses, byte[] rungs, ReadOnlySpan<float> all, ReadOnlySpan<float> near, int rows)
     {
         Span<double> own = stackalloc double[Rests + 1];   // by the rung that first keeps the token
         own.Clear();
@@ -93,26 +99,27 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
             if (rungs[j] >= 3) seenNear += near[j];          // the window moves with the query: also a token that the last one no longer sees was near to some
         }
         double mass = 0;
-        for (var r = 0; r < 3; r++) masses[r] = Math.Min(masses[r], (mass += own[r]) / rungs.Length);
-        masses[3] = Math.Min(masses[3], (mass + seenNear) / rungs.Length);
+        for (var r = 0; r < 3; r++) masses[r] = Math.Min(masses[r], (mass += own[r]) / rows);
+        masses[3] = Math.Min(masses[3], (mass + seenNear) / rows);
     }
 
     /// <summary>The rung that first keeps each position: 0 special, 1 punctuation, 2 frequent, 3 local, 4 the rest.</summary>
-    private void Climb(in LayerView layer, ReadOnlySpan<float> attention, byte[] rungs)
+    private void Climb(in LayerView layer, int kvHead, ReadOnlySpan<float> attention, byte[] rungs)
     {
-        var n = layer.Length;
+        var n = layer.Tokens;
         if (layer.Kinds is not { } kinds || kinds.Length != n)
             throw new LabException($"layer {layer.Layer}: FastGen's ladder ranks by the kinds of the {n} tokens, and {(layer.Kinds is null ? "none" : $"{layer.Kinds.Value.Length}")} came: run the prompt through a model with its tokenizer (Inference.Kinds)");
         Array.Fill(rungs, (byte)4);
-        rungs.AsSpan(n - Math.Min(n, _near.Width(n))).Fill(3);
-        var frequent = new int[(int)Math.Ceiling((decimal)Frequent * n)];
+        var far = n - Math.Min(n, Width(n));
+        for (var j = rungs.Length - 1; j >= 0 && layer.Position(kvHead, j) >= far; j--) rungs[j] = 3;
+        var frequent = new int[FrequentOf(n)];
         foreach (var j in frequent.AsSpan(0, Selection.Best(attention, frequent.Length, frequent))) rungs[j] = 2;
-        for (var j = 0; j < n; j++)
-            if (kinds.Span[j] is not TokenKind.Ordinary and var kind) rungs[j] = (byte)(kind == TokenKind.Special ? 0 : 1);
+        for (var j = 0; j < rungs.Length; j++)
+            if (kinds.Span[layer.Position(kvHead, j)] is not TokenKind.Ordinary and var kind) rungs[j] = (byte)(kind == TokenKind.Special ? 0 : 1);
     }
 
     private static void Received(in LayerView layer, HeadRows<float> attention) =>
-        WindowAttention.Reduce(layer, WindowAttention.Sum(layer, layer.Length, AttentionSum.Received), GroupReduction.Sum, attention);
+        WindowAttention.Reduce(layer, WindowAttention.Sum(layer, layer.Tokens, AttentionSum.Received), GroupReduction.Sum, attention);
 
     private static ReadOnlySpan<float> Numbers(Tensor sums) => MemoryMarshal.Cast<byte, float>(sums.contiguous().bytes);
 }

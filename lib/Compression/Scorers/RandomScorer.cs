@@ -17,8 +17,13 @@ public sealed record RandomScorer(int Seed = 0) : IScorer
     {
         for (var h = 0; h < scores.Heads; h++)
         {
-            var random = new Random(HashOf(Seed, layer.Layer, h));
-            foreach (ref var score in scores[h]) score = random.NextSingle();
+            var random = new Random(HashOf(Seed, layer.Layer, layer.FirstHead + h));
+            var (next, drawn) = (0, 0f);
+            for (var j = 0; j < scores.Length; j++)
+            {
+                for (var position = layer.Position(scores.KvHead(h, layer), j); next <= position; next++) drawn = random.NextSingle();
+                scores[h][j] = drawn;
+            }
         }
     }
 

@@ -22,6 +22,6 @@ public sealed record SinksAndRecent(int Sinks = 4) : IScorer
     {
         for (var h = 0; h < scores.Heads; h++)
             for (var j = 0; j < scores.Length; j++)
-                scores[h][j] = j < Sinks ? 2 * scores.Length - j : j;
+                scores[h][j] = layer.Position(scores.KvHead(h, layer), j) is var position && position < Sinks ? 2 * layer.Tokens - position : position;
     }
 }

@@ -25,6 +25,6 @@ public sealed record SquaredAll(int Buffer = 10) : IScorer
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        WindowAttention.Reduce(layer, WindowAttention.Sum(layer, layer.Length, _squares), GroupReduction.Sum, scores);
+        WindowAttention.Reduce(layer, WindowAttention.Sum(layer, layer.Tokens, _squares), GroupReduction.Sum, scores);
     }
 }

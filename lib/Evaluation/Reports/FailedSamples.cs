@@ -11,6 +11,6 @@ public static class FailedSamples
     {
         var failed = rows.Where(r => r.Failed is not null).ToArray();
         return failed.Length == 0 ? null
-            : $"{failed.Length} of {rows.Count} samples failed and count as 0; the first: {failed[0].Suite}, {failed[0].Dataset}, question {failed[0].Question}, {failed[0].Variant.Method} at {failed[0].Variant.BudgetName}: {failed[0].Failed}";
+            : $"{failed.Length} of {rows.Count} samples failed and count as 0; the first: {failed[0].Suite}, {failed[0].Dataset}, question {failed[0].Question}, {failed[0].Variant.Name} at {failed[0].Variant.BudgetName}: {failed[0].Failed}";
     }
 }

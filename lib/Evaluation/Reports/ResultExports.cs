@@ -64,7 +64,7 @@ public static class ResultExports
             var removed = Math.Max(0, 1 - run.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)));
             var ratio = removed.ToString("0.00", CultureInfo.InvariantCulture);
             var (dataset, longBench) = (suite == "loogle-files" ? "loogle" : suite, suite.StartsWith("longbench", StringComparison.Ordinal));
-            var name = string.Join("__", [dataset, part, model.Replace("/", "--", StringComparison.Ordinal), Press(variant.Method), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
+            var name = string.Join("__", [dataset, part, model.Replace("/", "--", StringComparison.Ordinal), Press(variant), ratio, .. protocol == "agnostic" ? (string[])[] : ["query_aware"]]);
             var path = Path.Combine(folder, name);
             for (var i = 1; !taken.Add(path); i++) path = Path.Combine(folder, name, i.ToString(CultureInfo.InvariantCulture));
             Made(path);
@@ -78,7 +78,7 @@ public static class ResultExports
                 _ => JsonSerializer.Serialize(run.GroupBy(r => Task(r).Name).ToDictionary(t => t.Key, t => new Dictionary<string, double> { [suite == "ruler" ? "string_match" : t.First().Metric] = Hundred(t) })),
             });
             Write(path, "config.yaml", string.Create(CultureInfo.InvariantCulture,
-                $"dataset: {Yaml(dataset)}\ndata_dir: {Yaml(part)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant.Method)}\ncompression_ratio: {removed:0.######}\nkey_channel_compression_ratio: null\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\nquery_aware: {(protocol == "agnostic" ? "false" : "true")}\nneedle_depth: null\nmodel_kwargs:\n  dtype: {run.First().Type}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
+                $"dataset: {Yaml(dataset)}\ndata_dir: {Yaml(part)}\nmodel: {Yaml(model)}\ndevice: cpu\npress_name: {Press(variant)}\ncompression_ratio: {removed:0.######}\nkey_channel_compression_ratio: null\nfraction: 1.0\nmax_new_tokens: null\nmax_context_length: null\nquery_aware: {(protocol == "agnostic" ? "false" : "true")}\nneedle_depth: null\nmodel_kwargs:\n  dtype: {run.First().Type}\npress_init_command: {Yaml(variant.Key)}\nseed: {seed}\n"));
         }
         return files;
 
@@ -114,10 +114,12 @@ public static class ResultExports
     {
         var several = all.Select(r => (r.Suite, r.Protocol)).Distinct().Count() > 1 ? $"-{suite}-{protocol}" : "";
         var settings = ResultReport.Suffixes(all.Select(r => r.Variant))(variant).Replace(", ", "-", StringComparison.Ordinal).Replace(' ', '-');
-        return $"{model.Replace('/', '-')}-{variant.Method}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
+        return $"{model.Replace('/', '-')}-{variant.Name.Replace(' ', '-')}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
     }
 
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
+    private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'));
+
     private static string Press(string method) => method switch
     {
         "FullKV" => "no_press", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",

@@ -12,7 +12,7 @@ public static class ResultReport
 {
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
     public static string Csv(IReadOnlyList<ScoreCell> cells) => Table.Of("", cells,
-        ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("dataset", c => c.Dataset), ("method", c => c.Variant.Method), ("kv_size", c => c.Variant.KvSize), ("share", c => c.Variant.Share),
+        ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("dataset", c => c.Dataset), ("method", c => c.Variant.Name), ("kv_size", c => c.Variant.KvSize), ("share", c => c.Variant.Share),
         ("discipline", c => c.Variant.Rule), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
@@ -33,14 +33,14 @@ public static class ResultReport
                    select (part.Key.Suite, part.Key.Protocol, Variant: variant, Samples: samples.Length,
                        Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Average(r => r.DecodeSeconds), Tokens: samples.Average(r => (double?)r.NewTokens));
         return Table.Of("", runs,
-            ("suite", r => r.Suite), ("protocol", r => r.Protocol), ("method", r => r.Variant.Method), ("kv_size", r => r.Variant.KvSize), ("share", r => r.Variant.Share), ("settings", r => r.Variant.Key), ("samples", r => r.Samples),
+            ("suite", r => r.Suite), ("protocol", r => r.Protocol), ("method", r => r.Variant.Name), ("kv_size", r => r.Variant.KvSize), ("share", r => r.Variant.Share), ("settings", r => r.Variant.Key), ("samples", r => r.Samples),
             (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode), (Number("new_tokens", 2), r => r.Tokens), (Number("ms_per_token", 3), r => r.Tokens > 0 ? 1000 * r.Decode / r.Tokens : null)).ToCsv();
     }
 
     /// <summary>The table as a data frame.</summary>
     public static DataFrame Frame(IReadOnlyList<ScoreCell> cells) => new(
         new StringDataFrameColumn("suite", cells.Select(c => c.Suite)), new StringDataFrameColumn("protocol", cells.Select(c => c.Protocol)),
-        new StringDataFrameColumn("dataset", cells.Select(c => c.Dataset)), new StringDataFrameColumn("method", cells.Select(c => c.Variant.Method)),
+        new StringDataFrameColumn("dataset", cells.Select(c => c.Dataset)), new StringDataFrameColumn("method", cells.Select(c => c.Variant.Name)),
         new StringDataFrameColumn("budget", cells.Select(c => c.Variant.BudgetName)), new StringDataFrameColumn("settings", cells.Select(c => c.Variant.Key)),
         new DoubleDataFrameColumn("score", cells.Select(c => c.Score.Mean)), new DoubleDataFrameColumn("low", cells.Select(c => c.Score.Low)), new DoubleDataFrameColumn("high", cells.Select(c => c.Score.High)),
         new DoubleDataFrameColumn("entries", cells.Select(c => c.EntriesShare)), new DoubleDataFrameColumn("kib", cells.Select(c => c.Bytes / 1024)), new Int32DataFrameColumn("questions", cells.Select(c => c.Score.Samples)));
@@ -57,13 +57,13 @@ public static class ResultReport
             text.Append(CultureInfo.InvariantCulture, $"### {part.Key.Suite}, protocol {part.Key.Protocol}, {part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Max(g => g.Sum(c => c.Score.Samples))} questions\n\n");
             var table = Table.Of("", ScoreCells.InOrder(part.Select(c => c.Variant)),
             [
-                ("budget", v => v.BudgetName), ("method", v => v.Method + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
+                ("budget", v => v.BudgetName), ("method", v => v.Name + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
                 (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
             ]);
             text.Append(table.ToMarkdown());
             if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)
                 text.Append("\nFailed, because the model's numbers overflowed, and counted as 0: ")
-                    .AppendJoin("; ", failed.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Failed} of {f.Key.Method} at {f.Key.BudgetName}"))).Append(".\n");
+                    .AppendJoin("; ", failed.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Failed} of {f.Key.Name} at {f.Key.BudgetName}"))).Append(".\n");
             text.Append('\n');
 
             double Mean(Variant variant, Func<ScoreCell, double> of)

@@ -9,6 +9,9 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <summary>What one variant generated.</summary>
 internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds)
 {
+    /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
+    internal long? EntriesAtEnd { get; init; }
+
     /// <summary>Why there is no answer; null where there is one.</summary>
     internal string? Failed { get; init; }
 }
@@ -21,16 +24,16 @@ internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, l
 internal sealed class ContextRun : IDisposable
 {
     private readonly LanguageModel _model;
-    private readonly IReadOnlyDictionary<Variant, Method> _methods;
+    private readonly IReadOnlyDictionary<Variant, CachePolicy> _policies;
     private readonly int _shared;
     private readonly Dictionary<Variant, Compressed> _before = [];
     private int[]? _beforeIds;
     private RaggedCache? _prefix;
     private double _prefixSeconds;
 
-    internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, Method> methods, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
+    internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, CachePolicy> policies, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
     {
-        (_model, _methods, Prompts) = (model, methods, prompts);
+        (_model, _policies, Prompts) = (model, policies, prompts);
         _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
     }
 
@@ -56,7 +59,7 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _methods[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
+        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _policies[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
         {
             stop.ThrowIfCancellationRequested();
             var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
@@ -72,7 +75,7 @@ internal sealed class ContextRun : IDisposable
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
-                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed };
+                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache) };
                     cache.Dispose();
                 }
             }
@@ -104,9 +107,11 @@ internal sealed class ContextRun : IDisposable
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
             var (ids, failed) = Try(before, () => Generate(prompt, cache, before, stop));
-            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed };
+            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache) };
         }
     }
+
+    private long? EntriesOf(RaggedCache cache) => _model.Inference.OnCpu ? cache.Entries : null;
 
     /// <summary>The caches of all variants, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
     private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
@@ -127,7 +132,7 @@ internal sealed class ContextRun : IDisposable
     {
         var clock = Stopwatch.StartNew();
         var shape = Shape;
-        var compressors = variants.Where(v => !v.IsFull).Select(v => (Variant: v, Compressor: new Compressor(_methods[v], v.BudgetFor(length), shape, _model.Config.QueryHeads))).ToArray();
+        var compressors = variants.Where(v => !v.IsFull).Select(v => (Variant: v, Compressor: new Compressor(_policies[v], v.BudgetFor(length), shape, _model.Config.QueryHeads))).ToArray();
         var full = prefix?.Clone() ?? (variants.Any(v => v.IsFull) ? new RaggedCache(shape) : null);
         var done = new List<Compressed>();
         try

@@ -85,6 +85,10 @@ public sealed record EvalRow
     /// <summary>Their bytes, keys and values, as the cache tells them.</summary>
     public required long Bytes { get; init; }
 
+    /// <summary>Entries kept when the answer ended, those of its tokens included; null where there is no answer, it ran on a device, or an older program wrote the row.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? EntriesAtEnd { get; init; }
+
     /// <summary>What was generated, special tokens left out.</summary>
     public required string Prediction { get; init; }
 

@@ -38,7 +38,7 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
     {
         var total = sets.Sum(s => s.Samples);
         var done = sets.Sum(set => set.Tasks.Sum(task => set.Variants.Count(v => rows.Has(Key(set, task, v)))));
-        foreach (var set in sets) set.Methods(seed);   // a wrong setting is told before anything runs
+        foreach (var set in sets) set.Policies(seed);   // a wrong setting is told before anything runs
         progress?.Invoke(new(done, total, null));
         _clock.Start();
         foreach (var set in sets.OrderBy(set => set.Type))   // each type is loaded once
@@ -48,7 +48,7 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
             {
                 var missing = group.SelectMany(task => set.Variants.Where(v => !rows.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
-                using var context = new ContextRun(model, set.Methods(SeedOf(group.Key)), [.. group.Select(t => (t, t.Prepare()))]);
+                using var context = new ContextRun(model, set.Policies(SeedOf(group.Key)), [.. group.Select(t => (t, t.Prepare()))]);
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {
@@ -80,7 +80,7 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
             Seed = seed, Model = model.Hash, Data = task.DataHash, Type = model.Type.Name(), Device = model.Inference.OnCpu ? "cpu" : "cuda", FirstToken = Names<FirstToken>.Of(prompt.FirstToken),
             PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
-            Entries = answer.Entries, Bytes = answer.Bytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
+            Entries = answer.Entries, Bytes = answer.Bytes, EntriesAtEnd = answer.Failed is null ? answer.EntriesAtEnd : null, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = answer.Failed is null ? prompt.Score(text) : 0, Failed = answer.Failed, TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
             PrefillSeconds = Seconds(answer.PrefillSeconds), DecodeSeconds = Seconds(answer.DecodeSeconds),
         };

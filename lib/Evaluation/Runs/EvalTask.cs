@@ -27,16 +27,16 @@ public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTa
     /// <summary>The calibration tables that the variants name, from one or more sources.</summary>
     public IReadOnlyList<CalibrationTables> Tables { get; init; } = [];
 
-    /// <summary>Makes the method of a variant from a seed; null: the catalogue's, with the tables of the set.</summary>
-    public Func<Variant, int, Method>? Create { get; init; }
+    /// <summary>Makes the policy of a variant from a seed; null: the catalogue's, with the tables of the set.</summary>
+    public Func<Variant, int, CachePolicy>? Create { get; init; }
 
     /// <summary>Samples of the set.</summary>
     public int Samples => Tasks.Count * Variants.Count;
 
-    /// <summary>The methods of the compressing variants.</summary>
+    /// <summary>What the compressing variants do.</summary>
     /// <param name="seed">Seed of this drawing, for methods that draw.</param>
     /// <exception cref="LabException">A setting is out of range, or the tables of a method are not there.</exception>
-    internal Dictionary<Variant, Method> Methods(int seed) => Variants.Where(v => !v.IsFull).Distinct().ToDictionary(v => v, v => Create is { } create ? create(v, seed) : v.Create(Tables, seed));
+    internal Dictionary<Variant, CachePolicy> Policies(int seed) => Variants.Where(v => !v.IsFull).Distinct().ToDictionary(v => v, v => Create is { } create ? create(v, seed) : v.Create(Tables, seed));
 
     /// <summary>The part of the work that is one shard's: every n-th context, so that questions that share a prefill stay together.</summary>
     /// <param name="shard">Which part; null for all of it.</param>

@@ -10,6 +10,9 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <param name="Shares">Budgets as shares of the prompt's entries.</param>
 public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList<double> Shares)
 {
+    /// <summary>When entries are dropped again while answers are generated; null: never.</summary>
+    public ISchedule? Schedule { get; init; }
+
     /// <summary>Observation window; always kept.</summary>
     public int Window { get; init; } = Budget.PaperWindow;
 
@@ -44,8 +47,8 @@ public static class SuiteEvaluation
             throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
         var methods = plan.Methods.ToDictionary(m => m.Name);
         Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
-                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Settings = method.Settings, Tables = method.Tables }];
-        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method] };
+                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Schedule = plan.Schedule?.Name ?? Catalogue.Never, Settings = method.Settings, Tables = method.Tables }];
+        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => variant.IsFull ? methods[variant.Method] : new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], plan.Schedule) };
         var rows = new RowList();
         new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];

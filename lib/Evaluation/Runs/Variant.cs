@@ -29,6 +29,9 @@ public sealed record Variant
     /// <summary>Observation window.</summary>
     public int Window { get; init; } = Budget.PaperWindow;
 
+    /// <summary>When entries are dropped again while the answer is generated: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>. Rows without it decided once.</summary>
+    public string Schedule { get; init; } = Catalogue.Never;
+
     /// <summary>Every setting of the method, defaults included, so that a row means the same when a default changes.</summary>
     [JsonRequired]
     public Settings Settings { get; init; } = Settings.None;
@@ -43,7 +46,11 @@ public sealed record Variant
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{Joined(Settings)}{Joined(Tables)}");
+
+    /// <summary>Method and schedule as tables write them: <c>SnapKV every 128</c>.</summary>
+    [JsonIgnore]
+    public string Name => Schedule == Catalogue.Never ? Method : $"{Method} {Schedule}";
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
@@ -58,15 +65,24 @@ public sealed record Variant
         return KvSize > 0 ? new Budget(KvSize, Window, rule, granularity) : Budget.OfShare(Share, promptTokens, Window, rule, granularity);
     }
 
-    /// <summary>The method with these settings and tables.</summary>
+    /// <summary>Refuses what cannot be run, whatever the prompt.</summary>
+    /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or the schedule does not go with the method or the budget rule.</exception>
+    public void Check()
+    {
+        var budget = BudgetFor(1 << 20);
+        if (Catalogue.Find(Method).ScheduleOf(Schedule, Settings)?.Only is { } only && only != budget.Rule)
+            throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for");
+    }
+
+    /// <summary>Method and schedule with these settings and tables.</summary>
     /// <param name="tables">Calibration tables of the model, from one or more sources, among them those of this variant.</param>
     /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
     /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
-    public Method Create(IReadOnlyList<CalibrationTables> tables, int seed)
+    public CachePolicy Create(IReadOnlyList<CalibrationTables> tables, int seed)
     {
         var entry = Catalogue.Find(Method);
         var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
-        return entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own);
+        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings));
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>

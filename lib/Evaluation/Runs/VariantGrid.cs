@@ -29,6 +29,12 @@ public record VariantGrid
     /// <summary>Observation windows.</summary>
     public IReadOnlyList<int> Windows { get; init; } = UsualWindows;
 
+    /// <summary>
+    /// When entries are dropped again while text is generated: <c>never</c>, <c>published</c>, <c>every 128</c> (tokens), <c>grown 64</c> (entries); each goes to every method
+    /// that can follow it and names none itself. None: never.
+    /// </summary>
+    public IReadOnlyList<string> Schedules { get; init; } = [];
+
     /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
 
@@ -53,25 +59,42 @@ public record VariantGrid
         CheckSettings(methods, grid, problems);
         problems.Throw();
         var variants = new List<Variant>();
-        foreach (var (entry, given) in methods)
+        foreach (var (entry, given, own) in methods)
         {
             if (entry.Name == Variant.Full.Method)
             {
                 variants.Insert(0, Variant.Full);
                 continue;
             }
+            var schedules = SchedulesOf(entry, given, own, problems);
             problems.Check(() => variants.AddRange(
                 from size in KvSizes.Select(b => (Size: b, Share: 0.0)).Concat(Shares.Select(s => (Size: 0, Share: s)))
                 from rule in rules
                 from window in Windows
+                from schedule in schedules
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
-        foreach (var variant in variants.Where(v => !v.IsFull)) problems.Check(() => variant.BudgetFor(1 << 20));
+        foreach (var variant in variants.Where(v => !v.IsFull)) problems.Check(() => variant.Check());
         problems.Throw();
         return [.. variants.Distinct()];
+    }
+
+    /// <summary>The schedules of a method: its own, or those of the grid that it can follow.</summary>
+    private IReadOnlyList<string> SchedulesOf(CatalogueEntry entry, Settings given, string? own, Problems problems)
+    {
+        if (own is not null) return [own];
+        if (Schedules.Count == 0) return [Catalogue.Never];
+        var (possible, refused) = (new List<string>(), new List<string>());
+        foreach (var name in Schedules)
+        {
+            try { possible.Add(entry.ScheduleOf(name, given)?.Name ?? Catalogue.Never); }
+            catch (LabException e) { refused.Add(e.Message); }
+        }
+        if (possible.Count == 0) problems.Add($"{entry.Name} can follow none of the schedules: {string.Join("; ", refused)}");
+        return possible;
     }
 
     /// <summary>The effective settings of a method, one for each combination of the values it takes from the grid.</summary>
@@ -84,7 +107,7 @@ public record VariantGrid
     }
 
     /// <summary>Refuses what would be passed over: a setting that no method takes from the grid, one without a value, and a seed beside the run's.</summary>
-    private static void CheckSettings(List<(CatalogueEntry Entry, Settings Given)> methods, Dictionary<string, IReadOnlyList<object>> grid, Problems problems)
+    private static void CheckSettings(List<(CatalogueEntry Entry, Settings Given, string? Schedule)> methods, Dictionary<string, IReadOnlyList<object>> grid, Problems problems)
     {
         if (grid.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) problems.Add("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
         foreach (var (name, values) in grid)

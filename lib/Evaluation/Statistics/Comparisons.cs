@@ -66,7 +66,7 @@ public static class Comparisons
             var corrected = PairedTest.Holm([.. tested.Select(t => t.P)]);
             comparisons.AddRange(found.Select((f, i) => new Comparison(part.Key.Suite, part.Key.Protocol, f.First, f.Second, tested[i], corrected[i], found.Count, (Name(f.First), Name(f.Second)))));
 
-            string Name(Variant v) => labels(v) is { Count: > 0 } words ? $"{v.Method} ({string.Join(", ", words)})" : v.Method;
+            string Name(Variant v) => labels(v) is { Count: > 0 } words ? $"{v.Name} ({string.Join(", ", words)})" : v.Name;
         }
         return comparisons;
     }
@@ -75,5 +75,5 @@ public static class Comparisons
     public static IEnumerable<string> InWords(IEnumerable<Comparison> comparisons) => comparisons.GroupBy(c => (c.Suite, c.Protocol))
         .SelectMany(family => (Reach.Remark([.. family]) is { } remark ? (string[])[remark] : []).Concat(family.Select(c => c.Words)));
 
-    private static bool Comparable(Variant a, Variant b) => a.Method != b.Method && (a.KvSize, a.Share, a.Rule, a.Granularity, a.Window) == (b.KvSize, b.Share, b.Rule, b.Granularity, b.Window);
+    private static bool Comparable(Variant a, Variant b) => a.Name != b.Name && (a.KvSize, a.Share, a.Rule, a.Granularity, a.Window) == (b.KvSize, b.Share, b.Rule, b.Granularity, b.Window);
 }

@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Engine;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,6 +20,8 @@ public static class RaggedBenchmark
     {
         foreach (var figure in AgainstTensors("32 heads, 1 query each, mean 128 entries, skewed", Skewed(32, 128), 1, repetitions)) yield return figure;
         foreach (var figure in AgainstTensors("8 KV heads, 4 queries each, 1 to 8,192 entries", Spread(8, 8192), 4, repetitions)) yield return figure;
+        foreach (var figure in HandingOver("32 heads, 1 query each, mean 128 entries, skewed", Skewed(32, 128), 1, repetitions)) yield return figure;
+        foreach (var figure in HandingOver("8 KV heads, 4 queries each, mean 512 entries, skewed", Skewed(8, 512), 4, repetitions)) yield return figure;
         foreach (var figure in AgainstMemory(1, repetitions)) yield return figure;
         foreach (var figure in AgainstMemory(4, repetitions)) yield return figure;
     }
@@ -48,6 +51,26 @@ public static class RaggedBenchmark
         yield return new(name, "fused attention, padded and masked / kernel", times[6] / times[0], "1");
         yield return new(name, "fused attention in four groups of similar heads / kernel", times[7] / times[0], "1");
         yield return new(name, "best tensors / kernel", times[3..8].Min() / times[0], "1");
+    }
+
+    /// <summary>What it costs that somebody wants the attention weights, and adds them up beside the entries, as methods do that choose again while text is generated.</summary>
+    private static IEnumerable<Measurement> HandingOver(string name, int[] counts, int group, int repetitions)
+    {
+        using var scope = NewDisposeScope();
+        using var cache = Filled(counts, ScalarType.BFloat16);
+        var queries = Numbers(counts.Length * group * Dim);
+        var (output, weights, scale) = (new float[queries.Length], new float[cache[0].WeightsOf(counts.Length * group)], 1 / MathF.Sqrt(Dim));
+        var sums = new float[weights.Length];
+        var times = Stopwatches.Medians(repetitions,
+            () => cache[0].Attend(queries, output, scale),
+            () => cache[0].Attend(queries, output, scale, null, weights),
+            () =>
+            {
+                cache[0].Attend(queries, output, scale, null, weights);
+                Elementwise.Add(sums, weights);
+            });
+        yield return new(name, "bfloat16, weights handed over / not", times[1] / times[0], "1");
+        yield return new(name, "bfloat16, weights handed over and added up / not", times[2] / times[0], "1");
     }
 
     /// <summary>Reads caches far larger than the processor's, layer after layer, as decoding does.</summary>

@@ -1,0 +1,260 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Compression;
+using HeadKvLab.Compression.Allocators;
+using HeadKvLab.Compression.Bidders;
+using HeadKvLab.Compression.Schedules;
+using HeadKvLab.Compression.Scorers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HeadKvLab.Tests.Compression.Schedules;
+
+/// <summary>Methods that choose again while text is generated, beside programs that keep lists of positions and know no kernel, no ring and no mask by index.</summary>
+public sealed class EveryTests : IDisposable
+{
+    private const int Prompt = 40, Window = 4, B = 12;
+
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    /// <summary>What a scorer gives entries, naively: <c>[head][entry]</c> from the stored positions of each head.</summary>
+    private delegate double[][] Scores(int layer, int token, List<int>[] stored);
+
+    [Theory]
+    [InlineData(1, null), InlineData(3, null), InlineData(1, 11)]
+    public void H2O_drops_what_drew_least_attention_from_all_queries_so_far(int every, int? sliding)
+    {
+        var text = new MadeUpText(70) { SlidingWindow = sliding };
+        var sums = new double[MadeUpText.Layers, MadeUpText.QueryHeads, 70];
+        Follow(text, new Method("H2O", new H2O(), new Uniform()), every, (layer, token, stored) =>
+        {
+            for (var q = 0; q < MadeUpText.QueryHeads; q++)
+            {
+                var positions = stored[q / MadeUpText.Group];
+                foreach (var t in token == Prompt - 1 ? Enumerable.Range(0, Prompt) : [token])       // the prompt's queries all at once
+                    foreach (var (weight, i) in text.Attention(layer, q, t, positions).Select((weight, i) => (weight, i))) sums[layer, q, positions[i]] += weight;
+            }
+            return [.. stored.Select((positions, head) => positions.Select(p => (sums[layer, 2 * head, p] + sums[layer, 2 * head + 1, p]) / 2).ToArray())];
+        });
+    }
+
+    [Theory]
+    [InlineData(1), InlineData(5)]
+    public void TOVA_drops_what_the_newest_query_attends_to_least(int every)
+    {
+        var text = new MadeUpText(70);
+        Follow(text, new Method("TOVA", new Tova(), new Uniform()), every, (layer, token, stored) =>
+        {
+            var rows = Enumerable.Range(0, MadeUpText.QueryHeads).Select(q => text.Attention(layer, q, token, stored[q / MadeUpText.Group])).ToArray();
+            Assert.Equal(stored[0], stored[1]);
+            return [.. stored.Select(positions => positions.Select((_, i) => rows.Average(row => row[i])).ToArray())];
+        });
+    }
+
+    /// <summary>
+    /// The two faults of known code: window queries that stand one position beside their own, and a mask that takes an entry's index for its position, so that the first
+    /// queries of the window see what came after them. Either changes what is kept here.
+    /// </summary>
+    [Theory]
+    [InlineData(1, null), InlineData(4, null), InlineData(1, 13)]
+    public void SnapKV_scores_by_the_queries_of_the_last_tokens_each_of_which_sees_what_was_before_it(int every, int? sliding)
+    {
+        var text = new MadeUpText(70) { SlidingWindow = sliding };
+        Follow(text, new Method("SnapKV", new SnapKv(new Pooling(3)), new Uniform()), every, (layer, token, stored) =>
+            [.. stored.Select((positions, head) =>
+            {
+                var queries = from q in Enumerable.Range(2 * head, MadeUpText.Group) from t in Enumerable.Range(token - Window + 1, Window) select text.Attention(layer, q, t, positions);
+                var rows = queries.ToArray();
+                double[] mean = [.. positions.Select((_, i) => rows.Average(row => row[i]))];
+                var candidates = positions.Count - Window;
+                return mean.Select((score, i) => i >= candidates ? score : mean[Math.Max(0, i - 1)..Math.Min(candidates, i + 2)].Max()).ToArray();
+            })]);
+    }
+
+    [Fact]
+    public void StreamingLLM_keeps_the_first_tokens_of_the_text_and_the_latest()
+    {
+        var text = new MadeUpText(70);
+        using var cache = text.Compress(new(new Method("s", new SinksAndRecent(3), new Uniform()), new Every()), new Budget(B, Window), Prompt);
+        for (var t = Prompt; t < 70; t++) text.Step(cache);
+        for (var l = 0; l < MadeUpText.Layers; l++) Assert.Equal([0, 1, 2, .. Enumerable.Range(61, 9)], cache[l].Positions(1).ToArray());
+    }
+
+    /// <summary>With blocks of one entry the heads of the model compete for single entries: the naive choice sorts them all.</summary>
+    [Fact]
+    public void Under_a_bidder_the_heads_of_the_model_compete_again()
+    {
+        var text = new MadeUpText(56);
+        using var cache = text.Compress(new(new Method("k", new SquaredWindow(new Pooling(1)), new Blocks(1)), new Every(2)), new Budget(B, Window), Prompt);
+        Assert.Equal(B * 4, cache.Entries);
+        for (var t = Prompt; t < 56; t++)
+        {
+            var stored = Enumerable.Range(0, 4).Select(i => new List<int>([.. cache[i / 2].Positions(i % 2), t])).ToArray();
+            text.Step(cache);
+            if ((t - Prompt + 1) % 2 != 0)
+            {
+                Assert.Equal(B * 4 + 4, cache.Entries);
+                continue;
+            }
+            var all = from i in Enumerable.Range(0, 4) from place in Enumerable.Range(0, stored[i].Count - Window)
+                      select (Head: i, Position: stored[i][place], Score: Enumerable.Range(0, 2).Sum(g => Enumerable.Range(t - Window + 1, Window).Sum(q => Math.Pow(text.Attention(i / 2, 2 * (i % 2) + g, q, stored[i])[place], 2))));
+            var bought = all.OrderByDescending(one => one.Score).Take((B - Window) * 4).ToLookup(one => one.Head, one => one.Position);
+            for (var i = 0; i < 4; i++) Assert.Equal([.. bought[i].Order(), .. Enumerable.Range(t - Window + 1, Window)], cache[i / 2].Positions(i % 2).ToArray());
+        }
+    }
+
+    /// <summary>A prompt that fits grows up to the budget, and no further.</summary>
+    [Theory]
+    [InlineData("every 1", 2), InlineData("grown 3", 2), InlineData("every 1", 8)]
+    public void A_prompt_that_fits_grows_up_to_the_budget(string schedule, int prompt)
+    {
+        var text = new MadeUpText(30);
+        using var cache = text.Compress(CachePolicy.Parse($"SnapKV {schedule}"), new Budget(B, Window), prompt);
+        Assert.Equal(prompt * 4, cache.Entries);
+        for (var t = prompt; t < 30; t++)
+        {
+            text.Step(cache);
+            var beyond = t + 1 - B;
+            Assert.Equal(beyond <= 0 ? t + 1 : schedule == "every 1" ? B : B + beyond % 3, cache[1].Counts[0]);
+        }
+    }
+
+    /// <summary>Heads keep their own numbers: what HeadKV gave a head is what it goes back to.</summary>
+    [Fact]
+    public void Ragged_heads_go_back_to_what_each_had()
+    {
+        var text = new MadeUpText(60);
+        var importance = new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
+        using var cache = text.Compress(new(new Method("h", new SnapKv(), new HeadKv(importance, 1.2)), new Grown(5)), new Budget(B, Window), Prompt);
+        var counts = Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()).ToArray();
+        Assert.True(counts.Distinct().Count() > 2, string.Join(' ', counts));
+        for (var t = Prompt; t < 60; t++)
+        {
+            text.Step(cache);
+            Assert.Equal([.. counts.Select(count => count + (t - Prompt + 1) % 5)], Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()));
+        }
+    }
+
+    /// <summary>The last prompt token decoded again on what was kept counts once: its queries, its attention, its entry.</summary>
+    [Fact]
+    public void A_token_that_is_computed_again_counts_once()
+    {
+        var text = new MadeUpText(60);
+        CachePolicy policy = new(new Method("H2O", new H2O(), new Uniform()), new Every());
+        using var once = text.Compress(policy, new Budget(B, Window), Prompt);
+        using var again = once.Clone();
+        again.Truncate(Prompt - 1);
+        text.Step(again);
+        Assert.Equal(Prompt, again.LogicalLength);
+        Assert.Equal(once.Entries, again.Entries);
+        for (var h = 0; h < 2; h++)
+        {
+            Assert.Equal(once[0].Marks(h, 0)[..^1].ToArray(), again[0].Marks(h, 0)[..^1].ToArray());
+            var own = text.Attention(0, 2 * h, Prompt - 1, again[0].Positions(h).ToArray());
+            Assert.Equal(own[^1], again[0].Marks(h, 0)[^1], 1e-5);
+        }
+    }
+
+    /// <summary>A copy goes its own way from where it was made, and leaves the original alone.</summary>
+    [Fact]
+    public void A_copy_takes_its_schedule_along()
+    {
+        var text = new MadeUpText(60);
+        using var cache = text.Compress(CachePolicy.Parse("EMS every 2"), new Budget(B, Window), Prompt);
+        for (var t = 0; t < 5; t++) text.Step(cache);
+        using var copy = cache.Clone();
+        for (var t = 0; t < 6; t++) text.Step(copy);
+        var (kept, key) = (copy[1].Positions(1).ToArray(), copy[1].KeysOf(1).data<float>().ToArray());
+        for (var t = 0; t < 6; t++) text.Step(cache);
+        Assert.Equal(kept, cache[1].Positions(1).ToArray());
+        Assert.Equal(key, cache[1].KeysOf(1).data<float>().ToArray());
+        Assert.True(cache[1].Counts[0] is B or B + 1);
+    }
+
+    /// <summary>EMS merges what it drops later, too: keys and values of kept entries change, their number and places do not.</summary>
+    [Fact]
+    public void Entries_dropped_later_are_merged()
+    {
+        var text = new MadeUpText(52);
+        var scorer = new GlobalLocal(new Pooling());
+        using var merged = text.Compress(new(new Method("m", scorer, new Uniform(), new HeadKvLab.Compression.Settlements.ZeroClass(-1, 1)), new Grown(12)), new Budget(B, Window), 20);
+        using var plain = text.Compress(new(new Method("p", scorer, new Uniform()), new Grown(12)), new Budget(B, Window), 20);
+        for (var t = 20; t < 32; t++)
+        {
+            text.Step(merged);
+            text.Step(plain);
+        }
+        Assert.Equal(plain[0].Counts.ToArray(), merged[0].Counts.ToArray());
+        Assert.Equal(B, merged[0].Counts[0]);
+        var late = merged[0].Positions(0).ToArray().Index().First(entry => entry.Item >= 20);   // generated, and merged into
+        Assert.NotEqual(MadeUpText.Of(text.Keys[0], late.Item)[..MadeUpText.Dim], merged[0].KeysOf(0)[late.Index].data<float>().ToArray());
+        Assert.Equal(MadeUpText.Of(text.Keys[0], late.Item)[..MadeUpText.Dim], plain[0].KeysOf(0)[plain[0].Positions(0).IndexOf(late.Item)].data<float>().ToArray());
+        Assert.Equal(Enumerable.Range(28, 4), merged[0].Positions(0).ToArray()[^4..]);
+        Assert.Equal(MadeUpText.Of(text.Keys[0], 31)[..MadeUpText.Dim], merged[0].KeysOf(0)[^1].data<float>().ToArray());   // the window is stored as it is
+    }
+
+    [Fact]
+    public void Every_catalogued_method_that_can_choose_again_holds_its_entries()
+    {
+        var text = new MadeUpText(56);
+        foreach (var entry in Catalogue.Methods.Where(m => m.DecidesOnce is null && m.Name != "DuoAttention"))
+            foreach (var granularity in Enum.GetValues<Granularity>())
+            {
+                var method = entry.Create(null, SomeTables.Of(new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]), 2));
+                using var cache = text.Compress(new(method, new Every(4)), new Budget(16, Window, Granularity: granularity), Prompt);
+                var entries = cache.Entries;
+                for (var t = Prompt; t < 56; t++)
+                {
+                    text.Step(cache);
+                    for (var l = 0; l < 2; l++)
+                        for (var h = 0; h < cache.Shape.KvHeads; h++)
+                        {
+                            var positions = cache[l].Positions(h).ToArray();
+                            Assert.Equal(positions.Distinct().Order(), positions);
+                            Assert.Equal(Enumerable.Range(t - Window + 1, Window), positions[^Window..]);
+                        }
+                }
+                Assert.True(entries == cache.Entries, $"{entry.Name}, {granularity}: {entries} entries became {cache.Entries}");
+            }
+    }
+
+    [Fact]
+    public void What_cannot_choose_again_says_so()
+    {
+        foreach (var (text, words) in ((string, string)[])[("FullKV every 2", "it keeps everything"), ("RazorAttention every 2", "its compensation token stands"), ("SnapKV published", "SnapKV drops nothing while generating"),
+            ("SnapKV every", "'every N' (tokens)"), ("SnapKV every 0", "give 1 token or more"), ("SnapKV grown 0", "give 1 entry or more"), ("SnapKV every -1", "is unknown"), ("SnapKV kernel=5 sometimes", "'sometimes' is no setting; write name=value"), ("SnapKV every 2 kernel=5", "schedule 'every 2 kernel=5' is unknown")])
+            Assert.Contains(words, Assert.Throws<LabException>(() => CachePolicy.Parse(text)).Message);
+        Assert.Contains("takes in nothing later", Assert.Throws<LabException>(() => new Every().Begin(new Method("r", new SinksAndRecent(), new Uniform(), new HeadKvLab.Compression.Settlements.CompensationToken()), new Budget(B), MadeUpText.Shape, 4)).Message);
+        Assert.Contains("nothing to choose again", Assert.Throws<LabException>(() => new Every().Begin(new Method("f", new SnapKv(), new FullCache()), new Budget(B), MadeUpText.Shape, 4)).Message);
+        Assert.Equal(("SnapKV every 7", false), (CachePolicy.Parse("SnapKV every 7").Name, CachePolicy.Parse("SnapKV never").IsReference));
+        Assert.True(CachePolicy.Parse("FullKV").IsReference);
+        Assert.Equal(new Every(), CachePolicy.Parse("H2O published").Schedule);
+    }
+
+    /// <summary>Compresses and decodes beside a naive program, comparing positions after every token.</summary>
+    private static void Follow(MadeUpText text, Method method, int every, Scores score)
+    {
+        using var cache = text.Compress(new(method, new Every(every)), new Budget(B, Window), Prompt);
+        var stored = Enumerable.Range(0, MadeUpText.Layers).Select(_ => Enumerable.Range(0, MadeUpText.KvHeads).Select(_ => Enumerable.Range(0, Prompt).ToList()).ToArray()).ToArray();
+        for (var token = Prompt - 1; token < 70; token++)
+        {
+            if (token >= Prompt) text.Step(cache);
+            for (var layer = 0; layer < MadeUpText.Layers; layer++)
+            {
+                if (token >= Prompt)
+                    foreach (var head in stored[layer]) head.Add(token);
+                var scores = score(layer, token, stored[layer]);
+                for (var head = 0; head < MadeUpText.KvHeads; head++)
+                {
+                    if ((token - Prompt + 1) % every == 0)
+                    {
+                        var kept = Enumerable.Range(0, stored[layer][head].Count - Window).OrderByDescending(i => scores[head][i]).ThenByDescending(i => i).Take(B - Window).Select(i => stored[layer][head][i]);
+                        stored[layer][head] = [.. kept.Concat(stored[layer][head].TakeLast(Window)).Order()];
+                    }
+                    Assert.Equal(stored[layer][head], cache[layer].Positions(head).ToArray());
+                }
+            }
+        }
+    }
+}

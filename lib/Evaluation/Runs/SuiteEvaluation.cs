@@ -48,7 +48,7 @@ public static class SuiteEvaluation
         var methods = plan.Methods.ToDictionary(m => m.Name);
         Variant[] variants = [Variant.Full, .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
                                                select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Schedule = plan.Schedule?.Name ?? Catalogue.Never, Settings = method.Settings, Tables = method.Tables }];
-        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => variant.IsFull ? methods[variant.Method] : new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], plan.Schedule) };
+        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], plan.Schedule) };
         var rows = new RowList();
         new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];

@@ -12,9 +12,16 @@ internal static class MethodsCommand
     {
         var markdown = new Option<bool>("--markdown") { Description = "Print the table as the README shows it." };
         var command = new Command("methods", """
-            Lists the methods: what each keeps, its settings with their defaults, the head scores or gates it needs, its paper; then what each setting can be.
+            Lists the methods: what each keeps, its settings with their defaults, the calibration tables it needs, whether it is what its authors compute
+            (exact), reconstructed from a paper that leaves something open, or ours; its paper; then what each setting can be.
 
-            Rules of the budget (--rule elsewhere):
+            While text is generated entries are dropped again where a schedule says so, behind a method's name ("SnapKV every 64") or by --schedules:
+              never          the method decides once, after the prompt
+              every N        it chooses again among the stored entries after every N tokens, back to what each head had
+              grown N        the same, whenever a head holds N entries more than its share
+              published      as its authors do; listed below
+
+            Rules of the budget (--budget-rule elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent
               equal-entries  unspent shares go to other heads until the total is the nominal one, exactly
               equal-bytes    every method spends the bytes of a grouped-query cache of the nominal size
@@ -25,17 +32,25 @@ internal static class MethodsCommand
         return command;
     }
 
+    /// <summary>The table that the README shows.</summary>
+    internal static string Markdown() => Table.Of("", Catalogue.Methods, ("method", m => m.Name), ("keeps", m => m.Keeps), ("defaults", m => m.Defaults), ("needs", m => m.NeedsInWords),
+        ("form", m => Names<Fidelity>.Of(m.Fidelity)), ("while generating", Generating), ("paper", m => m.Paper)).ToMarkdown();
+
+    /// <summary>What the authors drop while text is generated: a schedule's name, or the method's own rule.</summary>
+    private static string Generating(CatalogueEntry entry) => entry.Published is not { } own ? "" : own(entry.Resolve()).Name is var name && name == Catalogue.Published ? "its own rule" : name;
+
     private static int Run(bool markdown)
     {
         if (markdown)
         {
-            Console.Write(Table.Of("", Catalogue.Methods, ("method", m => m.Name), ("keeps", m => m.Keeps), ("defaults", m => m.Defaults), ("needs", m => m.NeedsInWords), ("paper", m => m.Paper)).ToMarkdown());
+            Console.Write(Markdown());
             return 0;
         }
         foreach (var m in Catalogue.Methods)
         {
             Console.WriteLine($"{m.Name,-20} {m.Keeps}");
-            Console.WriteLine($"{"",-20} settings: {m.Defaults}; needs: {m.NeedsInWords}; {m.Paper}");
+            Console.WriteLine($"{"",-20} settings: {m.Defaults}; needs: {m.NeedsInWords}; {Names<Fidelity>.Of(m.Fidelity)}; {m.Paper}");
+            if (m.Published is not null) Console.WriteLine($"{"",-20} while generating as published: {Generating(m)}");
         }
         Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
         foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");

@@ -8,6 +8,19 @@ using Take = HeadKvLab.Compression.CatalogueSettings;
 
 namespace HeadKvLab.Compression;
 
+/// <summary>How near a method is to what its authors compute.</summary>
+public enum Fidelity
+{
+    /// <summary>By the authors' code, or by a paper that leaves nothing open; where it differs its files say so.</summary>
+    Exact,
+
+    /// <summary>After a paper that leaves formulas or constants open, for want of public code.</summary>
+    Reconstructed,
+
+    /// <summary>A variant or a control of this project.</summary>
+    Ours,
+}
+
 /// <summary>A method of the catalogue.</summary>
 /// <param name="Name">Its name on the command line, in tables and in results.</param>
 /// <param name="Keeps">What it keeps, in a sentence.</param>
@@ -18,6 +31,9 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
 {
     /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the tables of <see cref="Needs"/> are there.</summary>
     public required Func<Settings, CalibrationTables, Method> Build { get; init; }
+
+    /// <summary>How near it is to what its authors compute.</summary>
+    public Fidelity Fidelity { get; init; }
 
     /// <summary>How its authors drop entries while text is generated, from its settings; null: they decide once, after the prompt.</summary>
     public Func<Settings, ISchedule>? Published { get; init; }
@@ -111,7 +127,7 @@ public static class Catalogue
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
-            { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()) },
+            { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()), Fidelity = Fidelity.Ours },
         new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069")
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
@@ -121,24 +137,24 @@ public static class Catalogue
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
             { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()), Published = _ => new FixedSlot() },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
-            { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
+            { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()), Fidelity = Fidelity.Ours },
         new("KV-Compress", "squares of what the window attends to; blocks of all heads of the model compete", Take.Blocks, "arXiv 2410.00161")
-            { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = EveryToken },
+            { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = s => new Continual(new(Pooled(s))) },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
-        new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521, reconstructed")
-            { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))) },
+        new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521")
+            { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))), Fidelity = Fidelity.Reconstructed },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
             { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
         new("random", "positions drawn at random: the floor", [Take.Seed], "-")
-            { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()) },
+            { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
         new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)
-            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t.Get(TableKinds.RetrievalReasoning)), s.Whole("seed"))) },
+            { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t.Get(TableKinds.RetrievalReasoning)), s.Whole("seed"))), Fidelity = Fidelity.Ours },
     ];
 
     /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>

@@ -21,6 +21,10 @@ internal sealed class DecodeRecord
     private List<TokenKind> _kinds = [];
     private Func<int, TokenKind>? _kindOf;
 
+    /// <summary>Prepares for one prompt.</summary>
+    /// <param name="needs">What scorers ask for.</param>
+    /// <param name="shape">The cache.</param>
+    /// <param name="queryHeads">Query heads of a layer.</param>
     internal DecodeRecord(ScorerNeeds needs, CacheShape shape, int queryHeads)
     {
         (_needs, _shape, _queryHeads, _layers) = (needs, shape, queryHeads, new (float, int?)[shape.Layers]);
@@ -32,6 +36,9 @@ internal sealed class DecodeRecord
         (_layers, _kinds, _kindOf, Prompt) = (source._layers, [.. source._kinds], source._kindOf, source.Prompt);
         for (var l = 0; l < _queries.Length; l++) _queries[l] = source._queries[l].Clone();
     }
+
+    /// <summary>Where the sums begin, in place of what they were over the prompt, <c>[queryHead, position]</c>; null: there.</summary>
+    internal Func<LayerView, float[]>? Start { get; init; }
 
     /// <summary>Tokens of the prompt.</summary>
     internal int Prompt { get; private set; }
@@ -53,7 +60,7 @@ internal sealed class DecodeRecord
         for (var s = 0; s < _needs.Sums.Count; s++)
         {
             using var scope = NewDisposeScope();
-            var numbers = MemoryMarshal.Cast<byte, float>(WindowAttention.Sum(prompt, prompt.Length, _needs.Sums[s]).contiguous().bytes); // [queryHead, position]
+            var numbers = Start?.Invoke(prompt) ?? MemoryMarshal.Cast<byte, float>(WindowAttention.Sum(prompt, prompt.Length, _needs.Sums[s]).contiguous().bytes); // [queryHead, position]
             for (var q = 0; q < _queryHeads; q++)
             {
                 var positions = stored.Positions(q / Group);

@@ -28,14 +28,15 @@ internal sealed class Reselection : IPromptRetention
     /// <param name="queryHeads">Its query heads.</param>
     /// <param name="name">The schedule's name, for messages.</param>
     /// <param name="due">Whether to choose, from the generated tokens and the entries that a head holds beyond its share.</param>
+    /// <param name="start">Where the sums of attention begin, in place of the prompt's, <c>[queryHead, position]</c>; null: there.</param>
     /// <exception cref="LabException">The method keeps everything, or has one entry stand for those dropped of the prompt.</exception>
-    internal static Reselection Of(Method method, Budget budget, CacheShape model, int queryHeads, string name, Func<int, int, bool> due)
+    internal static Reselection Of(Method method, Budget budget, CacheShape model, int queryHeads, string name, Func<int, int, bool> due, Func<LayerView, float[]>? start = null)
     {
         if (method.KeepsAll) throw new LabException($"{method.Name} {name}: {method.Name} keeps everything, and has nothing to choose again");
         if (method.Settlement is { AddsEntry: true })
             throw new LabException($"{method.Name} {name}: its {method.Settlement.GetType().Name} stands for what was dropped of the prompt, and takes in nothing later: leave the schedule out");
         var frame = BudgetFrame.Of(budget, model.Layers, model.KvHeads, queryHeads, budget.Window + 1);
-        return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.Window), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads), new int[model.Layers][]);
+        return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.Window), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads) { Start = start }, new int[model.Layers][]);
     }
 
     /// <inheritdoc/>

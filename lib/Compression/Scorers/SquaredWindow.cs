@@ -22,18 +22,24 @@ public sealed record SquaredWindow(Pooling Pooling) : IScorer
     /// <inheritdoc/>
     public void Score(in LayerView layer, int window, HeadRows<float> scores)
     {
-        using var nograd = no_grad();
-        using var scope = NewDisposeScope();
-        var squares = MemoryMarshal.Cast<byte, float>(WindowAttention.Sum(layer, window, AttentionSum.Squares()).contiguous().bytes); // [queryHead, position]
-        var (n, group) = (scores.Length, squares.Length / scores.Length / scores.Heads);
-        var pooled = new float[n];
+        var pooled = Pooled(layer, window);
+        var (n, group) = (scores.Length, pooled.Length / scores.Length / scores.Heads);
         scores.All.Clear();
         for (var q = 0; q < group * scores.Heads; q++)
         {
-            squares.Slice(q * n, n).CopyTo(pooled);
-            Pooling.Apply(pooled);
             var sum = scores[q / group];
-            for (var j = 0; j < n; j++) sum[j] += pooled[j];
+            for (var j = 0; j < n; j++) sum[j] += pooled[q * n + j];
         }
+    }
+
+    /// <summary>The squares of each query head, pooled, <c>[queryHead, position]</c>.</summary>
+    internal float[] Pooled(in LayerView layer, int window)
+    {
+        using var nograd = no_grad();
+        using var scope = NewDisposeScope();
+        var squares = WindowAttention.Sum(layer, window, AttentionSum.Squares()).contiguous();
+        var pooled = MemoryMarshal.Cast<byte, float>(squares.bytes).ToArray();
+        for (var q = 0; q < (int)squares.shape[0]; q++) Pooling.Apply(pooled.AsSpan(q * layer.Length, layer.Length));
+        return pooled;
     }
 }

@@ -104,6 +104,33 @@ public sealed class EveryTests : IDisposable
         }
     }
 
+    /// <summary>KV-Compress' continual form: the pooled squares of the prompt's window, and on top of them those of every token since, unpooled.</summary>
+    [Fact]
+    public void KV_Compress_goes_on_from_the_scores_of_its_prompt()
+    {
+        var text = new MadeUpText(56);
+        var scorer = new SquaredWindow(new Pooling(3));
+        using var cache = text.Compress(new(new Method("k", scorer, new Blocks(1)), new Continual(scorer)), new Budget(B, Window), Prompt);
+        int[] all = [.. Enumerable.Range(0, Prompt)];
+        var sums = new double[MadeUpText.Layers, MadeUpText.QueryHeads, 56];
+        for (var i = 0; i < 8; i++)
+        {
+            var rows = Enumerable.Range(Prompt - Window, Window).Select(t => text.Attention(i / 4, i % 4, t, all)).ToArray();
+            double[] squares = [.. all.Select(p => rows.Sum(row => row[p] * row[p]))];
+            foreach (var p in all) sums[i / 4, i % 4, p] = squares[Math.Max(0, p - 1)..Math.Min(Prompt, p + 2)].Max();
+        }
+        for (var t = Prompt; t < 56; t++)
+        {
+            var stored = Enumerable.Range(0, 4).Select(i => new List<int>([.. cache[i / 2].Positions(i % 2), t])).ToArray();
+            text.Step(cache);
+            for (var q = 0; q < 8; q++)
+                foreach (var (weight, p) in text.Attention(q / 4, q % 4, t, stored[q / 2]).Zip(stored[q / 2])) sums[q / 4, q % 4, p] += weight * weight;
+            var bought = (from i in Enumerable.Range(0, 4) from p in stored[i].SkipLast(Window) select (Head: i, Position: p, Score: sums[i / 2, 2 * (i % 2), p] + sums[i / 2, 2 * (i % 2) + 1, p]))
+                .OrderByDescending(one => one.Score).Take((B - Window) * 4).ToLookup(one => one.Head, one => one.Position);
+            for (var i = 0; i < 4; i++) Assert.Equal([.. bought[i].Order(), .. Enumerable.Range(t - Window + 1, Window)], cache[i / 2].Positions(i % 2).ToArray());
+        }
+    }
+
     /// <summary>A prompt that fits grows up to the budget, and no further.</summary>
     [Theory]
     [InlineData("every 1", 2), InlineData("grown 3", 2), InlineData("every 1", 8)]

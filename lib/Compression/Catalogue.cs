@@ -92,6 +92,8 @@ public static class Catalogue
             { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()) },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
             { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()) },
+        new("PrefixKV-offline", "what all queries attend to, the same for all heads; layers keep by shares measured beforehand", [Take.FirstToken], "arXiv 2412.03409", TableKinds.Prefix)
+            { Build = (s, t) => new("PrefixKV-offline", new KeepFirst(new Attended(), s.Whole("sinks")), new Prefix(t.Get(TableKinds.Prefix))) },
         new("KV-Compress", "squares of what the window attends to; blocks of all heads of the model compete", Take.Blocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))) },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")

@@ -21,6 +21,9 @@ internal static class CatalogueSettings
     /// <summary>First tokens kept.</summary>
     internal static readonly Setting Sinks = FirstTokens(4);
 
+    /// <summary>The first token, which PrefixKV's runs keep.</summary>
+    internal static readonly Setting FirstToken = FirstTokens(1);
+
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
     [

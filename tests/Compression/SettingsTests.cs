@@ -33,8 +33,8 @@ public sealed class SettingsTests
         void Add(object? part, string path)
         {
             foreach (var property in part?.GetType().GetProperties() ?? [])
-                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(ISettlement.AddsEntry)))
-                    if (property.GetValue(part) is var value && value is IAllocator or Pooling or Ladder) Add(value, $"{path}.{property.Name}");
+                if (!property.PropertyType.IsAssignableTo(typeof(ICalibrationTable)) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(ISettlement.AddsEntry)))
+                    if (property.GetValue(part) is var value && value is IAllocator or IScorer or Pooling) Add(value, $"{path}.{property.Name}");
                     else found[$"{path}.{property.Name}"] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
     }

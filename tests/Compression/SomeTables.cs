@@ -5,11 +5,14 @@ namespace HeadKvLab.Tests.Compression;
 /// <summary>A table for every method of the catalogue.</summary>
 internal static class SomeTables
 {
-    /// <summary>Head scores, and as gates the largest score of each group divided by the largest of all.</summary>
+    /// <summary>Head scores; as gates the largest score of each group divided by the largest of all; curves that bend more from layer to layer.</summary>
     internal static CalibrationTables Of(HeadTable scores, int kvHeads)
     {
         var gates = scores.Aggregate(kvHeads, GroupReduction.Max);
         var most = gates.Values.ToArray().Max();
-        return CalibrationTables.HeadScores(scores).With(TableKinds.DuoGates, new HeadTable(gates.Layers, gates.Heads, [.. gates.Values.ToArray().Select(gate => gate / most)]));
+        return CalibrationTables.HeadScores(scores).With(TableKinds.DuoGates, new HeadTable(gates.Layers, gates.Heads, [.. gates.Values.ToArray().Select(gate => gate / most)]))
+            .With(TableKinds.Prefix, Curves(scores.Layers));
     }
+
+    private static PrefixCurves Curves(int layers) => new([.. Enumerable.Range(0, layers).Select(layer => Enumerable.Range(0, PrefixCurves.Steps + 1).Select(i => Math.Pow((double)i / PrefixCurves.Steps, 2 + layer)).ToArray())]);
 }

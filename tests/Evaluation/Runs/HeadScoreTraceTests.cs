@@ -55,7 +55,7 @@ public sealed class HeadScoreTraceTests : FolderTests
             Child.Lab("profile", "--methods", "HeadKV-R2", "--scores", Inside("measured.json"), "--contexts", "64", "--kv-sizes", "16", "--generate", "1", "--repetitions", "1").End() })
         {
             Assert.Equal(2, code);
-            Assert.Contains("measured.json: its card says that it scores the heads of model 0123456789abcdef, this model is a046b8c45fb7e322", error);
+            Assert.Contains("measured.json: its card says that it was measured on model 0123456789abcdef, this model is a046b8c45fb7e322", error);
             Assert.Contains("remove the card", error);
         }
     }

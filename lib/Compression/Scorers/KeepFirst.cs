@@ -1,0 +1,19 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression.Scorers;
+
+/// <summary>Another scorer's scores, under which the first tokens of the prompt stay longest. PrefixKV's published runs protect one.</summary>
+/// <param name="Scorer">Scores the others.</param>
+/// <param name="Sinks">First tokens that are above all others.</param>
+public sealed record KeepFirst(IScorer Scorer, int Sinks = 1) : IScorer
+{
+    /// <inheritdoc/>
+    public ScorerNeeds Needs(int window) => Scorer.Needs(window);
+
+    /// <inheritdoc/>
+    public void Score(in LayerView layer, int window, HeadRows<float> scores)
+    {
+        Scorer.Score(layer, window, scores);
+        for (var h = 0; h < scores.Heads; h++) scores[h][..Math.Min(Sinks, scores.Length)].Fill(float.PositiveInfinity);
+    }
+}

@@ -21,6 +21,7 @@ public static class CalibrationFolder
     [
         new([TableKinds.DuoGates], GateFile.IsOne, (path, model) => GateFile.Read(path, model.Layers, model.KvHeads), ""),
         new([TableKinds.Prefix], PrefixFile.IsOne, (path, model) => PrefixFile.Read(path, model.Layers), "lab heads prefix"),
+        new([TableKinds.Change], HeadChangeFile.IsOne, (path, model) => HeadChangeFile.Read(path, model.Layers, model.QueryHeads).Table(path), "lab heads change"),
         new(TableKinds.HeadScores, _ => true, (path, model) => HeadScoreFile.Read(path, model.Layers, model.QueryHeads).Means(path), "lab heads score"),
     ];
 
@@ -46,7 +47,7 @@ public static class CalibrationFolder
 
     /// <summary>
     /// Opens what <c>--scores</c> names: a folder, or one file: head scores, which then serve every method that needs some, DuoAttention's gates (ending <c>.tsv</c>),
-    /// or PrefixKV's shares.
+    /// PrefixKV's shares, or the change of heads.
     /// </summary>
     /// <param name="path">File or folder.</param>
     /// <param name="config">Sizes the tables must fit.</param>

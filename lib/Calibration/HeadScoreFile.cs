@@ -66,21 +66,8 @@ public static class HeadScoreFile
 
     private static Dictionary<(int Layer, int Head), double[]> ReadLists(string path)
     {
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (IOException error)
-        {
-            throw new LabException($"{path}: cannot be read: {error.Message}", error);
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new LabException($"{path}: cannot be read: {error.Message}", error);
-        }
         var lists = new Dictionary<(int, int), double[]>();
-        using var document = Parse(path, text);
+        using var document = Parse(path);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new LabException($"{path}: must hold one JSON object, {{\"layer-head\": [scores], ...}}");
         foreach (var property in document.RootElement.EnumerateObject())
@@ -92,21 +79,31 @@ public static class HeadScoreFile
         return lists;
     }
 
-    private static JsonDocument Parse(string path, string text)
+    /// <summary>The JSON of a file.</summary>
+    /// <exception cref="LabException">The file is missing or broken.</exception>
+    internal static JsonDocument Parse(string path)
     {
+        var text = "";
         try
         {
+            text = File.ReadAllText(path);
             return JsonDocument.Parse(text);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{path}: cannot be read: {error.Message}", error);
         }
         catch (JsonException error)
         {
             var cause = text.Contains("NaN", StringComparison.Ordinal) || text.Contains("Infinity", StringComparison.Ordinal)
-                ? "it holds NaN or Infinity, which no head can score; " : "";
+                ? "it holds NaN or Infinity, which no measurement gives; " : "";
             throw new LabException($"{path}: broken JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}: {cause}{error.Message}", error);
         }
     }
 
-    private static (int Layer, int Head) ParseKey(string path, string key)
+    /// <summary>The head that a key names, "layer-head".</summary>
+    /// <exception cref="LabException">It names none.</exception>
+    internal static (int Layer, int Head) ParseKey(string path, string key)
     {
         var dash = key.IndexOf('-');
         if (dash > 0

@@ -14,17 +14,8 @@ public static class PrefixFile
     /// <summary>Whether a file is of either form: a list, or an object with curves.</summary>
     public static bool IsOne(string path)
     {
-        try
-        {
-            using var file = new StreamReader(path);
-            var start = new char[256];
-            var text = new string(start, 0, file.ReadBlock(start)).TrimStart();
-            return text.StartsWith('[') || text.StartsWith('{') && text.AsSpan(1).TrimStart().StartsWith("\"curves\"");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return false; // whoever reads it tells
-        }
+        var text = FileStart.Of(path).TrimStart();
+        return text.StartsWith('[') || text.StartsWith('{') && text.AsSpan(1).TrimStart().StartsWith("\"curves\"");
     }
 
     /// <summary>Reads a file of either form.</summary>
@@ -33,21 +24,10 @@ public static class PrefixFile
     /// <exception cref="LabException">The file is missing or broken, or it is another model's.</exception>
     public static LayerShares Read(string path, int? layers = null)
     {
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            var shares = Of(path, json.RootElement);
-            return (layers ?? shares.Layers) == shares.Layers ? shares
-                : throw new LabException($"{path}: has shares of {shares.Layers} layers, the model has {layers}: the file is another model's; measure this model's with `lab heads prefix`");
-        }
-        catch (JsonException error)
-        {
-            throw new LabException($"{path}: broken JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}: {error.Message}", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{path}: cannot be read: {error.Message}", error);
-        }
+        using var json = HeadScoreFile.Parse(path);
+        var shares = Of(path, json.RootElement);
+        return (layers ?? shares.Layers) == shares.Layers ? shares
+            : throw new LabException($"{path}: has shares of {shares.Layers} layers, the model has {layers}: the file is another model's; measure this model's with `lab heads prefix`");
     }
 
     /// <summary>Writes curves, five digits of each number, a line for each layer; and the card beside them.</summary>

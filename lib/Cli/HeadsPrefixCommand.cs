@@ -20,7 +20,7 @@ internal static class HeadsPrefixCommand
             Example:  lab heads prefix --model data/models/world-4m
             """) { model, output };
         texts.AddTo(command);
-        command.SetAction((parse, stop) =>
+        command.SetAction((parse, stop) => ProfileTexts.Run(() =>
         {
             var folder = parse.GetRequiredValue(model);
             using var loaded = LanguageModel.Load(folder);
@@ -29,8 +29,7 @@ internal static class HeadsPrefixCommand
             var path = Path.Combine(Directory.CreateDirectory(parse.GetValue(output) ?? Path.Combine(folder, "heads")).FullName, "prefix.json");
             PrefixFile.Write(path, curves, ProfileCard.Of(loaded.Hash, "prefix curves", prompts));
             Console.Error.WriteLine($"\n{path}: {curves.Layers} layers");
-            return Task.FromResult(0);
-        });
+        }));
         return command;
     }
 }

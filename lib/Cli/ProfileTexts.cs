@@ -19,6 +19,21 @@ internal sealed class ProfileTexts(WorldSplit split, int count, int shortest, in
         foreach (var option in (Option[])[_text, _prompts, _shortest, _longest, _seed]) command.Options.Add(option);
     }
 
+    /// <summary>Runs a measurement that writes its file at the end; one that is ended writes nothing.</summary>
+    internal static Task<int> Run(Action measure)
+    {
+        try
+        {
+            measure();
+            return Task.FromResult(0);
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("\nstopped; nothing was written.");
+            return Task.FromResult(EvalDriver.Interrupted);
+        }
+    }
+
     /// <summary>The prompts, in the ids of a model.</summary>
     internal CalibrationTexts Read(ParseResult parse, LanguageModel model)
     {

@@ -102,6 +102,8 @@ public static class Catalogue
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))) },
         new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521, reconstructed")
             { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))) },
+        new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176, reconstructed", TableKinds.Change)
+            { Build = (s, t) => new("BaKlaVa", Window(s), new Tiered(t.Get(TableKinds.Change), s.Number("low"), s.Number("high"), s.Number("moved"), s.Number("layer-exponent"), Reduction(s, "head-reduction"))) },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
             { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),

@@ -67,6 +67,17 @@ internal static class CatalogueSettings
         Setting.Number("coverage", 0.95, "a share from 0 to 1 of a head's score, beyond which entries are dropped without merging", share => share is >= 0 and <= 1),
     ];
 
+    /// <summary>BaKlaVa: the middle of what `lab heads tiers` chooses from.</summary>
+    internal static readonly Setting[] Tiers =
+    [
+        .. Window,
+        Setting.Number("low", 0.25, "a share from 0 to 1, the caches that give entries; with high at most 1", share => share is >= 0 and <= 1),
+        Setting.Number("high", 0.125, "a share from 0 to 1, the caches that take them", share => share is >= 0 and <= 1),
+        Setting.Number("moved", 0.5, "a share from 0 to 1 of its entries that a giving cache loses; 0 is uniform", share => share is >= 0 and <= 1),
+        Setting.Number("layer-exponent", 0.5, "0 or more, how much a layer's own change counts; 0 leaves it out", exponent => exponent >= 0),
+        Setting.Word("head-reduction", "how the numbers of a group of query heads become a KV head's", Names<GroupReduction>.Of(GroupReduction.Max), Names<GroupReduction>.Of(GroupReduction.Mean), Names<GroupReduction>.Of(GroupReduction.Sum)),
+    ];
+
     /// <summary>PyramidKV.</summary>
     internal static readonly Setting[] Pyramid = [.. Window, Setting.Whole("pyramid-beta", 20, "1 or more, the divisor of the smallest layer budget", beta => beta >= 1)];
 

@@ -20,10 +20,14 @@ public sealed record ScorerNeeds(int Queries = 0)
     public bool Stream { get; init; }
 
     /// <summary>What serves both.</summary>
-    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries)) { Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream };
+    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries))
+    {
+        Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream,
+    };
 
     /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
-    public bool Equals(ScorerNeeds? other) => other is not null && Queries == other.Queries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
+    public bool Equals(ScorerNeeds? other) =>
+        other is not null && Queries == other.Queries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Mixed, Stream, Sums.Count);

@@ -45,7 +45,8 @@ public static class HeadChangeFile
         if (ofLayers.Count == 0 || ofHeads.Count == 0) throw new LabException($"{path}: must hold a list for every layer, \"layer-0\", and for every query head, \"0-0\"");
         var (fileLayers, fileHeads) = (ofHeads.Keys.Max(k => k.Layer) + 1, ofHeads.Keys.Max(k => k.Head) + 1);
         if ((layers ?? fileLayers) != fileLayers || (queryHeads ?? fileHeads) != fileHeads)
-            throw new LabException($"{path}: has the change of {fileLayers} layers of {fileHeads} query heads, the model has {layers ?? fileLayers} of {queryHeads ?? fileHeads}: the file is another model's; measure this model's with `lab heads change`");
+            throw new LabException($"{path}: has the change of {fileLayers} layers of {fileHeads} query heads, the model has {layers ?? fileLayers} of {queryHeads ?? fileHeads}: "
+                + "the file is another model's; measure this model's with `lab heads change`");
         var prompts = ofHeads.Values.First().Length;
         double[][] stream = [.. Enumerable.Range(0, fileLayers).Select(l => Of(ofLayers, l, $"{LayerKey}{l}"))];
         double[][] heads = [.. Enumerable.Range(0, fileLayers * fileHeads).Select(i => Of(ofHeads, (i / fileHeads, i % fileHeads), $"{i / fileHeads}-{i % fileHeads}"))];
@@ -63,7 +64,8 @@ public static class HeadChangeFile
     {
         var (layers, heads) = (new Dictionary<int, double[]>(), new Dictionary<(int, int), double[]>());
         using var json = HeadScoreFile.Parse(path);
-        if (json.RootElement.ValueKind != JsonValueKind.Object) throw new LabException($"{path}: must hold one JSON object, {{\"layer-0\": [numbers], ..., \"0-0\": [numbers], ...}}");
+        if (json.RootElement.ValueKind != JsonValueKind.Object)
+            throw new LabException($"{path}: must hold one JSON object, {{\"layer-0\": [numbers], ..., \"0-0\": [numbers], ...}}");
         foreach (var property in json.RootElement.EnumerateObject())
         {
             var added = property.Name.StartsWith(LayerKey, StringComparison.Ordinal) && int.TryParse(property.Name.AsSpan(LayerKey.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var layer)

@@ -17,10 +17,14 @@ public sealed record HeadChanges(int Layers, IReadOnlyList<double[]> Heads, IRea
     /// <summary>The means over prompts.</summary>
     /// <param name="source">File that they were read from; null where they were measured here.</param>
     /// <exception cref="LabException">The two halves of the prompts rank the heads differently.</exception>
-    public HeadChange Table(string? source = null) => Heads.Count < 2
-        ? throw new LabException($"{source ?? "head change"}: one prompt cannot tell whether others would rank the heads alike; measure two or more (--prompts)") : Agreement >= LeastAgreement ? new(Means(Heads), Means(Stream)) { Source = source }
-        : throw new LabException(FormattableString.Invariant($"{source ?? "head change"}: two halves of {Heads.Count} prompts rank the heads with a correlation of {Agreement:0.000}, below {LeastAgreement}: ")
-            + "the profile is not the model's own; measure it with more or longer prompts (--prompts, --longest)");
+    public HeadChange Table(string? source = null)
+    {
+        var (name, count) = (source ?? "head change", Heads.Count);
+        if (count < 2) throw new LabException($"{name}: one prompt cannot tell whether others would rank the heads alike; measure two or more (--prompts)");
+        return Agreement >= LeastAgreement ? new(Means(Heads), Means(Stream)) { Source = source }
+            : throw new LabException(FormattableString.Invariant($"{name}: two halves of {count} prompts rank the heads with a correlation of {Agreement:0.000}, below {LeastAgreement}: ")
+                + "the profile is not the model's own; measure it with more or longer prompts (--prompts, --longest)");
+    }
 
     private static double[] Means(IReadOnlyList<double[]> samples) => [.. Enumerable.Range(0, samples[0].Length).Select(i => samples.Average(sample => sample[i]))];
 }

@@ -50,7 +50,8 @@ public static class PrefixFile
             var dropped = Numbers(path, "layer", root);
             var odd = Array.FindIndex(dropped, share => share is not (>= 0 and <= 1));
             return odd < 0 && dropped.Length > 0 ? new DroppedShares(dropped) { Source = path }
-                : throw new LabException(odd < 0 ? $"{path}: the list is empty; the share that each layer drops is expected" : FormattableString.Invariant($"{path}: layer {odd} drops {dropped[odd]}: shares are numbers from 0 to 1"));
+                : throw new LabException(odd < 0 ? $"{path}: the list is empty; the share that each layer drops is expected"
+                    : FormattableString.Invariant($"{path}: layer {odd} drops {dropped[odd]}: shares are numbers from 0 to 1"));
         }
         if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("curves", out var curves) || curves.ValueKind != JsonValueKind.Array)
             throw new LabException($"{path}: must hold {{\"curves\": [a list of {PrefixCurves.Steps + 1} numbers for each layer]}}, or the list of the authors, a number for each layer");

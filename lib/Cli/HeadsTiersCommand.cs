@@ -40,7 +40,11 @@ internal static class HeadsTiersCommand
             var choice = TierSearch.Run(loaded, tables, budget, prompts.Prompts, parse.GetValue(scored), (done, all) => Console.Error.Write($"\r{done} of {all} texts "), stop);
             Console.Error.WriteLine();
             var path = Path.Combine(Directory.CreateDirectory(parse.GetValue(output) ?? Path.Combine(folder, "heads")).FullName, $"tiers-{budget.Entries}.json");
-            var page = new { choice.Method, KvSize = budget.Entries, budget.Window, Scored = parse.GetValue(scored), Card = ProfileCard.Of(loaded.Hash, "continuation loss", prompts), Change = tables.Get(TableKinds.Change).Hash, choice.Gain, choice.GainElsewhere, choice.Points };
+            var page = new
+            {
+                choice.Method, KvSize = budget.Entries, budget.Window, Scored = parse.GetValue(scored), Card = ProfileCard.Of(loaded.Hash, "continuation loss", prompts),
+                Change = tables.Get(TableKinds.Change).Hash, choice.Gain, choice.GainElsewhere, choice.Points,
+            };
             File.WriteAllText(path, JsonSerializer.Serialize(page, Page) + "\n");
             Console.WriteLine(choice.GainElsewhere is { } checkedGain
                 ? $"{choice.Method}\nloss below uniform, nats a token: {Words(choice.Gain)} on the texts it was chosen on, {Words(checkedGain)} on others"

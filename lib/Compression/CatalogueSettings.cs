@@ -75,7 +75,7 @@ internal static class CatalogueSettings
         Setting.Number("high", 0.125, "a share from 0 to 1, the caches that take them", share => share is >= 0 and <= 1),
         Setting.Number("moved", 0.5, "a share from 0 to 1 of its entries that a giving cache loses; 0 is uniform", share => share is >= 0 and <= 1),
         Setting.Number("layer-exponent", 0.5, "0 or more, how much a layer's own change counts; 0 leaves it out", exponent => exponent >= 0),
-        Setting.Word("head-reduction", "how the numbers of a group of query heads become a KV head's", Names<GroupReduction>.Of(GroupReduction.Max), Names<GroupReduction>.Of(GroupReduction.Mean), Names<GroupReduction>.Of(GroupReduction.Sum)),
+        Setting.Word("head-reduction", "how the head scores of a group become a KV head's", [.. Names<GroupReduction>.All.OrderByDescending(word => word == Names<GroupReduction>.Of(GroupReduction.Max))]),
     ];
 
     /// <summary>PyramidKV.</summary>

@@ -53,7 +53,8 @@ public sealed class HeadChange : ICalibrationTable
     public double[] Importance(in BudgetFrame frame, GroupReduction reduction, double exponent)
     {
         if (Layers != frame.Layers || QueryHeads % frame.Heads != 0)
-            throw new LabException($"{Source ?? "head change"}: describes {Layers} layers of {QueryHeads} query heads, the model has {frame.Layers} layers of {frame.Heads}: use a table measured on this model (`lab heads change`)");
+            throw new LabException($"{Source ?? "head change"}: describes {Layers} layers of {QueryHeads} query heads, the model has {frame.Layers} layers of {frame.Heads}: "
+                + "use a table measured on this model (`lab heads change`)");
         var (group, mean) = (QueryHeads / frame.Heads, _layers.Average());
         var importance = new double[frame.Layers * frame.Heads];
         for (var g = 0; g < importance.Length; g++)

@@ -43,7 +43,11 @@ internal sealed class HostSink(IPromptSink inner) : IPromptSink
     public void Accept(in LayerView layer)
     {
         using var scope = NewDisposeScope();
-        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()), Mixed = layer.Mixed?.cpu() });
+        inner.Accept(layer with
+        {
+            Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(),
+            Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()), Mixed = layer.Mixed?.cpu(),
+        });
     }
 
     /// <inheritdoc/>

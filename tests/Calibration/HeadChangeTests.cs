@@ -100,6 +100,27 @@ public sealed class HeadChangeTests : IDisposable
         model.Decoder.Prefill(prompt, null, new Blind());
     }
 
+    [Fact]
+    public void Sinks_around_a_sink_hand_it_outputs_and_stream()
+    {
+        var model = Repository.Model;
+        foreach (var around in (Func<IPromptSink, IPromptSink>[])[sink => new HostSink(sink), sink => new KindsSink(sink, new TokenKind[90]), sink => PromptSinks.Combine(sink, new Blinded())])
+        {
+            var watched = new Watching();
+            model.Decoder.Prefill(Prompt, null, around(watched));
+            Assert.Equal([.. Enumerable.Repeat(90L, model.Config.Layers)], watched.Rows);
+            Assert.Equal([model.Config.QueryHeads, 90, model.Config.HeadDim], watched.Shape);
+        }
+    }
+
+    /// <summary>A neighbour that asks for nothing.</summary>
+    private sealed class Blinded : IPromptSink
+    {
+        public ScorerNeeds Needs => ScorerNeeds.None;
+
+        public void Accept(in LayerView layer) { }
+    }
+
     private sealed class Watching : IPromptSink
     {
         public long[] Rows { get; } = new long[Repository.Model.Config.Layers];

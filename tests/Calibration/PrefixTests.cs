@@ -134,6 +134,7 @@ public sealed class PrefixTests : IDisposable
         float[] scores = [0, 5, 4, 3, 2, 1, 0, 9];
         var method = Method(new DroppedShares(0.5));
         Assert.Equal(new KeepFirst(new Attended(), 1), method.Scorer);
+        Assert.Contains("-1 first tokens", Assert.Throws<LabException>(() => new KeepFirst(new Attended(), -1)).Message);
         var rows = new HeadRows<float>([.. scores], 1, 8);
         new KeepFirst(new Given(scores)).Score(default, 1, rows);
         Assert.Equal([0, 1, 2, 7], new PromptAllocation(method, new Budget(2, 1, BudgetRule.AsPublished), 1, 1, 1, 8).Select(default, rows)[0]);

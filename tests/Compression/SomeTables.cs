@@ -12,8 +12,15 @@ internal static class SomeTables
         var most = gates.Values.ToArray().Max();
         return CalibrationTables.HeadScores(scores).With(TableKinds.DuoGates, new HeadTable(gates.Layers, gates.Heads, [.. gates.Values.ToArray().Select(gate => gate / most)]))
             .With(TableKinds.Prefix, Curves(scores.Layers))
-            .With(TableKinds.Change, new HeadChange([.. scores.Values.ToArray().Select(score => 2 * score / (1 + scores.Values.ToArray().Max()))], [.. Enumerable.Range(1, scores.Layers).Select(layer => 1.0 / layer)]));
+            .With(TableKinds.Change, Change(scores));
     }
 
-    private static PrefixCurves Curves(int layers) => new([.. Enumerable.Range(0, layers).Select(layer => Enumerable.Range(0, PrefixCurves.Steps + 1).Select(i => Math.Pow((double)i / PrefixCurves.Steps, 2 + layer)).ToArray())]);
+    private static HeadChange Change(HeadTable scores)
+    {
+        var most = scores.Values.ToArray().Max();
+        return new([.. scores.Values.ToArray().Select(score => 2 * score / (1 + most))], [.. Enumerable.Range(1, scores.Layers).Select(layer => 1.0 / layer)]);
+    }
+
+    private static PrefixCurves Curves(int layers) => new([.. Enumerable.Range(0, layers).Select(layer =>
+        Enumerable.Range(0, PrefixCurves.Steps + 1).Select(i => Math.Pow((double)i / PrefixCurves.Steps, 2 + layer)).ToArray())]);
 }

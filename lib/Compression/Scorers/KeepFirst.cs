@@ -7,6 +7,9 @@ namespace HeadKvLab.Compression.Scorers;
 /// <param name="Sinks">First tokens that are above all others.</param>
 public sealed record KeepFirst(IScorer Scorer, int Sinks = 1) : IScorer
 {
+    /// <summary>First tokens that are above all others.</summary>
+    public int Sinks { get; } = Sinks >= 0 ? Sinks : throw new LabException($"{Sinks} first tokens: give 0 or more; PrefixKV's runs keep 1");
+
     /// <inheritdoc/>
     public ScorerNeeds Needs(int window) => Scorer.Needs(window);
 

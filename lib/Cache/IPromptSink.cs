@@ -1,3 +1,5 @@
+using TorchSharp;
+
 namespace HeadKvLab.Cache;
 
 /// <summary>
@@ -11,4 +13,14 @@ public interface IPromptSink
 
     /// <summary>Takes one layer; called once for each layer, in ascending order.</summary>
     void Accept(in LayerView layer);
+
+    /// <summary>
+    /// Sees what attention adds to the residual stream, after <see cref="Accept"/> and only where <see cref="ScorerNeeds.Stream"/> asks for it: block by block of positions, in order.
+    /// </summary>
+    /// <param name="layer">Index of the layer.</param>
+    /// <param name="before">The stream before attention, <c>[position, hidden]</c>; it lives only until this returns.</param>
+    /// <param name="after">The stream with what attention added, same shape.</param>
+    void Attended(int layer, torch.Tensor before, torch.Tensor after)
+    {
+    }
 }

@@ -15,9 +15,10 @@ namespace HeadKvLab.Cache;
 /// <param name="SlidingWindow">Positions a query of this layer sees, itself included; null: all before it.</param>
 /// <param name="Sums">What was asked for of sums over the queries of the prompt, each <c>[queryHead, position]</c>, float32; null where none was.</param>
 /// <param name="Kinds">Kinds of the text's tokens, <c>[position]</c>; null where nobody asked for them.</param>
+/// <param name="Mixed">What each head mixes from the values, before the output projection, <c>[queryHead, position, dim]</c>; null where nobody asked for it.</param>
 public readonly record struct LayerView(
     int Layer, torch.Tensor Keys, torch.Tensor Values, torch.Tensor Queries, float Scale, int? SlidingWindow = null,
-    IReadOnlyDictionary<AttentionSum, torch.Tensor>? Sums = null, ReadOnlyMemory<TokenKind>? Kinds = null)
+    IReadOnlyDictionary<AttentionSum, torch.Tensor>? Sums = null, ReadOnlyMemory<TokenKind>? Kinds = null, torch.Tensor? Mixed = null)
 {
     /// <summary>Entries of a head; of a prompt its positions, n.</summary>
     public int Length => (int)Keys.shape[1];

@@ -13,16 +13,29 @@ public sealed record ScorerNeeds(int Queries = 0)
     /// <summary>Whether the kinds of the prompt's tokens are looked at.</summary>
     public bool Kinds { get; init; }
 
+    /// <summary>Whether the outputs of the heads are looked at: <see cref="LayerView.Mixed"/>.</summary>
+    public bool Mixed { get; init; }
+
+    /// <summary>Whether the residual stream is looked at: <see cref="IPromptSink.Attended"/>.</summary>
+    public bool Stream { get; init; }
+
     /// <summary>What serves both.</summary>
-    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries)) { Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds };
+    public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries))
+    {
+        Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream,
+    };
 
     /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
-    public bool Equals(ScorerNeeds? other) => other is not null && Queries == other.Queries && Kinds == other.Kinds && Sums.ToHashSet().SetEquals(other.Sums);
+    public bool Equals(ScorerNeeds? other) =>
+        other is not null && Queries == other.Queries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Sums.Count);
+    public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Mixed, Stream, Sums.Count);
+
+    /// <summary>Whether something of every position is asked for, not of the last ones alone.</summary>
+    internal bool OfAllRows => Sums.Count > 0 || Mixed || Stream;
 
     /// <summary>Whether a prompt that continues a cached one by some tokens cannot give it.</summary>
     /// <param name="tokens">Tokens of the last piece.</param>
-    internal bool ExceedPiece(int tokens) => Sums.Count > 0 || Kinds || Queries > tokens;
+    internal bool ExceedPiece(int tokens) => OfAllRows || Kinds || Queries > tokens;
 }

@@ -3,19 +3,51 @@ using HeadKvLab.Models;
 
 namespace HeadKvLab.Calibration;
 
-/// <summary>Calibration tables as files: head scores as `lab heads score` writes them, beside a model in <c>MODEL/heads/</c> or elsewhere, and tables of others' programs.</summary>
+/// <summary>Sizes of the model that a table must fit.</summary>
+/// <param name="Layers">Layers; null to take what the table has.</param>
+/// <param name="KvHeads">KV heads of a layer.</param>
+/// <param name="QueryHeads">Query heads of a layer.</param>
+public sealed record TableSizes(int? Layers, int KvHeads, int QueryHeads)
+{
+    /// <summary>Those of a model.</summary>
+    public static TableSizes Of(ModelConfig config) => new(config.Layers, config.KvHeads, config.QueryHeads);
+}
+
+/// <summary>Calibration tables as files: what `lab heads` writes, beside a model in <c>MODEL/heads/</c> or elsewhere, and tables of others' programs.</summary>
 public static class CalibrationFolder
 {
-    private static readonly TableKind[] Kinds = [.. TableKinds.HeadScores, TableKinds.DuoGates];
+    /// <summary>How each kind of file is told by its name or contents, and read. A file that none of the others knows is one of head scores.</summary>
+    private static readonly Reader[] Readers =
+    [
+        new([TableKinds.DuoGates], GateFile.IsOne, (path, model) => GateFile.Read(path, model.Layers, model.KvHeads), ""),
+        new([TableKinds.Prefix], PrefixFile.IsOne, (path, model) => PrefixFile.Read(path, model.Layers), "lab heads prefix"),
+        new([TableKinds.Change], HeadChangeFile.IsOne, (path, model) => HeadChangeFile.Read(path, model.Layers, model.QueryHeads).Table(path), "lab heads change"),
+        new(TableKinds.HeadScores, _ => true, (path, model) => HeadScoreFile.Read(path, model.Layers, model.QueryHeads).Means(path), "lab heads score"),
+    ];
+
+    /// <param name="Kinds">The kinds that one file serves.</param>
+    /// <param name="IsOne">Whether a file is such a one.</param>
+    /// <param name="Read">Reads it and refuses what does not fit the model.</param>
+    /// <param name="Command">Measures such a table; empty where only others' programs do.</param>
+    private sealed record Reader(IReadOnlyList<TableKind> Kinds, Func<string, bool> IsOne, Func<string, TableSizes, ICalibrationTable> Read, string Command)
+    {
+        internal ICalibrationTable Checked(string path, TableSizes model, Func<string>? weights)
+        {
+            var table = Read(path, model);
+            CardFile.RequireModel(path, weights, Command);
+            return table;
+        }
+    }
 
     /// <summary>The tables of a model's folder; each is read when it is first asked for.</summary>
     /// <param name="modelDirectory">The model's folder.</param>
     /// <param name="config">Sizes the tables must fit.</param>
     /// <param name="weights">Names the model's weights as <see cref="LanguageModel.Hash"/> does, asked for where a card names those that were measured; null: cards are not looked at.</param>
-    public static CalibrationTables Load(string modelDirectory, ModelConfig config, Func<string>? weights = null) => In(Path.Combine(modelDirectory, "heads"), config, weights);
+    public static CalibrationTables Load(string modelDirectory, ModelConfig config, Func<string>? weights = null) => In(Path.Combine(modelDirectory, "heads"), TableSizes.Of(config), weights);
 
     /// <summary>
-    /// Opens what <c>--scores</c> names: a folder, or one file: head scores, which then serve every method that needs some, or with the ending <c>.tsv</c> DuoAttention's gates.
+    /// Opens what <c>--scores</c> names: a folder, or one file: head scores, which then serve every method that needs some, DuoAttention's gates (ending <c>.tsv</c>),
+    /// PrefixKV's shares, or the change of heads.
     /// </summary>
     /// <param name="path">File or folder.</param>
     /// <param name="config">Sizes the tables must fit.</param>
@@ -23,27 +55,24 @@ public static class CalibrationFolder
     /// <exception cref="LabException">There are no tables, or the file is broken or another model's.</exception>
     public static CalibrationTables Open(string path, ModelConfig config, Func<string>? weights = null)
     {
-        if (!Directory.Exists(path))
-            return GateFile.IsOne(path) ? CalibrationTables.None.With(TableKinds.DuoGates, GateFile.Read(path, config.Layers, config.KvHeads)) : CalibrationTables.HeadScores(HeadScores(path, config, weights));
-        return Kinds.Any(kind => File.Exists(Path.Combine(path, kind.File))) ? In(path, config, weights)
-            : throw new LabException($"{path}: holds none of {string.Join(", ", Kinds.Select(kind => kind.File))}; `lab heads score --out {path}` writes the head scores");
+        if (!Directory.Exists(path)) return OpenFile(path, TableSizes.Of(config), weights).Tables;
+        return TableKinds.All.Any(kind => File.Exists(Path.Combine(path, kind.File))) ? In(path, TableSizes.Of(config), weights)
+            : throw new LabException($"{path}: holds none of {string.Join(", ", TableKinds.All.Select(kind => kind.File))}; `lab heads score --out {path}` writes the head scores");
     }
 
-    private static CalibrationTables In(string folder, ModelConfig config, Func<string>? weights) => new(kind =>
+    /// <summary>Opens one file, whatever its kind.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="model">Sizes the table must fit.</param>
+    /// <param name="weights">As with <see cref="Open"/>.</param>
+    /// <returns>The table, and it as the tables of a model.</returns>
+    /// <exception cref="LabException">The file is broken or another model's.</exception>
+    public static (ICalibrationTable Table, CalibrationTables Tables) OpenFile(string path, TableSizes model, Func<string>? weights = null)
     {
-        var path = Path.Combine(folder, kind.File);
-        return !File.Exists(path) ? null
-            : kind == TableKinds.DuoGates ? GateFile.Read(path, config.Layers, config.KvHeads)
-            : TableKinds.HeadScores.Contains(kind) ? HeadScores(path, config, weights)
-            : null;
-    });
-
-    private static HeadTable HeadScores(string path, ModelConfig config, Func<string>? weights)
-    {
-        var scores = HeadScoreFile.Read(path, config.Layers, config.QueryHeads);
-        if (weights is not null && HeadScoreFile.ReadCard(path) is { ModelHash: { Length: > 0 } scored } && scored != weights())
-            throw new LabException($"{path}: its card says that it scores the heads of model {scored}, this model is {weights()} (both are the first digits of the weights' SHA-256): "
-                + "compute this model's with `lab heads score`; to use another model's all the same, remove the card beside the file");
-        return scores.Means(path);
+        var reader = Readers.First(one => one.IsOne(path));
+        var table = reader.Checked(path, model, weights);
+        return (table, new(kind => reader.Kinds.Contains(kind) ? table : null));
     }
+
+    private static CalibrationTables In(string folder, TableSizes model, Func<string>? weights) => new(kind =>
+        Path.Combine(folder, kind.File) is var path && File.Exists(path) && Array.Find(Readers, one => one.Kinds.Contains(kind)) is { } reader ? reader.Checked(path, model, weights) : null);
 }

@@ -7,12 +7,10 @@ namespace HeadKvLab.Calibration;
 /// <summary>
 /// Head-score files of the authors' format: one JSON object, <c>{"0-0": [0.1, 0.0, ...], "0-1": [...], ...}</c>, a key for every
 /// "layer-queryHead", a number for every passed test. Keys are read by what they say, not by their order.
-/// What the format has no place for (model, protocol) stands in a sidecar, <c>FILE.card.json</c>.
+/// What the format has no place for (model, protocol) stands in a card beside it, <see cref="CardFile"/>.
 /// </summary>
 public static class HeadScoreFile
 {
-    private static readonly JsonSerializerOptions CardFormat = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="layers">Layers of the model it is meant for; null to take what the file has.</param>
@@ -59,43 +57,17 @@ public static class HeadScoreFile
             text.AppendJoin(", ", scores.Row(i).Select(s => s.ToString("R", CultureInfo.InvariantCulture))).Append(']');
         }
         File.WriteAllText(path, text.Append('}').ToString());
-        if (card is not null) File.WriteAllText(CardPath(path), JsonSerializer.Serialize(card, CardFormat) + "\n");
+        if (card is not null) CardFile.Write(path, card);
     }
 
     /// <summary>Reads the card beside a file; null when there is none, as with the authors' files.</summary>
     /// <param name="path">The score file, not the card.</param>
-    public static HeadScoreCard? ReadCard(string path)
-    {
-        if (!File.Exists(CardPath(path))) return null;
-        try
-        {
-            return JsonSerializer.Deserialize<HeadScoreCard>(File.ReadAllText(CardPath(path)), CardFormat);
-        }
-        catch (JsonException error)
-        {
-            throw new LabException($"{CardPath(path)}: {error.Message} Delete the card or compute the scores again.", error);
-        }
-    }
-
-    private static string CardPath(string path) => path + ".card.json";
+    public static HeadScoreCard? ReadCard(string path) => CardFile.Read<HeadScoreCard>(path);
 
     private static Dictionary<(int Layer, int Head), double[]> ReadLists(string path)
     {
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (IOException error)
-        {
-            throw new LabException($"{path}: cannot be read: {error.Message}", error);
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new LabException($"{path}: cannot be read: {error.Message}", error);
-        }
         var lists = new Dictionary<(int, int), double[]>();
-        using var document = Parse(path, text);
+        using var document = Parse(path);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new LabException($"{path}: must hold one JSON object, {{\"layer-head\": [scores], ...}}");
         foreach (var property in document.RootElement.EnumerateObject())
@@ -107,21 +79,31 @@ public static class HeadScoreFile
         return lists;
     }
 
-    private static JsonDocument Parse(string path, string text)
+    /// <summary>The JSON of a file.</summary>
+    /// <exception cref="LabException">The file is missing or broken.</exception>
+    internal static JsonDocument Parse(string path)
     {
+        var text = "";
         try
         {
+            text = File.ReadAllText(path);
             return JsonDocument.Parse(text);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{path}: cannot be read: {error.Message}", error);
         }
         catch (JsonException error)
         {
             var cause = text.Contains("NaN", StringComparison.Ordinal) || text.Contains("Infinity", StringComparison.Ordinal)
-                ? "it holds NaN or Infinity, which no head can score; " : "";
+                ? "it holds NaN or Infinity, which no measurement gives; " : "";
             throw new LabException($"{path}: broken JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}: {cause}{error.Message}", error);
         }
     }
 
-    private static (int Layer, int Head) ParseKey(string path, string key)
+    /// <summary>The head that a key names, "layer-head".</summary>
+    /// <exception cref="LabException">It names none.</exception>
+    internal static (int Layer, int Head) ParseKey(string path, string key)
     {
         var dash = key.IndexOf('-');
         if (dash > 0

@@ -5,10 +5,14 @@ using HeadKvLab.Models;
 
 namespace HeadKvLab.Cli;
 
-/// <summary><c>lab heads</c>: importance of each head.</summary>
+/// <summary><c>lab heads</c>: tables of a model, of them here the importance of each head.</summary>
 internal static class HeadsCommand
 {
-    internal static Command Create() => new("heads", "Importance of each attention head, measured on needles.\n\nExample:  lab heads show data/models/world-4m/heads/reasoning.json") { Score(), Show() };
+    internal static Command Create() => new("heads", """
+        What is measured once for a model and methods compute with: importance of each attention head, shares of the layers, how much heads change their input.
+
+        Example:  lab heads show data/models/world-4m/heads/reasoning.json
+        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create() };
 
     private static Command Score()
     {

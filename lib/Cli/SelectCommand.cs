@@ -26,7 +26,7 @@ internal static class SelectCommand
         var reduction = new Option<string>("--reduction") { Description = "How query heads of a KV head vote: mean, max or sum.", DefaultValueFactory = _ => "mean" };
         var granularity = Options.Heads();
         var rule = Options.Rule(BudgetRule.AsPublished);
-        var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention; or gates (.tsv), for DuoAttention." };
+        var scores = new Option<string?>("--scores") { Description = "Head-score file, for HeadKV and RazorAttention; or gates (.tsv), for DuoAttention, or PrefixKV's shares of the layers." };
         var beta = new Option<double>("--beta") { Description = "HeadKV's pool divisor, above 1.", DefaultValueFactory = _ => HeadKv.PaperBeta };
         var layer = new Option<int>("--layer") { Description = "Which layer of the model the tensors are.", DefaultValueFactory = _ => 0 };
         var layers = new Option<int?>("--layers") { Description = "Layers of the model, for PyramidKV; by default those of --scores, else 1." };
@@ -48,7 +48,8 @@ internal static class SelectCommand
             (string Name, object Value)[] settings = [("kernel", parse.GetValue(kernel)), ("pooling", parse.GetValue(pooling)!), ("reduction", parse.GetValue(reduction)!), ("beta", parse.GetValue(beta))];
             using var scope = NewDisposeScope();
             var prompt = Read(parse.GetValue(tensors)!, parse.GetValue(layer));
-            var (table, tables) = parse.GetValue(scores) is { } file ? Tables(file, parse.GetValue(layers), prompt) : (null, CalibrationTables.None);
+            var (table, tables) = parse.GetValue(scores) is { } file
+                ? CalibrationFolder.OpenFile(file, new TableSizes(parse.GetValue(layers), (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0])) : (null, CalibrationTables.None);
             parse.Note(chosen.IsTaken("beta"), $"{chosen.Name} has no beta", beta);
             parse.Note(chosen.Needs.Count > 0 || parse.GetValue(layers) is null, $"{chosen.Name} looks at no head scores, and --layers tells the layers", scores);
             parse.Note(chosen.IsTaken("kernel"), $"{chosen.Name} pools nothing", kernel, pooling);
@@ -57,17 +58,6 @@ internal static class SelectCommand
             Print(Kept(created, budget, prompt, parse.GetValue(layers) ?? table?.Layers ?? parse.GetValue(layer) + 1), parse.GetValue(json));
         });
         return command;
-    }
-
-    private static (HeadTable Table, CalibrationTables Tables) Tables(string file, int? layers, in LayerView prompt)
-    {
-        if (GateFile.IsOne(file))
-        {
-            var gates = GateFile.Read(file, layers, (int)prompt.Keys.shape[0]);
-            return (gates, CalibrationTables.None.With(TableKinds.DuoGates, gates));
-        }
-        var scores = HeadScoreFile.Read(file, layers, (int)prompt.Queries.shape[0]).Means();
-        return (scores, CalibrationTables.HeadScores(scores));
     }
 
     private static int[][] Kept(Method method, Budget budget, in LayerView prompt, int layers)

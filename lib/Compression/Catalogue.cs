@@ -138,6 +138,8 @@ public static class Catalogue
             { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()), Published = _ => new FixedSlot() },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
             { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()), Fidelity = Fidelity.Ours },
+        new("PrefixKV-offline", "what all queries attend to, the same for all heads; layers keep by shares measured beforehand", [Take.FirstToken], "arXiv 2412.03409", TableKinds.Prefix)
+            { Build = (s, t) => new("PrefixKV-offline", new KeepFirst(new Attended(), s.Whole("sinks")), new Prefix(t.Get(TableKinds.Prefix))), Published = _ => new FixedSlot() },
         new("KV-Compress", "squares of what the window attends to; blocks of all heads of the model compete", Take.Blocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = s => new Continual(new(Pooled(s))) },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
@@ -146,6 +148,8 @@ public static class Catalogue
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
         new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521")
             { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))), Fidelity = Fidelity.Reconstructed },
+        new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176", TableKinds.Change)
+            { Build = (s, t) => new("BaKlaVa", Window(s), new Tiered(t.Get(TableKinds.Change), s.Number("low"), s.Number("high"), s.Number("moved"), s.Number("layer-exponent"), Reduction(s, "head-reduction"))), Fidelity = Fidelity.Reconstructed },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
             { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),

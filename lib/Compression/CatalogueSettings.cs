@@ -21,6 +21,9 @@ internal static class CatalogueSettings
     /// <summary>First tokens kept.</summary>
     internal static readonly Setting Sinks = FirstTokens(4);
 
+    /// <summary>The first token, which PrefixKV's runs keep.</summary>
+    internal static readonly Setting FirstToken = FirstTokens(1);
+
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
     [
@@ -62,6 +65,17 @@ internal static class CatalogueSettings
         .. Window,
         Setting.Number("zero-class", 0.6, "a similarity from -1 to 1 above which a dropped entry is merged; 1 merges nothing", tau => tau is >= -1 and <= 1),
         Setting.Number("coverage", 0.95, "a share from 0 to 1 of a head's score, beyond which entries are dropped without merging", share => share is >= 0 and <= 1),
+    ];
+
+    /// <summary>BaKlaVa: the middle of what `lab heads tiers` chooses from.</summary>
+    internal static readonly Setting[] Tiers =
+    [
+        .. Window,
+        Setting.Number("low", 0.25, "a share from 0 to 1, the caches that give entries; with high at most 1", share => share is >= 0 and <= 1),
+        Setting.Number("high", 0.125, "a share from 0 to 1, the caches that take them", share => share is >= 0 and <= 1),
+        Setting.Number("moved", 0.5, "a share from 0 to 1 of its entries that a giving cache loses; 0 is uniform", share => share is >= 0 and <= 1),
+        Setting.Number("layer-exponent", 0.5, "0 or more, how much a layer's own change counts; 0 leaves it out", exponent => exponent >= 0),
+        Setting.Word("head-reduction", "how the head scores of a group become a KV head's", [.. Names<GroupReduction>.All.OrderByDescending(word => word == Names<GroupReduction>.Of(GroupReduction.Max))]),
     ];
 
     /// <summary>PyramidKV.</summary>

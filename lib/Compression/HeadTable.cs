@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace HeadKvLab.Compression;
 
@@ -36,7 +33,7 @@ public sealed class HeadTable : ICalibrationTable
         _values = values.ToArray();
     }
 
-    /// <summary>Number of layers.</summary>
+    /// <inheritdoc/>
     public int Layers { get; }
 
     /// <summary>Heads in a layer.</summary>
@@ -46,16 +43,7 @@ public sealed class HeadTable : ICalibrationTable
     public string? Source { get; init; }
 
     /// <inheritdoc/>
-    public string Hash
-    {
-        get
-        {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Layers} {Heads} ")));
-            hash.AppendData(MemoryMarshal.AsBytes<double>(_values));
-            return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
-        }
-    }
+    public string Hash => TableHash.Of(string.Create(CultureInfo.InvariantCulture, $"{Layers} {Heads} "), _values);
 
     /// <summary>Importance of one head.</summary>
     public double this[int layer, int head] => _values[layer * Heads + head];

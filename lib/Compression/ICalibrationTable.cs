@@ -1,8 +1,11 @@
 namespace HeadKvLab.Compression;
 
-/// <summary>What was measured once for a model and a method computes with: head scores, gates. Immutable.</summary>
+/// <summary>What was measured once for a model and a method computes with: head scores, gates, shares of layers. Immutable.</summary>
 public interface ICalibrationTable
 {
+    /// <summary>Layers of the model.</summary>
+    int Layers { get; }
+
     /// <summary>Names the contents in rows, however a file spells them: the first 16 digits of a SHA-256.</summary>
     string Hash { get; }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using HeadKvLab.Cache;
+using TorchSharp;
 
 namespace HeadKvLab.Compression;
 
@@ -26,6 +27,11 @@ public static class PromptSinks
         {
             foreach (var sink in _others) sink.Accept(layer);
             foreach (var group in _groups) Accept(layer, group);
+        }
+
+        public void Attended(int layer, torch.Tensor before, torch.Tensor after)
+        {
+            foreach (var sink in _others) sink.Attended(layer, before, after);
         }
 
         private static void Accept(in LayerView layer, IGrouping<(IScorer Scorer, int Window, int Heads), Compressor> group)

@@ -18,6 +18,15 @@ public static class TableKinds
     public static TableKind<HeadTable> DuoGates { get; } = new("duo-gates", "full_attention_heads.tsv", "DuoAttention's gates",
         "put the file full_attention_heads.tsv of the model's DuoAttention pattern into its heads folder, or give it with --scores");
 
+    /// <summary>How much each layer keeps: PrefixKV's curves, or shares as its authors publish them.</summary>
+    public static TableKind<LayerShares> Prefix { get; } = new("prefix", "prefix.json", "PrefixKV's shares of the layers", "measure them with `lab heads prefix`, or give a file with --scores");
+
+    /// <summary>How much each query head changes its input, and each layer the residual stream. BaKlaVa.</summary>
+    public static TableKind<HeadChange> Change { get; } = new("change", "change.json", "the change that heads make", "measure it with `lab heads change`, or give a file with --scores");
+
     /// <summary>Head scores: one file of them serves every method that needs some.</summary>
     public static IReadOnlyList<TableKind<HeadTable>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
+
+    /// <summary>All kinds, in the order of messages.</summary>
+    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change];
 }

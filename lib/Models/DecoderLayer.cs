@@ -52,7 +52,9 @@ internal sealed class DecoderLayer : Module
             using var blockScope = NewDisposeScope();
             rows = tokens - row < BlockRows + Alignment ? tokens - row : BlockRows;
             var block = x.narrow(1, row, rows);
+            var before = store.WatchesStream ? block.clone() : null;
             block.add_(self_attn.o_proj.forward(mixed.narrow(1, row - first, rows)));
+            if (before is not null) store.Attended(before, block);
             block.add_(mlp.forward(post_attention_layernorm.forward(block)));
         }
     }
@@ -61,7 +63,7 @@ internal sealed class DecoderLayer : Module
     /// First row that is needed where only the last token's output is, and what the sink looks at: a multiple of <see cref="Alignment"/> that leaves more rows than
     /// that, since products of fewer rows take another path and end in other bits.
     /// </summary>
-    internal long FirstNeeded(Tensor x, ScorerNeeds needs) => needs.Sums.Count > 0 || !self_attn.TakesAnyRows(x) ? 0
+    internal long FirstNeeded(Tensor x, ScorerNeeds needs) => needs.OfAllRows || !self_attn.TakesAnyRows(x) ? 0
         : Math.Max(0, (x.shape[1] - Math.Max(needs.Queries, 1)) / Alignment * Alignment - Alignment);
 
     private const int Alignment = 64, BlockRows = 1024;

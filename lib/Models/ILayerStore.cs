@@ -14,6 +14,14 @@ internal interface ILayerStore
     /// <param name="slidingWindow">Positions a query sees, itself included; null: all.</param>
     /// <returns>What the heads mix, <c>[batch, queryHead, query, dim]</c>.</returns>
     Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow);
+
+    /// <summary>Whether it looks at what attention adds to the residual stream.</summary>
+    bool WatchesStream => false;
+
+    /// <summary>Looks at it, a block of rows at a time, <c>[1, row, hidden]</c>.</summary>
+    void Attended(Tensor before, Tensor after)
+    {
+    }
 }
 
 /// <summary>A prompt, or a piece of one: tokens see each other, and what an uncompressed cache holds before them.</summary>
@@ -35,9 +43,13 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
         var needs = sink?.Needs ?? ScorerNeeds.None;
         var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, needs.Sums);
         var rows = Math.Min(needs.Queries, q.shape[2]);
-        sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums));
+        sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums, Mixed: needs.Mixed ? mixed[0] : null));
         return mixed;
     }
+
+    public bool WatchesStream => sink is { Needs.Stream: true };
+
+    public void Attended(Tensor before, Tensor after) => sink!.Attended(layer, before[0], after[0]);
 }
 
 /// <summary>One token on a device: heads read their own entries, grouped by length.</summary>

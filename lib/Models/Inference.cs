@@ -101,6 +101,9 @@ internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kin
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds, KindOf = later });
+
+    /// <inheritdoc/>
+    public void Attended(int layer, Tensor before, Tensor after) => inner.Attended(layer, before, after);
 }
 
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>

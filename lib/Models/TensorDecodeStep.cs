@@ -43,6 +43,17 @@ internal sealed class HostSink(IPromptSink inner) : IPromptSink
     public void Accept(in LayerView layer)
     {
         using var scope = NewDisposeScope();
-        inner.Accept(layer with { Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(), Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()) });
+        inner.Accept(layer with
+        {
+            Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(),
+            Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()), Mixed = layer.Mixed?.cpu(),
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Attended(int layer, Tensor before, Tensor after)
+    {
+        using var scope = NewDisposeScope();
+        inner.Attended(layer, before.cpu(), after.cpu());
     }
 }

@@ -14,7 +14,7 @@ public sealed class SettingsTests
     internal static readonly Dictionary<string, object> Others = new()
     {
         ["kernel"] = 5, ["pooling"] = "avg", ["reduction"] = "max", ["beta"] = 2, ["temperature"] = 0.5, ["head-reduction"] = "sum", ["sinks"] = 6, ["protected-share"] = 0.15,
-        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31,
+        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31, ["low"] = 0.5, ["high"] = 0.25, ["moved"] = 0.75, ["layer-exponent"] = 1,
     };
 
     private static readonly CalibrationTables Importances = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
@@ -33,8 +33,8 @@ public sealed class SettingsTests
         void Add(object? part, string path)
         {
             foreach (var property in part?.GetType().GetProperties() ?? [])
-                if (property.PropertyType != typeof(HeadTable) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(ISettlement.AddsEntry)))
-                    if (property.GetValue(part) is var value && value is IAllocator or Pooling or Ladder) Add(value, $"{path}.{property.Name}");
+                if (!property.PropertyType.IsAssignableTo(typeof(ICalibrationTable)) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(ISettlement.AddsEntry)))
+                    if (property.GetValue(part) is var value && value is IAllocator or IScorer or Pooling) Add(value, $"{path}.{property.Name}");
                     else found[$"{path}.{property.Name}"] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
     }

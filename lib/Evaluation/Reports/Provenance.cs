@@ -12,7 +12,7 @@ public static class Provenance
         from table in rows.SelectMany(row => row.Variant.Tables).Distinct()
         let source = card?.Tables.GetValueOrDefault(table.Key)?.GetValueOrDefault(table.Value)
         orderby table.Key, table.Value
-        select $"head scores '{table.Key}': {table.Value}{(source is null ? "" : $" ({source})")}");
+        select $"table '{table.Key}': {table.Value}{(source is null ? "" : $" ({source})")}");
 
     /// <summary>The builds of the program that answered, a line each.</summary>
     public static string Programs(IEnumerable<EvalRow> rows) =>

@@ -73,7 +73,9 @@ public static class PrefillBenchmark
         var random = new Random(7);
         int[] prompt = [.. Enumerable.Range(0, tokens).Select(_ => random.Next(Standard.VocabSize))];
         var heads = new HeadTable(Standard.Layers, Standard.QueryHeads, [.. Enumerable.Range(0, Standard.Layers * Standard.QueryHeads).Select(_ => Math.Pow(random.NextDouble(), 4))]);
-        var chosen = Catalogue.Find(method).Create(null, CalibrationTables.HeadScores(heads).With(TableKinds.DuoGates, heads.Aggregate(Standard.KvHeads, GroupReduction.Max)));
+        var tables = CalibrationTables.HeadScores(heads).With(TableKinds.DuoGates, heads.Aggregate(Standard.KvHeads, GroupReduction.Max))
+            .With(TableKinds.Prefix, PrefixCurves.Alike(Standard.Layers)).With(TableKinds.Change, new HeadChange(heads.Values, [.. Enumerable.Repeat(1.0, Standard.Layers)]));
+        var chosen = Catalogue.Find(method).Create(null, tables);
         Prefill(decoder, prompt[..Math.Min(tokens, 300)], chosen, Math.Min(kvSize, 64)); // compiles what is timed
         ProcessMemory.Reset();
         var idle = ProcessMemory.Resident;

@@ -41,7 +41,7 @@ public sealed class FormatOneTests : FolderTests
     {
         var table = ResultReport.Markdown(ScoreCells.Of(Rows));
         foreach (var name in (string[])["| StreamingLLM |", "| SnapKV, kernel 5 |", "| SnapKV, kernel 7 |", "| HeadKV-R2, kernel 7, beta 1.01 |", "| HeadKV-R2, kernel 7, beta 2 |"]) Assert.Contains(name, table);
-        Assert.Equal("- head scores 'reasoning': unknown\n", Provenance.Tables(Rows, ResultFolder.ReadCard(Folder)));
+        Assert.Equal("- table 'reasoning': unknown\n", Provenance.Tables(Rows, ResultFolder.ReadCard(Folder)));
         Assert.Equal("- program unknown, commit unknown, built unknown\n", Provenance.Programs(Rows));
         Assert.Equal((1, "0.1.0", "unknown"), (ResultFolder.ReadCard(Folder)!.Format, ResultFolder.ReadCard(Folder)!.Program, ResultFolder.ReadCard(Folder)!.Commit));
     }

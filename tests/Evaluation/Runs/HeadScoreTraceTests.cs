@@ -55,7 +55,7 @@ public sealed class HeadScoreTraceTests : FolderTests
             Child.Lab("profile", "--methods", "HeadKV-R2", "--scores", Inside("measured.json"), "--contexts", "64", "--kv-sizes", "16", "--generate", "1", "--repetitions", "1").End() })
         {
             Assert.Equal(2, code);
-            Assert.Contains("measured.json: its card says that it scores the heads of model 0123456789abcdef, this model is a046b8c45fb7e322", error);
+            Assert.Contains("measured.json: its card says that it was measured on model 0123456789abcdef, this model is a046b8c45fb7e322", error);
             Assert.Contains("remove the card", error);
         }
     }
@@ -70,7 +70,7 @@ public sealed class HeadScoreTraceTests : FolderTests
         Assert.Equal([measured, reversed], Rows().Where(r => r.Variant.Method == "HeadKV-R2").Select(r => r.Variant.Tables["reasoning"]));
         Assert.Single(Rows().Where(r => r.Variant.Method == "HeadKV-R2").Select(r => r.Variant.Settings).Distinct());
         var report = Child.Output(Folder, "dotnet", Repository.Path("bin", "HeadKvLab.dll"), "report", Inside("out"));
-        foreach (var words in (string[])[$"| HeadKV-R2, reasoning {measured[..8]} |", $"| HeadKV-R2, reasoning {reversed[..8]} |", $"head scores 'reasoning': {measured} ({Inside("measured.json")})", $"head scores 'reasoning': {reversed} ({Inside("reversed.json")})", "- program 0.1.0, commit "])
+        foreach (var words in (string[])[$"| HeadKV-R2, reasoning {measured[..8]} |", $"| HeadKV-R2, reasoning {reversed[..8]} |", $"table 'reasoning': {measured} ({Inside("measured.json")})", $"table 'reasoning': {reversed} ({Inside("reversed.json")})", "- program 0.1.0, commit "])
             Assert.Contains(words, report);
         Assert.Contains($"reasoning={reversed}", File.ReadAllText(Path.Combine(Inside("out"), "table.csv")));
         Assert.Contains(reversed, File.ReadAllText(Path.Combine(Inside("out"), "table.md")));
@@ -126,7 +126,7 @@ public sealed class HeadScoreTraceTests : FolderTests
         foreach (var part in (string[])["validation", "test"]) Assert.All(Rows(Path.Combine("beta", part)), r => Assert.Equal(HashOf("reversed.json"), r.Variant.Tables["reasoning"]));
         var report = File.ReadAllText(Path.Combine(Inside("beta"), "beta.md"));
         Assert.Contains("| 48 | beta 1.01 |", report);                                    // of equals the default, which is then the fixed one as well
-        Assert.Contains($"head scores 'reasoning': {HashOf("reversed.json")} ({Inside("reversed.json")})", report);
+        Assert.Contains($"table 'reasoning': {HashOf("reversed.json")} ({Inside("reversed.json")})", report);
     }
 
     [Fact]

@@ -104,7 +104,7 @@ public sealed class HeadChangeTests : IDisposable
     public void Sinks_around_a_sink_hand_it_outputs_and_stream()
     {
         var model = Repository.Model;
-        foreach (var around in (Func<IPromptSink, IPromptSink>[])[sink => new HostSink(sink), sink => new KindsSink(sink, new TokenKind[90]), sink => PromptSinks.Combine(sink, new Blinded())])
+        foreach (var around in (Func<IPromptSink, IPromptSink>[])[sink => new HostSink(sink), sink => new KindsSink(sink, new TokenKind[90], _ => TokenKind.Ordinary), sink => PromptSinks.Combine(sink, new Blinded())])
         {
             var watched = new Watching();
             model.Decoder.Prefill(Prompt, null, around(watched));

@@ -86,7 +86,7 @@ public sealed class TierSearchTests
         Assert.Equal(uniform / 2 - chosen.Loss, choice.Gain.Mean, 1e-9);
         Assert.Equal(choice.Chosen.ToString() == "moved=0", choice.GainElsewhere is null);
         Assert.Equal(choice.GainElsewhere is null ? 2 : 4, done);
-        var (entry, given) = Catalogue.Parse(choice.Method);
+        var (entry, given, _) = Catalogue.Parse(choice.Method);
         Assert.Equal(("BaKlaVa", choice.Chosen), (entry.Name, given));
         Assert.Contains("four or more", Assert.Throws<LabException>(() => TierSearch.Run(model, tables, new Budget(24), Texts[..3], 8)).Message);
     }

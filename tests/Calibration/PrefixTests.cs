@@ -136,10 +136,14 @@ public sealed class PrefixTests : IDisposable
         Assert.Equal(new KeepFirst(new Attended(), 1), method.Scorer);
         Assert.Contains("-1 first tokens", Assert.Throws<LabException>(() => new KeepFirst(new Attended(), -1)).Message);
         var rows = new HeadRows<float>([.. scores], 1, 8);
-        new KeepFirst(new Given(scores)).Score(default, 1, rows);
+        using var keys = torch.zeros(1, 8, 2);
+        var layer = new LayerView(0, keys, keys, keys, 1);
+        new KeepFirst(new Given(scores)).Score(layer, 1, rows);
         Assert.Equal([0, 1, 2, 7], new PromptAllocation(method, new Budget(2, 1, BudgetRule.AsPublished), 1, 1, 1, 8).Select(default, rows)[0]);
-        new KeepFirst(new Given(scores), 0).Score(default, 1, rows);
+        new KeepFirst(new Given(scores), 0).Score(layer, 1, rows);
         Assert.Equal([1, 2, 3, 7], new PromptAllocation(method, new Budget(2, 1, BudgetRule.AsPublished), 1, 1, 1, 8).Select(default, rows)[0]);
+        new KeepFirst(new Given(scores[..5]), 2).Score(layer with { Positions = [new int[] { 1, 2, 4, 6, 7 }] }, 1, rows = new HeadRows<float>(new float[5], 1, 5));
+        Assert.Equal([float.PositiveInfinity, 5, 4, 3, 2], rows[0].ToArray());     // of the text, of which token 0 is gone
     }
 
     private sealed record Given(float[] Scores) : IScorer

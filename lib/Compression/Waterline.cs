@@ -14,7 +14,8 @@ namespace HeadKvLab.Compression;
 /// </param>
 public sealed class Waterline(int heads, long? total, double above = double.NegativeInfinity, bool whole = false)
 {
-    private readonly PriorityQueue<Bids.Step, Place> _bought = new(); // cheapest first
+    private readonly List<List<Bids.Step>[]> _bought = [];      // [layer][head], dearest first
+    private readonly PriorityQueue<Place, Place> _last = new(); // of each head the last step that it bought, the cheapest first
     private readonly List<int[]> _entries = [];
     private long _spent;
     private Place? _sold; // the dearest step that could not be kept: cheaper ones cannot be bought any more
@@ -32,6 +33,7 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
     {
         var layer = _entries.Count;
         _entries.Add(new int[heads]);
+        _bought.Add([.. Enumerable.Range(0, heads).Select(_ => new List<Bids.Step>())]);
         for (var head = 0; head < heads; head++) Buy(layer, head, bids[head]);
         var cut = new SortedSet<(int Layer, int Head)>();
         while (_spent > total && SellCheapest() is { } sold)
@@ -41,19 +43,26 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
 
     private void Buy(int layer, int head, IReadOnlyList<Bids.Step> steps)
     {
+        var bought = _bought[layer][head];
         for (var i = 0; i < steps.Count; i++)
         {
-            var place = new Place(steps[i].Price, layer, head, i);
-            if (steps[i].Price <= above || (_sold is { } sold && place.CompareTo(sold) <= 0)) return;
-            Add(steps[i], place);
+            if (steps[i].Price <= above || (_sold is { } sold && new Place(steps[i].Price, layer, head, i).CompareTo(sold) <= 0)) break;
+            Add(steps[i], layer, head);
         }
+        if (bought.Count > 0) _last.Enqueue(Last(layer, head), Last(layer, head));
     }
 
-    private void Add(Bids.Step step, Place place)
+    private void Add(Bids.Step step, int layer, int head)
     {
-        _bought.Enqueue(step, place);
-        _entries[place.Layer][place.Head] += step.Entries;
+        _bought[layer][head].Add(step);
+        _entries[layer][head] += step.Entries;
         _spent += Cost(step);
+    }
+
+    private Place Last(int layer, int head)
+    {
+        var bought = _bought[layer][head];
+        return new(bought[^1].Price, layer, head, bought.Count - 1);
     }
 
     private int Cost(Bids.Step step) => whole ? step.Cost : step.Entries;
@@ -61,12 +70,16 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
     /// <summary>Sells the cheapest step, or the part of it that is too much; null where only steps are left that are bought whatever they cost.</summary>
     private Place? SellCheapest()
     {
-        if (!_bought.TryPeek(out var step, out var place) || (whole && double.IsPositiveInfinity(place.Price))) return null;
-        _bought.Dequeue();
+        if (!_last.TryPeek(out var place, out _) || (whole && double.IsPositiveInfinity(place.Price))) return null;
+        var bought = _bought[place.Layer][place.Head];
+        var step = bought[^1];
+        bought.RemoveAt(bought.Count - 1);
         _entries[place.Layer][place.Head] -= step.Entries;
         _spent -= Cost(step);
         _sold = place;
-        if (!whole && _spent < total) Add(step with { Entries = (int)(total.Value - _spent) }, place);
+        if (!whole && _spent < total) Add(step with { Entries = (int)(total.Value - _spent) }, place.Layer, place.Head);
+        if (bought.Count == 0) _last.Dequeue();
+        else _last.DequeueEnqueue(Last(place.Layer, place.Head), Last(place.Layer, place.Head));
         return place;
     }
 

@@ -41,7 +41,7 @@ public sealed class ProblemsTests
     [Fact]
     public void A_plan_names_every_fault_it_has_before_a_model_is_loaded()
     {
-        var plan = new SweepPlan { Suites = [], Methods = ["SnapVK", "SnapKV beta=2", "HeadKV-R2"], Protocols = ["repaired", "nosuch"], Lengths = [3], Limit = -1, Type = "float8" };
+        var plan = new SweepPlan { Suites = [], Methods = ["SnapVK", "SnapKV beta=2", "HeadKV-R2"], Protocols = ["standard", "nosuch"], Lengths = [3], Limit = -1, Type = "float8" };
         var told = Assert.ThrowsAny<LabException>(() => plan.Checked("sweep.json")).Message;
         string[] wanted = ["sweep.json: 7 problems:", "- no suite is named", "- lengths of generated prompts", "- limit -1", "'nosuch'", "'float8'", "- method 'SnapVK' is unknown", "- SnapKV takes no setting 'beta'"];
         foreach (var one in wanted) Assert.Contains(one, told, StringComparison.Ordinal);

@@ -23,7 +23,7 @@ internal static class BetaCommand
         var windows = Options.Counts<int>("--windows", "Candidates for the observation window.", "8");
         var kernels = Options.Counts<int>("--kernels", "Candidates for the pooling kernel.", "");
         var scores = Options.Scores();
-        var protocol = new Option<string>("--protocol") { Description = "paper, repaired or agnostic.", DefaultValueFactory = _ => "repaired" };
+        var protocol = new Option<string>("--protocol") { Description = "paper, standard or agnostic.", DefaultValueFactory = _ => "standard" };
         var split = new Option<double>("--split") { Description = "Share of the contexts that settings are chosen on.", DefaultValueFactory = _ => 0.4 };
         var seed = Options.Seed("Seed of the division.");
         var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };

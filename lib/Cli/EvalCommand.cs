@@ -19,7 +19,7 @@ internal static class EvalCommand
         var methods = Options.Methods("Names, separated by commas, each alone or with settings and a schedule of its own: \"SnapKV kernel=5 every 64,HeadKV-R2\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
-        var protocols = Options.Words("--protocol", "paper, repaired or agnostic; several separated by commas.", "repaired");
+        var protocols = Options.Words("--protocol", "paper, standard or agnostic; several separated by commas.", "standard");
         var rule = Options.Words("--budget-rule", "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", "");
         var granularity = new Option<string?>("--granularity") { Description = "kv-head, or query-head for the papers' accounting; the protocol's where it is not given." };
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");

@@ -41,7 +41,7 @@ internal static class EvalWorldCommand
     private static int Run(LanguageModel model, IReadOnlyList<WorldFamily> families, IReadOnlyList<(int Length, WorldSuite Suite)> suites, CancellationToken stop)
     {
         var rows = new List<(int Length, EvalRow Row)>();
-        var plan = new EvaluationPlan([], []) { Protocol = Protocol.Repaired with { MostPromptTokens = model.Config.MaxPositions } };   // 8,000 tokens are asked whole
+        var plan = new EvaluationPlan([], []) { Protocol = Protocol.Standard with { MostPromptTokens = model.Config.MaxPositions } };   // 8,000 tokens are asked whole
         foreach (var (length, suite) in suites)
             rows.AddRange(SuiteEvaluation.Run(model, suite.ToSamples(), plan, progress => Report(length, progress), stop).Select(row => (length, row)));
         int[] lengths = [.. suites.Select(s => s.Length)];

@@ -20,7 +20,7 @@ internal static class SweepCommand
 
               { "model": "data/models/world-4m",
                 "suites": ["data/suites/world-2048-test.jsonl"],
-                "protocols": ["repaired"],
+                "protocols": ["standard"],
                 "methods": ["FullKV", "SnapKV", "HeadKV-R2"],
                 "kvSizes": [64, 128, 256],          // or "shares": [0.03, 0.06]
                 "settings": { "beta": [1.01], "kernel": [7] }, "windows": [8],   // `lab methods` lists settings

@@ -28,9 +28,9 @@ public sealed record Answer(int[] Ids, long ReservedBytes)
         if (recomputeLast && cache.LogicalLength == prompt.Length) cache.Truncate(prompt.Length - 1);
         var unread = prompt[cache.LogicalLength..];
         most = Math.Min(most, inference.MaxPositions - prompt.Length + 1);
-        using var continuation = inference.Continue(cache, unread.Length + most);
-        foreach (var id in unread) logits = continuation.Run(id);
-        var ids = Generation.Run(continuation.Run, logits, most, stopIds, choose, onToken, stop);
-        return new(ids, continuation.ReservedBytes ?? cache.ReservedBytes);
+        using var session = inference.Continue(cache, unread.Length + most);
+        foreach (var id in unread) logits = session.Run(id);
+        var ids = Generation.Run(session.Run, logits, most, stopIds, choose, onToken, stop);
+        return new(ids, session.ReservedBytes ?? cache.ReservedBytes);
     }
 }

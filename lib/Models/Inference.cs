@@ -7,7 +7,7 @@ namespace HeadKvLab.Models;
 
 /// <summary>
 /// Runs a model where its weights lie: on a CPU tokens are decoded by <see cref="DecodeStep"/>, elsewhere by <see cref="TensorDecodeStep"/>. Prompts are
-/// stored and compressed in main memory either way, a layer at a time. Continuations are independent of each other.
+/// stored and compressed in main memory either way, a layer at a time. Its sessions are independent of each other.
 /// </summary>
 public sealed class Inference : IDisposable
 {
@@ -72,16 +72,16 @@ public sealed class Inference : IDisposable
     /// <param name="room">Tokens that may follow.</param>
     /// <param name="observer">Sees the attention of each token, on a CPU only; null: nobody looks.</param>
     /// <exception cref="LabException">The weights are not on a CPU, and there is an observer, or the cache drops entries while text is generated.</exception>
-    public Continuation Continue(RaggedCache cache, int room, IStepObserver? observer = null) => observer is not null || cache.Retention is not null || _step is not null
+    public DecodeSession Continue(RaggedCache cache, int room, IStepObserver? observer = null) => observer is not null || cache.Retention is not null || _step is not null
         ? OnHost(Step.Session(observer), cache)
         : OnDevice(new GroupedCache(cache, _byTensors!.Device, CacheType(cache.Shape.Storage), Math.Max(1, room)));
 
     /// <summary>Frees what was made for decoding; the decoder stays.</summary>
     public void Dispose() => _step?.Dispose();
 
-    private static Continuation OnHost(DecodeStep session, RaggedCache cache) => new(id => session.Run(id, cache), null);
+    private static DecodeSession OnHost(DecodeStep session, RaggedCache cache) => new(id => session.Run(id, cache), null);
 
-    private Continuation OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
+    private DecodeSession OnDevice(GroupedCache cache) => new(id => _byTensors!.Run(id, cache), cache);
 }
 
 /// <summary>Shows a sink the kinds of a prompt's tokens.</summary>
@@ -107,16 +107,16 @@ internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kin
 }
 
 /// <summary>Tokens that follow a prompt, run one at a time.</summary>
-public sealed class Continuation : IDisposable
+public sealed class DecodeSession : IDisposable
 {
     private readonly GroupedCache? _owned;
 
-    internal Continuation(TokenStep run, GroupedCache? owned) => (Run, _owned) = (run, owned);
+    internal DecodeSession(TokenStep run, GroupedCache? owned) => (Run, _owned) = (run, owned);
 
     /// <summary>Bytes of the tensors that hold the entries on a device, padding and room included; null where the cache itself is read.</summary>
     public long? ReservedBytes => _owned?.ReservedBytes;
 
-    /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call, and by no other continuation.</summary>
+    /// <summary>Runs a token and gives the logits <c>[vocabulary]</c> of the next; their memory is reused by the next call, and by no other session.</summary>
     public TokenStep Run { get; }
 
     /// <summary>Frees what lies on a device; the cache it began with stays.</summary>

@@ -8,7 +8,7 @@ public sealed class ScoreTableTests
 {
     private static EvalRow Row(string method, int context, int question) => new()
     {
-        Suite = "s", Dataset = "f", Context = $"c{context}", Question = $"c{context}-{question}", Protocol = "repaired", Variant = new() { Method = method, Share = 0.04 }, Seed = 0, Model = "m", Data = "d",
+        Suite = "s", Dataset = "f", Context = $"c{context}", Question = $"c{context}-{question}", Protocol = "standard", Variant = new() { Method = method, Share = 0.04 }, Seed = 0, Model = "m", Data = "d",
         FirstToken = "recompute-last", PromptTokens = 100, Heads = 4, Entries = 32, Bytes = 1024, Prediction = "a", Answers = ["a"], Metric = "exact_match", Score = question == 0 ? 1 : 0,
         NewTokens = 1, PrefillSeconds = 0, DecodeSeconds = 0,
     };

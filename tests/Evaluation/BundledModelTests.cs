@@ -72,7 +72,7 @@ public sealed class BundledModelTests
     public void Every_method_stores_exactly_the_nominal_entries_and_their_bytes(FirstToken first)
     {
         var config = Repository.Model.Config;
-        var plan = new EvaluationPlan(Methods("StreamingLLM", "SnapKV", "HeadKV-R2", "HeadKV-R2-shuffled"), [0.06, 0.25]) { Protocol = Protocol.Repaired with { FirstToken = first } };
+        var plan = new EvaluationPlan(Methods("StreamingLLM", "SnapKV", "HeadKV-R2", "HeadKV-R2-shuffled"), [0.06, 0.25]) { Protocol = Protocol.Standard with { FirstToken = first } };
         foreach (var row in SuiteEvaluation.Run(Repository.Model, Suite(1, 3).ToSamples(), plan))
         {
             var nominal = row.Variant.IsFull ? row.PromptTokens : row.Variant.BudgetFor(row.PromptTokens).Entries;

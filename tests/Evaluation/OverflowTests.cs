@@ -22,7 +22,7 @@ public sealed class OverflowTests : FolderTests
         return [.. RowJournal.Read(Inside("out/rows.jsonl"))];
     }
 
-    [Theory, InlineData("paper"), InlineData("repaired"), InlineData("agnostic")]
+    [Theory, InlineData("paper"), InlineData("standard"), InlineData("agnostic")]
     public void A_sample_that_overflows_fails_by_name_and_the_run_goes_on(string protocol)
     {
         var rows = Eval(1, "float16", protocol, out var error, "StreamingLLM");
@@ -41,7 +41,7 @@ public sealed class OverflowTests : FolderTests
         Assert.All(File.ReadLines(Inside("out/times.csv")).Skip(1), line => Assert.EndsWith(",0,,,,", line));
     }
 
-    [Theory, InlineData("paper"), InlineData("repaired"), InlineData("agnostic")]
+    [Theory, InlineData("paper"), InlineData("standard"), InlineData("agnostic")]
     public void Where_the_scores_of_positions_overflow_that_method_fails_and_the_others_say_why_they_do(string protocol)
     {
         File.WriteAllText(Inside("long.jsonl"), File.ReadAllText(Path.Combine(Model, "suite.jsonl")).Replace("\"context\": \"a\"", "\"context\": \"" + string.Concat(Enumerable.Repeat("a cat sat ", 20)) + "\""));
@@ -63,7 +63,7 @@ public sealed class OverflowTests : FolderTests
     [Fact]
     public void In_float32_the_same_samples_are_answered()
     {
-        var rows = Eval(0, "float32", "repaired", out var error);
+        var rows = Eval(0, "float32", "standard", out var error);
         Assert.All(rows, row => Assert.True(row is { Failed: null, NewTokens: > 0 }));
         Assert.DoesNotContain("failed", error + File.ReadAllText(Inside("out/table.md")));
     }

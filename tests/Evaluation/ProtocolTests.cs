@@ -20,16 +20,17 @@ public class ProtocolTests
     [Fact]
     public void NamesAndSettingsAreThoseOfTheSpecification()
     {
-        Assert.Equal(["paper", "repaired", "agnostic"], Protocol.All.Select(p => p.Name));
+        Assert.Equal(["paper", "standard", "agnostic"], Protocol.All.Select(p => p.Name));
         Assert.Equal([(7950, false, false, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterContext)],
             Protocol.All.Select(p => (p.MostPromptTokens, p.Chat, p.AllStopIds, p.Point)));
         Assert.Equal((FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
         Assert.Equal([NumberFormat.Float16, NumberFormat.BFloat16, NumberFormat.BFloat16], Protocol.All.Select(p => p.Type));
-        Assert.Contains("paper, repaired, agnostic", Assert.Throws<LabException>(() => Protocol.Find("papr")).Message, StringComparison.Ordinal);
+        Assert.Contains("paper, standard, agnostic", Assert.Throws<LabException>(() => Protocol.Find("papr")).Message, StringComparison.Ordinal);
+        Assert.Same(Protocol.Standard, Protocol.Find("repaired"));     // as earlier versions called it
     }
 
     [Theory]
-    [InlineData("paper", 8192, 512, 7950), InlineData("paper", 32768, 64, 31500), InlineData("repaired", 8192, 512, 7500), InlineData("repaired", 131072, 512, 31500), InlineData("repaired", 4096, 512, 4096 - 512 - 64), InlineData("agnostic", 256, 32, 256 - 32 - 32)]
+    [InlineData("paper", 8192, 512, 7950), InlineData("paper", 32768, 64, 31500), InlineData("standard", 8192, 512, 7500), InlineData("standard", 131072, 512, 31500), InlineData("standard", 4096, 512, 4096 - 512 - 64), InlineData("agnostic", 256, 32, 256 - 32 - 32)]
     public void PromptsAreAsLongAsThePapersWhereTheModelIs(string protocol, int context, int answer, int most) => Assert.Equal(most, Protocol.Find(protocol).PromptLimit(context, answer));
 
     [Fact]
@@ -54,7 +55,7 @@ public class ProtocolTests
         var set = Set("gov_report", "Report:\n{context}\nSummary:", Words(3000), "");
         var whole = Model.Tokenizer.Encode("Report:\n" + set.Samples[0].Context + "\nSummary:");
         Assert.True(whole.Length > 2 * 7950);
-        foreach (var (protocol, half) in ((Protocol, int)[])[(Protocol.Paper, 3975), (Protocol.Repaired, 3750)])
+        foreach (var (protocol, half) in ((Protocol, int)[])[(Protocol.Paper, 3975), (Protocol.Standard, 3750)])
         {
             var prompt = Prompt(protocol, set);
             Assert.True(prompt.Truncated);
@@ -88,13 +89,13 @@ public class ProtocolTests
         var model = LanguageModel.Load(folder.Path);
         string Text(Protocol protocol, SampleSet set) => model.Tokenizer.Decode(Prompt(protocol, set, model).Ids);
         var qa = Set("qasper", "{context}\nQuestion: {input}\nAnswer: ", "Nuts.", "who?");
-        Assert.Equal("<user>Nuts.\nQuestion: who?\nAnswer:</user><assistant>", Text(Protocol.Repaired, qa));
+        Assert.Equal("<user>Nuts.\nQuestion: who?\nAnswer:</user><assistant>", Text(Protocol.Standard, qa));
         Assert.Equal("Nuts.\nQuestion: who?\nAnswer: ", Text(Protocol.Paper, qa));
         Assert.Equal("\nQuestion: who?\nAnswer:</user><assistant>", model.Tokenizer.Decode(Prompt(Protocol.Agnostic, qa, model).Question));
-        foreach (var name in (string[])["trec", "triviaqa", "samsum", "lsht", "lcc", "repobench-p"]) Assert.Equal("Nuts.\nwho?", Text(Protocol.Repaired, Set(name, "{context}\n{input}", "Nuts.", "who?")));
+        foreach (var name in (string[])["trec", "triviaqa", "samsum", "lsht", "lcc", "repobench-p"]) Assert.Equal("Nuts.\nwho?", Text(Protocol.Standard, Set(name, "{context}\n{input}", "Nuts.", "who?")));
         Assert.Equal(15, LongBench.Datasets.Count(d => d.Chat));
         Assert.StartsWith("<user>", Text(Protocol.Paper, Set("qa1_4k", "{context} {input}", "Nuts.", "who?")), StringComparison.Ordinal);
-        var cut = Text(Protocol.Repaired, Set("gov_report", "{context}", Words(3000), ""));
+        var cut = Text(Protocol.Standard, Set("gov_report", "{context}", Words(3000), ""));
         Assert.StartsWith("<user>The maid", cut, StringComparison.Ordinal);
         Assert.EndsWith("</user><assistant>", cut, StringComparison.Ordinal);
     }
@@ -106,8 +107,8 @@ public class ProtocolTests
         int[] Of(Protocol protocol, SampleSet set) => protocol.StopIds(Model, set);
         Assert.Equal([1990], Of(Protocol.Paper, Set("qasper", "{context}", "", "")));
         Assert.Equal([1990], Of(Protocol.Paper, Set("samsum", "{context}", "", "")));
-        Assert.Equal([1990, Newline()], Of(Protocol.Repaired, Set("samsum", "{context}", "", "")));
+        Assert.Equal([1990, Newline()], Of(Protocol.Standard, Set("samsum", "{context}", "", "")));
         Assert.Equal([1990, Newline()], Of(Protocol.Paper, Set("needle", "{context}", "", "") with { StopToken = "\n" }));
-        Assert.Equal([1990, Model.Tokenizer.IdOf(".")], Of(Protocol.Repaired, Set("world_single", "{context}", "", "") with { StopToken = "." }));
+        Assert.Equal([1990, Model.Tokenizer.IdOf(".")], Of(Protocol.Standard, Set("world_single", "{context}", "", "") with { StopToken = "." }));
     }
 }

@@ -8,7 +8,7 @@ public sealed class SettingChoiceTests
 {
     private static EvalRow Row(string context, int question, string method, bool right, double share = 0.04) => new()
     {
-        Suite = "s", Dataset = "f", Context = context, Question = $"{context}-{question}", Protocol = "repaired", Variant = new() { Method = method, Share = share }, Seed = 0, Model = "m", Data = "d",
+        Suite = "s", Dataset = "f", Context = context, Question = $"{context}-{question}", Protocol = "standard", Variant = new() { Method = method, Share = share }, Seed = 0, Model = "m", Data = "d",
         FirstToken = "recompute-last", PromptTokens = 100, Heads = 4, Entries = 32, Bytes = 1024, Prediction = right ? "a" : "b", Answers = ["a"], Metric = "exact_match", Score = right ? 1 : 0,
         NewTokens = 1, PrefillSeconds = 0, DecodeSeconds = 0,
     };

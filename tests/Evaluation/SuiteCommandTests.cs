@@ -29,7 +29,7 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.Equal(["lcc", "multi_news", "qasper", "trec"], rows.Select(r => r.Dataset).Distinct().Order());
         Assert.Equal(["code_sim_insert_delete", "rouge_l_any_length", "qa_f1", "classification"], ((string[])["lcc", "multi_news", "qasper", "trec"]).Select(d => rows.First(r => r.Dataset == d).Metric));
         Assert.True(rows.Where(r => r.Variant.Method == "FullKV" && r.Dataset == "trec").Average(r => r.Score) > 0.4);
-        Assert.All(rows, r => Assert.Equal("repaired", r.Protocol));
+        Assert.All(rows, r => Assert.Equal("standard", r.Protocol));
         foreach (var set in rows.Where(r => r.Variant.Method == "FullKV").GroupBy(r => r.Dataset))
         {
             var path = Path.Combine(_folder.Path, set.Key + ".jsonl");

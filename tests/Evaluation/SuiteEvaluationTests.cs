@@ -48,7 +48,7 @@ public sealed class SuiteEvaluationTests
     public void The_protocol_says_which_heads_own_entries()
     {
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 1).Take(1, 1).ToSamples();
-        EvalRow Half(Granularity owners) => SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan([Catalogue.Find("Knorm").Create()], [0.5]) { Protocol = Protocol.Repaired with { Granularity = owners } }).Last();
+        EvalRow Half(Granularity owners) => SuiteEvaluation.Run(Repository.Model, suite, new EvaluationPlan([Catalogue.Find("Knorm").Create()], [0.5]) { Protocol = Protocol.Standard with { Granularity = owners } }).Last();
         var (byKv, byQuery) = (Half(Granularity.KvHead), Half(Granularity.QueryHead));
         Assert.Equal(("kv-head", "query-head"), (byKv.Variant.Granularity, byQuery.Variant.Granularity));
         Assert.Equal(Repository.Model.Config.Group * byKv.Entries, byQuery.Entries);
@@ -71,7 +71,7 @@ public sealed class SuiteEvaluationTests
     }
 
     /// <summary>The path of GPUs, on the CPU: prompts are read whole, compressed in main memory, decoded by tensors.</summary>
-    [Theory, InlineData("repaired"), InlineData("agnostic"), InlineData("paper")]
+    [Theory, InlineData("standard"), InlineData("agnostic"), InlineData("paper")]
     public void Decoding_by_tensors_gives_the_same_rows(string protocol)
     {
         var config = Repository.Model.Config;

@@ -23,7 +23,7 @@ public sealed class FrozenModelTests
     private const string Processor = "processor";
 
     private static readonly FrozenFile File = new("frozen-model.txt");
-    private static readonly int[] Continuation = [5, 700, 41];
+    private static readonly int[] DecodeSession = [5, 700, 41];
 
     [Fact]
     public void The_bundled_model_answers_as_it_answered()
@@ -57,7 +57,7 @@ public sealed class FrozenModelTests
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 1).ToSamples();
         suite = suite with { Sets = [suite.Sets[0]] };
         var variants = cases.ToDictionary(one => one, one => one.VariantWith(scores));
-        var set = SuiteTasks.Lay(suite, Protocol.Repaired, model, [.. variants.Values.Distinct()]);
+        var set = SuiteTasks.Lay(suite, Protocol.Standard, model, [.. variants.Values.Distinct()]);
         var prompt = set.Tasks.Single().Prepare().Ids;
 
         List<(string, string)> lines = [($"prompt {type.ToString().ToLowerInvariant()}", $"{prompt.Length} tokens, {FrozenFile.Hash(MemoryMarshal.AsBytes<int>(prompt))}")];
@@ -82,7 +82,7 @@ public sealed class FrozenModelTests
             List<float> all = [.. model.Inference.Prefill(prompt, null, compressor)];
             using var cache = compressor.TakeCache();
             var last = all;
-            foreach (var id in Continuation)
+            foreach (var id in DecodeSession)
             {
                 last = [.. model.Step.Run(id, cache)];
                 all.AddRange(last);

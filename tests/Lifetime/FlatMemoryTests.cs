@@ -142,7 +142,7 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
 
         void Run(int perFamily)
         {
-            foreach (var protocol in new[] { Protocol.Repaired, Protocol.Agnostic })
+            foreach (var protocol in new[] { Protocol.Standard, Protocol.Agnostic })
                 SuiteEvaluation.Run(model, WorldSuite.Make(WorldSplit.Test, 512, perFamily, seed: 1, perContext: 2).ToSamples(), plan with { Protocol = protocol });
         }
     }
@@ -175,8 +175,8 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
         {
             for (var turn = 0; turn < turns; turn++)
             {
-                var model = models.In(new EvalSet("s", Protocol.Repaired.Name, [], []) { Type = turn % 2 == 0 ? NumberFormat.Float32 : NumberFormat.BFloat16 });
-                sets.Add(SuiteTasks.Lay(suite, Protocol.Repaired, model, [Variant.Full]));
+                var model = models.In(new EvalSet("s", Protocol.Standard.Name, [], []) { Type = turn % 2 == 0 ? NumberFormat.Float32 : NumberFormat.BFloat16 });
+                sets.Add(SuiteTasks.Lay(suite, Protocol.Standard, model, [Variant.Full]));
                 using var cache = new RaggedCache(model.CacheShape());
                 model.Step.Run(5, cache);
             }

@@ -24,7 +24,7 @@ public sealed class ModelLifetimeTests
     {
         var model = Repository.Model;
         using RaggedCache one = Prompt(model, 12), two = Prompt(model, 30);
-        using Continuation first = model.Inference.Continue(one, 4), second = model.Inference.Continue(two, 4);
+        using DecodeSession first = model.Inference.Continue(one, 4), second = model.Inference.Continue(two, 4);
         var logits = first.Run(7);
         var copy = logits.ToArray();
         Assert.NotEqual(copy, second.Run(9).ToArray());
@@ -55,7 +55,7 @@ public sealed class ModelLifetimeTests
         var model = Repository.Model;
         using RaggedCache watched = Prompt(model, 6), other = Prompt(model, 20);
         var recorder = new AttentionRecorder(model.Config);
-        using Continuation seen = model.Inference.Continue(watched, 2, recorder), unseen = model.Inference.Continue(other, 2);
+        using DecodeSession seen = model.Inference.Continue(watched, 2, recorder), unseen = model.Inference.Continue(other, 2);
         seen.Run(5);
         unseen.Run(5);
         model.Step.Run(5, other);

@@ -46,7 +46,7 @@ public sealed class PromptKindsTests
         var scorer = new Counting();
         var method = new Method("by kinds", scorer, new Uniform());
         var suite = WorldSuite.Make(WorldSplit.Validation, 384, 2).Take(1, 4).ToSamples();
-        var rows = SuiteEvaluation.Run(Model, suite, new EvaluationPlan([method, Catalogue.Find("SnapKV").Create()], [0.25]) { Protocol = Protocol.Find("repaired") });
+        var rows = SuiteEvaluation.Run(Model, suite, new EvaluationPlan([method, Catalogue.Find("SnapKV").Create()], [0.25]) { Protocol = Protocol.Find("standard") });
         Assert.All(rows, row => Assert.True(row.NewTokens >= 0));
         Assert.Equal(4 * Model.Config.Layers, scorer.Lengths.Count);
         Assert.All(scorer.Lengths, length => Assert.InRange(length, 300, 500));

@@ -33,7 +33,7 @@ public sealed class EvalWorldTests
 
     private static EvalRow Row(string family, string context, bool right) => new()
     {
-        Suite = "s", Dataset = $"world_{family}", Context = context, Question = context, Protocol = "repaired", Variant = Variant.Full, Seed = 0, Model = "m", Data = "d", FirstToken = "recompute-last",
+        Suite = "s", Dataset = $"world_{family}", Context = context, Question = context, Protocol = "standard", Variant = Variant.Full, Seed = 0, Model = "m", Data = "d", FirstToken = "recompute-last",
         PromptTokens = 1, Heads = 1, Entries = 1, Bytes = 1, Prediction = right ? "a" : "b", Answers = ["a"], Metric = "exact_match", Score = right ? 1 : 0, NewTokens = 1, PrefillSeconds = 0, DecodeSeconds = 0,
     };
 }

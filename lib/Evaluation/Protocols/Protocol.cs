@@ -60,17 +60,20 @@ public sealed record Protocol(string Name)
     };
 
     /// <summary>The same questions asked properly: chat template, all stop ids, 7,500 tokens, budgets per KV head. The default.</summary>
-    public static Protocol Repaired { get; } = new("repaired") { Chat = true };
+    public static Protocol Standard { get; } = new("standard") { Chat = true };
 
-    /// <summary>As <see cref="Repaired"/>, but the context is compressed before the question is known.</summary>
+    /// <summary>As <see cref="Standard"/>, but the context is compressed before the question is known.</summary>
     public static Protocol Agnostic { get; } = new("agnostic") { Chat = true, Point = CompressionPoint.AfterContext };
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Protocol> All { get; } = [Paper, Repaired, Agnostic];
+    public static IReadOnlyList<Protocol> All { get; } = [Paper, Standard, Agnostic];
+
+    /// <summary>A protocol's name today: earlier versions called <c>standard</c> <c>repaired</c>.</summary>
+    internal static string Current(string name) => name == "repaired" ? Standard.Name : name;
 
     /// <summary>Finds a protocol.</summary>
     /// <exception cref="LabException">There is none of that name.</exception>
-    public static Protocol Find(string name) => All.FirstOrDefault(p => p.Name == name) ?? throw new LabException($"protocol '{name}' is unknown: use {string.Join(", ", All.Select(p => p.Name))}");
+    public static Protocol Find(string name) => All.FirstOrDefault(p => p.Name == Current(name)) ?? throw new LabException($"protocol '{name}' is unknown: use {string.Join(", ", All.Select(p => p.Name))}");
 
     /// <summary>The prompt of a sample.</summary>
     /// <param name="model">Tokenizer, template, and length of its context.</param>

@@ -47,7 +47,7 @@ public sealed record EvalRow
     public required string Question { get; init; }
 
     /// <summary>Name of the prompt protocol.</summary>
-    public required string Protocol { get; init; }
+    public required string Protocol { get; init => field = Protocols.Protocol.Current(value); }
 
     /// <summary>Method, budget, settings and tables.</summary>
     public required Variant Variant { get; init; }

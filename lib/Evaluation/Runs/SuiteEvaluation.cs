@@ -23,7 +23,7 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     public Func<Method, int, Method>? Draw { get; init; }
 
     /// <summary>How a question becomes a prompt, which heads own entries, and where first tokens come from.</summary>
-    public Protocol Protocol { get; init; } = Protocol.Repaired;
+    public Protocol Protocol { get; init; } = Protocol.Standard;
 }
 
 /// <summary>

@@ -37,7 +37,7 @@ public sealed record SweepPlan : VariantGrid
     public string? Data { get; init; }
 
     /// <summary>Prompt protocols.</summary>
-    public IReadOnlyList<string> Protocols { get; init; } = ["repaired"];
+    public IReadOnlyList<string> Protocols { get; init; } = ["standard"];
 
     /// <summary>Prompt lengths in tokens of suites that are generated.</summary>
     public IReadOnlyList<int> Lengths { get; init; } = [1024, 2048, 4096];

@@ -78,7 +78,7 @@ public sealed class PublishedScoreTests : IDisposable
         foreach (var model in (string[])[Llama, Mistral]) Assert.True(Score("HeadKV figure", model, "HeadKV-R2", 256) > Score("HeadKV Table 1", model, "Ada-SnapKV", 1024));
     }
 
-    private static EvalRow[] Rows(string suite, IEnumerable<string> datasets, string protocol = "repaired", params Variant[] variants) =>
+    private static EvalRow[] Rows(string suite, IEnumerable<string> datasets, string protocol = "standard", params Variant[] variants) =>
     [
         .. from variant in variants.Length > 0 ? variants : [Variant.Full, SomeRows.Snap with { KvSize = 128 }, SomeRows.HeadKv with { KvSize = 128 }]
            from dataset in datasets
@@ -92,9 +92,9 @@ public sealed class PublishedScoreTests : IDisposable
     public void They_stand_beside_ours_with_their_source_and_what_differs()
     {
         var beside = Beside(Rows("longbench", ["qasper", "hotpotqa"]));
-        Assert.Contains("| repaired | qasper | 128 | SnapKV | 50.00 [0.0, 100.0] | 15.79 | yes | HeadKV Table 1 | protocol paper, budget per query head |", beside);
-        Assert.Contains("| repaired | hotpotqa | 128 | HeadKV-R2 | 50.00 [0.0, 100.0] | 43.73 | yes | HeadKV Table 1 |", beside);
-        Assert.Contains("| repaired | hotpotqa | full | FullKV | 50.00 [0.0, 100.0] | 47.32 | yes | KVCF, protocols | protocol KVCF |", beside);
+        Assert.Contains("| standard | qasper | 128 | SnapKV | 50.00 [0.0, 100.0] | 15.79 | yes | HeadKV Table 1 | protocol paper, budget per query head |", beside);
+        Assert.Contains("| standard | hotpotqa | 128 | HeadKV-R2 | 50.00 [0.0, 100.0] | 43.73 | yes | HeadKV Table 1 |", beside);
+        Assert.Contains("| standard | hotpotqa | full | FullKV | 50.00 [0.0, 100.0] | 47.32 | yes | KVCF, protocols | protocol KVCF |", beside);
         Assert.Contains("\n- HeadKV Table 1: FYYFU/HeadKV: performance_table.png; beta was chosen on the test data", beside);
         Assert.DoesNotContain("average", beside[..beside.IndexOf("\n- ", StringComparison.Ordinal)]);      // of two sets only: nobody printed that
         var theirs = Beside(Rows("longbench", ["qasper"], "paper", SomeRows.Snap with { KvSize = 128, Granularity = "query-head" }));
@@ -107,16 +107,16 @@ public sealed class PublishedScoreTests : IDisposable
     [Fact]
     public void Averages_stand_beside_those_of_the_same_sets()
     {
-        Assert.Contains("| repaired | average of 6 | 128 | HeadKV-R2 |", Beside(Rows("longbench", Six)));
+        Assert.Contains("| standard | average of 6 | 128 | HeadKV-R2 |", Beside(Rows("longbench", Six)));
         Assert.Contains("| 32.00 | ", Beside(Rows("longbench", Six)));
         Assert.DoesNotContain("average of 6 | 128", Beside(Rows("longbench", Six[1..])));
-        Assert.Contains("| repaired | average of 4 | 128 | SnapKV | 50.00 ", Beside(Rows("loogle", KnownDatasets.LooGle.Select(d => d.Name))));
+        Assert.Contains("| standard | average of 4 | 128 | SnapKV | 50.00 ", Beside(Rows("loogle", KnownDatasets.LooGle.Select(d => d.Name))));
         var all = ScoreCells.Of(Rows("longbench", LongBench.Datasets.Select(d => d.Name)));
         Assert.Equal(["average of 6", "average of 16", "average"], all.Where(c => c.IsAverage && c.Variant.IsFull).Select(c => c.Dataset));
         Assert.Equal([24, 64, 84], all.Where(c => c.IsAverage && c.Variant.IsFull).Select(c => c.Score.Samples));
         var beside = PublishedFigures.Beside(all, Llama);
-        Assert.Contains("| repaired | average of 6 | full | FullKV |", beside);
-        Assert.Contains("| repaired | average of 16 | 128 | SnapKV | 50.00 [", beside);
+        Assert.Contains("| standard | average of 6 | full | FullKV |", beside);
+        Assert.Contains("| standard | average of 16 | 128 | SnapKV | 50.00 [", beside);
         Assert.Contains("| 35.50 | ", beside);
         Assert.Contains("| average of 16 | average of 6 | average | entries kept", ResultReport.Markdown(all));
         Assert.Contains(", 84 questions", ResultReport.Markdown(all));
@@ -149,7 +149,7 @@ public sealed class PublishedScoreTests : IDisposable
         }
         var report = Report("llama", Llama);
         Assert.Contains($"### Beside published scores of {Llama}", report);
-        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"| repaired | average of 6 | full | FullKV | 50.00 "), report);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"| standard | average of 6 | full | FullKV | 50.00 "), report);
         Assert.Contains("| 32.90 | ", report);
         Assert.DoesNotContain("published", Report("another", null));
         var lab = Repository.Path("bin", "HeadKvLab.dll");

@@ -11,7 +11,7 @@ public sealed class BetaSelectionTests : IDisposable
 
     private static Variant Beta(double beta) => SomeRows.HeadKv with { Settings = SomeRows.HeadKv.Settings.With("beta", beta) };
 
-    private static EvalSet Set() => new("s", "repaired", [.. Enumerable.Range(0, 40).Select(i => new EvalTask("s", "d", "h", $"c{i / 2}", $"q{i:00}", () => throw new InvalidOperationException()))], [Beta(1.01), Beta(2), Beta(5)]);
+    private static EvalSet Set() => new("s", "standard", [.. Enumerable.Range(0, 40).Select(i => new EvalTask("s", "d", "h", $"c{i / 2}", $"q{i:00}", () => throw new InvalidOperationException()))], [Beta(1.01), Beta(2), Beta(5)]);
 
     [Fact]
     public void The_sides_share_no_context_and_the_seed_decides()

@@ -11,7 +11,7 @@ public sealed class KillTests(ITestOutputHelper output) : FolderTests
     {
         File.WriteAllText(Inside("grid.json"), """
             { "suites": ["data/suites/world-1024-validation.jsonl"], "methods": ["FullKV", "SnapKV", "H2O", "HeadKV-R2"], "kvSizes": [48],
-              "protocols": ["repaired", "agnostic"], "limit": 1 }
+              "protocols": ["standard", "agnostic"], "limit": 1 }
             """);
         return Inside("grid.json");
     }

@@ -13,7 +13,7 @@ internal static class SomeRows
 
     internal static EvalRow Row(int question, double score = 0, Variant? variant = null, string dataset = "d", string? context = null) => new()
     {
-        Suite = "s", Dataset = dataset, Context = context ?? $"c{question}", Question = $"q{question:00}", Protocol = "repaired", Variant = variant ?? Snap, Seed = 0,
+        Suite = "s", Dataset = dataset, Context = context ?? $"c{question}", Question = $"q{question:00}", Protocol = "standard", Variant = variant ?? Snap, Seed = 0,
         Model = "m", Data = "h", FirstToken = "recompute-last", PromptTokens = 100, Heads = 4, Entries = 256, Bytes = 1024, Prediction = "Wörter, \"mehr\"\n字", Answers = ["a"],
         Metric = "exact_match", Score = score, NewTokens = 3, PrefillSeconds = 0.1 * question, DecodeSeconds = 0.01,
     };

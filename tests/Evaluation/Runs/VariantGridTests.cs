@@ -6,7 +6,7 @@ namespace HeadKvLab.Tests.Evaluation.Runs;
 /// <summary>Grids of methods, budgets and settings: equal settings are one variant, and nothing that is asked for is passed over.</summary>
 public sealed class VariantGridTests : FolderTests
 {
-    private static string[] Keys(SweepPlan plan) => [.. plan.Checked("test").Variants(Protocol.Repaired).Select(v => $"{v.Method} {v.Settings}")];
+    private static string[] Keys(SweepPlan plan) => [.. plan.Checked("test").Variants(Protocol.Standard).Select(v => $"{v.Method} {v.Settings}")];
 
     private static SweepPlan Plan(params string[] methods) => new() { Suites = ["s"], Methods = methods, KvSizes = [64] };
 
@@ -66,7 +66,7 @@ public sealed class VariantGridTests : FolderTests
         var message = Assert.Throws<LabException>(() => Read($$"""{ "suites": ["s"], "methods": ["FullKV"], "{{name}}": {{value}} }""")).Message;
         Assert.Contains($"sweep.json: \"{name}\" does nothing here: the full cache has no budget", message);
         var sizes = name == "kvSizes" ? "" : ", \"kvSizes\": [64]";
-        Assert.Contains(Read($$"""{ "suites": ["s"], "methods": ["FullKV", "SnapKV"], "{{name}}": {{value}}{{sizes}} }""").Variants(Protocol.Repaired), variant => variant.Method == "SnapKV");
-        Assert.Single(Read("""{ "suites": ["s"], "methods": ["FullKV"] }""").Variants(Protocol.Repaired));
+        Assert.Contains(Read($$"""{ "suites": ["s"], "methods": ["FullKV", "SnapKV"], "{{name}}": {{value}}{{sizes}} }""").Variants(Protocol.Standard), variant => variant.Method == "SnapKV");
+        Assert.Single(Read("""{ "suites": ["s"], "methods": ["FullKV"] }""").Variants(Protocol.Standard));
     }
 }

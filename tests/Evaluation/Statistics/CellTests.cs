@@ -21,7 +21,7 @@ public sealed class CellTests
         var cell = Assert.Single(ScoreCells.Of(rows));
         Assert.Equal((62.5, 2, 200.0, 100.0, 0.5, 2000.0, 1), (cell.Score.Mean, cell.Contexts, cell.PromptTokens, cell.Entries, cell.EntriesShare, cell.Bytes, cell.Truncated));
         Assert.Equal((25.0, 100.0), (cell.Score.Low, cell.Score.High));
-        Assert.Equal(("s", "repaired", "d", "exact_match", false), (cell.Suite, cell.Protocol, cell.Dataset, cell.Metric, cell.IsAverage));
+        Assert.Equal(("s", "standard", "d", "exact_match", false), (cell.Suite, cell.Protocol, cell.Dataset, cell.Metric, cell.IsAverage));
         Assert.Equal(33.33, Assert.Single(ScoreCells.Of(Rows("SnapKV", 1, 0, 0))).Rounded);
     }
 
@@ -41,12 +41,12 @@ public sealed class CellTests
         Variant[] ordered = [Variant.Full, small, bytes, SomeRows.Snap, pyramid, unknown, share, more];
         Assert.Equal(ordered, ScoreCells.InOrder(ordered.Reverse().Concat(ordered)));
 
-        EvalRow[] rows = [.. from suite in (string[])["t", "s"] from protocol in (string[])["repaired", "agnostic"] from seed in (int[])[1, 0] from dataset in (string[])["e", "d"] from variant in (Variant[])[SomeRows.Snap, Variant.Full]
+        EvalRow[] rows = [.. from suite in (string[])["t", "s"] from protocol in (string[])["standard", "agnostic"] from seed in (int[])[1, 0] from dataset in (string[])["e", "d"] from variant in (Variant[])[SomeRows.Snap, Variant.Full]
             select SomeRows.Row(0, 1, variant, dataset) with { Suite = suite, Protocol = protocol, Seed = seed }];
         var cells = ScoreCells.Of(rows).Select(c => $"{c.Suite} {c.Protocol} {c.Seed} {c.Dataset} {c.Variant.Method}").ToArray();
         Assert.Equal(2 * 2 * 2 * 3 * 2, cells.Length);
         Assert.Equal(["s agnostic 0 d FullKV", "s agnostic 0 d SnapKV", "s agnostic 0 e FullKV", "s agnostic 0 e SnapKV", "s agnostic 0 average FullKV", "s agnostic 0 average SnapKV", "s agnostic 1 d FullKV"], cells[..7]);
-        Assert.Equal(["t repaired 1 average FullKV", "t repaired 1 average SnapKV"], cells[^2..]);
+        Assert.Equal(["t standard 1 average FullKV", "t standard 1 average SnapKV"], cells[^2..]);
         Assert.Equal(cells, ScoreCells.Of(rows.Reverse()).Select(c => $"{c.Suite} {c.Protocol} {c.Seed} {c.Dataset} {c.Variant.Method}"));
     }
 
@@ -105,7 +105,7 @@ public sealed class CellTests
     [Fact]
     public void One_context_and_one_comparison_are_singular()
     {
-        Assert.Equal("s, protocol repaired: 1 context cannot make any difference significant, however large: the smallest possible p is 1, and the level is 0.05; use at least 6 contexts",
+        Assert.Equal("s, protocol standard: 1 context cannot make any difference significant, however large: the smallest possible p is 1, and the level is 0.05; use at least 6 contexts",
             Reach.Remark(Comparisons.Of(Rows("SnapKV", 1).Concat(Rows("TOVA", 0)))));
         // 6 contexts reach one comparison, not three
         var three = Comparisons.Of(Rows("SnapKV", 1, 1, 1, 1, 1, 1).Concat(Rows("TOVA", 0, 0, 0, 0, 0, 0)).Concat(Rows("H2O", 0, 0, 0, 0, 0, 0)));

@@ -112,10 +112,10 @@ public sealed class StatisticsTests
     [Fact]
     public void The_remark_names_contexts_probability_and_cure()
     {
-        Assert.Equal("s, protocol repaired: 9 contexts cannot make any difference significant, however large: the smallest possible p is 0.0039, and Holm's correction of 78 comparisons needs 0.00064; use at least 12 contexts, or at most 12 comparisons, of methods and budgets chosen beforehand",
+        Assert.Equal("s, protocol standard: 9 contexts cannot make any difference significant, however large: the smallest possible p is 0.0039, and Holm's correction of 78 comparisons needs 0.00064; use at least 12 contexts, or at most 12 comparisons, of methods and budgets chosen beforehand",
             Comparisons.InWords(Extreme(9, 13)).First());
         Assert.EndsWith(": not distinguishable, out of reach of 9 contexts (-100.00 [-100.00, -100.00] points, p = 0.004 before correction)", Comparisons.InWords(Extreme(9, 13)).ElementAt(1));
-        Assert.Equal("s, protocol repaired: 4 contexts cannot make any difference significant, however large: the smallest possible p is 0.125, and the level is 0.05; use at least 6 contexts", Reach.Remark(Extreme(4, 2)));
+        Assert.Equal("s, protocol standard: 4 contexts cannot make any difference significant, however large: the smallest possible p is 0.125, and the level is 0.05; use at least 6 contexts", Reach.Remark(Extreme(4, 2)));
         Assert.Null(Reach.Remark([]));
     }
 

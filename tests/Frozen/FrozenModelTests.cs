@@ -23,7 +23,7 @@ public sealed class FrozenModelTests
     private const string Processor = "processor";
 
     private static readonly FrozenFile File = new("frozen-model.txt");
-    private static readonly int[] DecodeSession = [5, 700, 41];
+    private static readonly int[] Continuation = [5, 700, 41];
 
     [Fact]
     public void The_bundled_model_answers_as_it_answered()
@@ -82,7 +82,7 @@ public sealed class FrozenModelTests
             List<float> all = [.. model.Inference.Prefill(prompt, null, compressor)];
             using var cache = compressor.TakeCache();
             var last = all;
-            foreach (var id in DecodeSession)
+            foreach (var id in Continuation)
             {
                 last = [.. model.Step.Run(id, cache)];
                 all.AddRange(last);

@@ -22,6 +22,12 @@ public interface IRetention : IStepObserver
     /// <param name="cache">All entries, those of the token last.</param>
     void Finish(int id, RaggedCache cache);
 
+    /// <summary>Called before the last tokens of the text are taken back.</summary>
+    /// <param name="tokens">Tokens that stay.</param>
+    /// <param name="before">Tokens of the text.</param>
+    /// <exception cref="LabException">What was added up of them cannot be taken back.</exception>
+    void TakeBack(int tokens, int before);
+
     /// <summary>The same for a copy of the cache, as it stands now.</summary>
     IRetention Clone();
 }

@@ -108,10 +108,12 @@ public sealed class RaggedCache : IDisposable
     /// leaves no entries behind. What stands for dropped entries stays as it is.
     /// </summary>
     /// <param name="tokens">Tokens of the text that stay, at most those seen.</param>
+    /// <exception cref="LabException">Entries are dropped while text is generated, and more than the prompt's last token is taken back: sums of attention cannot be.</exception>
     public void Truncate(int tokens)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, LogicalLength);
+        if (tokens < LogicalLength) Retention?.TakeBack(tokens, LogicalLength);
         foreach (var layer in _layers) layer.Truncate(tokens);
         LogicalLength = tokens;
     }

@@ -24,12 +24,12 @@ internal static class HeadsChangeCommand
         command.SetAction((parse, stop) => ProfileTexts.Run(() =>
         {
             var folder = parse.GetRequiredValue(model);
+            var path = Path.Combine(HeadsCommand.Made(parse.GetValue(output) ?? Path.Combine(folder, "heads")), "change.json");
             using var loaded = LanguageModel.Load(folder);
             var prompts = texts.Read(parse, loaded);
             var changes = ChangeProfile.Measure(loaded.Decoder, prompts.Prompts, done => Console.Error.Write($"\r{done} of {prompts.Prompts.Count} prompts "), stop);
             Console.Error.WriteLine();
             _ = changes.Table();
-            var path = Path.Combine(Directory.CreateDirectory(parse.GetValue(output) ?? Path.Combine(folder, "heads")).FullName, "change.json");
             HeadChangeFile.Write(path, changes, ProfileCard.Of(loaded.Hash, "head change", prompts));
             Console.Error.WriteLine(FormattableString.Invariant($"{path}: two halves of the prompts rank the heads with a correlation of {changes.Agreement:0.000}"));
         }));

@@ -53,8 +53,7 @@ internal static class HeadsCommand
     {
         using var model = LanguageModel.Load(folder);
         var set = NeedleSet.Load(needles);
-        output ??= Path.Combine(folder, "heads");
-        Directory.CreateDirectory(output);
+        output = Made(output ?? Path.Combine(folder, "heads"));
         string Journal(string kind) => Path.Combine(output, kind + ".unfinished.jsonl");
         try
         {
@@ -80,6 +79,21 @@ internal static class HeadsCommand
             if (scores.Tests == 0) throw new LabException($"{folder}: answered none of {run} {kind} needles, so that its heads cannot be scored; use shorter prompts (--longest) or another model.");
             HeadScoreFile.Write(Path.Combine(output, name), scores, new HeadScoreCard(model.Hash, score, $"{kind}, {needles}", plan.ToString(), run, scores.Tests, 0));
             Console.Error.WriteLine($"\n{Path.Combine(output, name)}: {scores.Tests} of {run} tests passed");
+        }
+    }
+
+    /// <summary>A folder for tables, made before anything is measured.</summary>
+    /// <exception cref="LabException">It cannot be made.</exception>
+    internal static string Made(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return folder;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{folder}: cannot be made: {e.Message}; give another --out", e);
         }
     }
 

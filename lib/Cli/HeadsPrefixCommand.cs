@@ -23,10 +23,10 @@ internal static class HeadsPrefixCommand
         command.SetAction((parse, stop) => ProfileTexts.Run(() =>
         {
             var folder = parse.GetRequiredValue(model);
+            var path = Path.Combine(HeadsCommand.Made(parse.GetValue(output) ?? Path.Combine(folder, "heads")), "prefix.json");
             using var loaded = LanguageModel.Load(folder);
             var prompts = texts.Read(parse, loaded);
             var curves = PrefixProfile.Measure(loaded.Decoder, prompts.Prompts, done => Console.Error.Write($"\r{done} of {prompts.Prompts.Count} prompts "), stop);
-            var path = Path.Combine(Directory.CreateDirectory(parse.GetValue(output) ?? Path.Combine(folder, "heads")).FullName, "prefix.json");
             PrefixFile.Write(path, curves, ProfileCard.Of(loaded.Hash, "prefix curves", prompts));
             Console.Error.WriteLine($"\n{path}: {curves.Layers} layers");
         }));

@@ -34,12 +34,12 @@ internal static class HeadsTiersCommand
         {
             var folder = parse.GetRequiredValue(model);
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window));
+            var path = Path.Combine(HeadsCommand.Made(parse.GetValue(output) ?? Path.Combine(folder, "heads")), $"tiers-{budget.Entries}.json");
             using var loaded = LanguageModel.Load(folder);
             var tables = parse.GetValue(scores) is { } source ? CalibrationFolder.Open(source, loaded.Config, () => loaded.Hash) : CalibrationFolder.Load(folder, loaded.Config, () => loaded.Hash);
             var prompts = texts.Read(parse, loaded);
             var choice = TierSearch.Run(loaded, tables, budget, prompts.Prompts, parse.GetValue(scored), (done, all) => Console.Error.Write($"\r{done} of {all} texts "), stop);
             Console.Error.WriteLine();
-            var path = Path.Combine(Directory.CreateDirectory(parse.GetValue(output) ?? Path.Combine(folder, "heads")).FullName, $"tiers-{budget.Entries}.json");
             var page = new
             {
                 choice.Method, KvSize = budget.Entries, budget.Window, Scored = parse.GetValue(scored), Card = ProfileCard.Of(loaded.Hash, "continuation loss", prompts),
@@ -49,6 +49,8 @@ internal static class HeadsTiersCommand
             Console.WriteLine(choice.GainElsewhere is { } checkedGain
                 ? $"{choice.Method}\nloss below uniform, nats a token: {Words(choice.Gain)} on the texts it was chosen on, {Words(checkedGain)} on others"
                 : $"{choice.Method}\nno point beats uniform by more than half its interval");
+            if (choice.GainElsewhere is { } refuted && refuted.High < 0)
+                Console.Error.WriteLine("the texts that had no say contradict the choice: it is worse than uniform there; give more --prompts, or keep uniform (moved=0)");
             Console.Error.WriteLine(path);
         }));
         return command;

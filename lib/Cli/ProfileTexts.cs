@@ -37,6 +37,8 @@ internal sealed class ProfileTexts(WorldSplit split, int count, int shortest, in
     /// <summary>The prompts, in the ids of a model.</summary>
     internal CalibrationTexts Read(ParseResult parse, LanguageModel model)
     {
+        if (parse.GetValue(_longest) > model.Config.MaxPositions)
+            throw new LabException($"--longest {parse.GetValue(_longest)}: this model sees {model.Config.MaxPositions} tokens; give at most that");
         var (lengths, seed) = (CalibrationTexts.Lengths(parse.GetValue(_prompts), parse.GetValue(_shortest), parse.GetValue(_longest)), parse.GetValue(_seed));
         return parse.GetValue(_text) is { } file ? CalibrationTexts.Cut(file, seed, lengths, model.Tokenizer)
             : CalibrationTexts.Of($"world, {Names<WorldSplit>.Of(split)}", seed, WorldTexts.Make(split, lengths, seed), model.Tokenizer);

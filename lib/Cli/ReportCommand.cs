@@ -51,8 +51,8 @@ internal static class ReportCommand
 
     private static IReadOnlyList<EvalRow> Only(IReadOnlyList<EvalRow> rows, string[] methods)
     {
-        var there = rows.Select(r => r.Variant.Method).Distinct().ToArray();
-        if (methods.FirstOrDefault(m => !there.Contains(m)) is { } unknown) throw new LabException($"--compare {unknown}: not in this folder, which has {string.Join(", ", there)}");
-        return [.. rows.Where(r => methods.Contains(r.Variant.Method))];
+        var there = rows.SelectMany(r => new[] { r.Variant.Method, r.Variant.Name }).Distinct().ToArray();
+        if (methods.FirstOrDefault(m => !there.Contains(m)) is { } unknown) throw new LabException($"--compare {unknown}: not in this folder, which has {string.Join(", ", rows.Select(r => r.Variant.Name).Distinct())}");
+        return [.. rows.Where(r => methods.Contains(r.Variant.Name) || methods.Contains(r.Variant.Method))]; // a method alone: whatever its schedule
     }
 }

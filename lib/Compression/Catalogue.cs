@@ -46,16 +46,15 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
     /// <param name="given">Settings that differ from the defaults; null for none.</param>
     /// <returns>Null for never.</returns>
     /// <exception cref="LabException">There is no such schedule, or the method cannot follow it.</exception>
-    public ISchedule? ScheduleOf(string name, Settings? given = null) => name.Split(' ', StringSplitOptions.RemoveEmptyEntries) switch
+    public ISchedule? ScheduleOf(string name, Settings? given = null)
     {
-        [Catalogue.Never] => null,
-        _ when DecidesOnce is not null => throw new LabException($"schedule '{name}': {Name} decides once, after the prompt: {DecidesOnce}"),
-        [Catalogue.Published] => Published is { } own ? own(Resolve(given))
-            : throw new LabException($"schedule '{name}': {Name} drops nothing while generating in its published form; the methods that do are {string.Join(", ", Catalogue.Methods.Where(m => m.Published is not null).Select(m => m.Name))}"),
-        ["every", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var tokens) => new Every(tokens),
-        ["grown", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var entries) => new Grown(entries),
-        _ => throw new LabException($"schedule '{name}' is unknown: use {Catalogue.Never}, {Catalogue.Published}, 'every N' (tokens) or 'grown N' (entries beyond a head's share)"),
-    };
+        var schedule = Catalogue.Schedule(name);
+        if (schedule == Catalogue.Never) return null;
+        if (DecidesOnce is not null) throw new LabException($"schedule '{name}': {Name} decides once, after the prompt: {DecidesOnce}");
+        if (schedule != Catalogue.Published) return schedule.Split(' ') is ["every", var tokens] ? new Every(int.Parse(tokens, CultureInfo.InvariantCulture)) : new Grown(int.Parse(schedule[6..], CultureInfo.InvariantCulture));
+        return Published is { } own ? own(Resolve(given))
+            : throw new LabException($"schedule '{name}': {Name} drops nothing while generating in its published form; the methods that do are {string.Join(", ", Catalogue.Methods.Where(m => m.Published is not null).Select(m => m.Name))}");
+    }
 
     /// <summary>Its settings by default, in words.</summary>
     public string Defaults => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => $"{setting.Name} {setting.Default}"));
@@ -124,6 +123,16 @@ public static class Catalogue
             { Build = (_, _) => new("TOVA", new Tova(), new Uniform()), Published = EveryToken },
         new("Knorm", "keys of smallest length", [], "arXiv 2406.11430")
             { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
+        new("KeyDiff", "keys least like the others", [], "arXiv 2504.15364")
+            { Build = (_, _) => new("KeyDiff", new KeyDiff(), new Uniform()) },
+        new("LagKV", "tokens whose keys and values stand out from those after them, the same share of each part", Take.Lag, "arXiv 2504.04704")
+            { Build = (s, _) => new("LagKV", new LagKv(s.Whole("lag"), s.Whole("sinks")), new Uniform()) },
+        new("CUR", "keys and values that are long among their neighbours", Take.Cur, "arXiv 2509.15038")
+            { Build = (s, _) => new("CUR", new Cur(s.Whole("neighbours"), s.Whole("sinks")), new Uniform()) },
+        new("ObservedAttention", "H2O by averages over the queries that see a token", [Take.Reduction()], "kvpress; after arXiv 2306.14048")
+            { Build = (s, _) => new("ObservedAttention", new ObservedAttention(Reduction(s, "reduction")), new Uniform()) },
+        new("DropKV", "tokens without which the window's outputs would move most", Take.Drop, "kvpress, issue 284")
+            { Build = (s, _) => new("DropKV", new DropKv(Pooled(s)), new Uniform()) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
@@ -151,7 +160,7 @@ public static class Catalogue
         new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176", TableKinds.Change)
             { Build = (s, t) => new("BaKlaVa", Window(s), new Tiered(t.Get(TableKinds.Change), s.Number("low"), s.Number("high"), s.Number("moved"), s.Number("layer-exponent"), Reduction(s, "head-reduction"))), Fidelity = Fidelity.Reconstructed },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
-            { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))) },
+            { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))), DecidesOnce = "its retrieval heads keep whatever comes" },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
@@ -161,11 +170,22 @@ public static class Catalogue
             { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t.Get(TableKinds.RetrievalReasoning)), s.Whole("seed"))), Fidelity = Fidelity.Ours },
     ];
 
+    /// <summary>A schedule as policies write it, from a text in any case: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>.</summary>
+    /// <exception cref="LabException">There is no such schedule.</exception>
+    public static string Schedule(string? text) => (text ?? "").ToLowerInvariant().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) switch
+    {
+        [Never] => Never,
+        [Published] => Published,
+        [var kind, var count] when kind is "every" or "grown" && int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 => $"{kind} {number}",
+        _ => throw new LabException($"schedule '{text}' is unknown: use {Never}, {Published}, 'every N' (tokens) or 'grown N' (entries beyond a head's share), N from 1 to {int.MaxValue}"),
+    };
+
     /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>
     /// <exception cref="LabException">There is none.</exception>
     public static CatalogueEntry Find(string name) =>
         Methods.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new LabException($"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
+        ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
+            : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
     /// <summary>A method, the settings and the schedule given for it, from a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128</c>; the schedule is null where none is given.</summary>
     /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, or a value is out of range.</exception>
@@ -177,7 +197,7 @@ public static class Catalogue
         Settings given = new([.. settings.Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value) : default)]);
         entry.Resolve(given);
         if (words.Skip(1 + settings.Length).FirstOrDefault() is not { } next) return (entry, given, null);
-        if (next is not (Never or Published or "every" or "grown"))
+        if (next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
             throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64");
         try { return (entry, given, entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never); }
         catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }

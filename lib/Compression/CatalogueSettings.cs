@@ -24,6 +24,15 @@ internal static class CatalogueSettings
     /// <summary>The first token, which PrefixKV's runs keep.</summary>
     internal static readonly Setting FirstToken = FirstTokens(1);
 
+    /// <summary>LagKV: kvpress' defaults.</summary>
+    internal static readonly Setting[] Lag = [Sinks, Setting.Whole("lag", 128, "2 or more, the tokens of a part that is measured by the next one", lag => lag >= 2)];
+
+    /// <summary>CUR.</summary>
+    internal static readonly Setting[] Cur = [Sinks, Setting.Whole("neighbours", 16, "1 or more, the positions whose squares are compared", block => block >= 1)];
+
+    /// <summary>DropKV: pools by average.</summary>
+    internal static readonly Setting[] Drop = [Kernel, Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All.OrderByDescending(word => word == Names<PoolingKind>.Of(PoolingKind.Average))])];
+
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
     [

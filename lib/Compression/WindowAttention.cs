@@ -62,11 +62,22 @@ internal static class WindowAttention
 
     private static Tensor Attend(in LayerView layer, int rows, AttentionSum wanted)
     {
+        var n = layer.Length;
+        var sum = zeros(layer.Queries.shape[0], n);
+        Rows(layer, rows, (weights, ahead) => sum.add_(wanted.Over(weights, ahead, n)));
+        return sum;
+    }
+
+    /// <summary>Hands out the attention of the last <paramref name="rows"/> queries, some at a time, in order.</summary>
+    /// <param name="layer">Keys of all n positions, or of the entries, and at least <paramref name="rows"/> last queries.</param>
+    /// <param name="rows">Queries that vote.</param>
+    /// <param name="take">Takes the softmax of some queries, <c>[queryHead, query, position]</c>, and how many positions lie before the first of them.</param>
+    internal static void Rows(in LayerView layer, int rows, Action<Tensor, long> take)
+    {
         var (kvHeads, n, dim) = (layer.Keys.shape[0], layer.Length, layer.Keys.shape[2]);
         var (queryHeads, seen) = (layer.Queries.shape[0], (int)layer.Queries.shape[1]);
         var group = queryHeads / kvHeads;
         var chunk = (int)Math.Clamp(ChunkNumbers / (queryHeads * n), 1, rows);
-        var sum = zeros(queryHeads, n);
         var keys = layer.Keys.transpose(1, 2); // [kvHead, dim, position]
         for (var first = 0; first < rows; first += chunk)
         {
@@ -76,9 +87,8 @@ internal static class WindowAttention
             var logits = queries.bmm(keys).view(queryHeads, count, n); // [queryHead, query, position]
             if (layer.Positions is null) Mask(logits, n - rows + first, layer.SlidingWindow);
             else MaskEntries(logits.view(kvHeads, group, count, n), layer, layer.Tokens - rows + first);
-            sum.add_(wanted.Over(logits.softmax(2), n - rows + first, n));
+            take(logits.softmax(2), n - rows + first);
         }
-        return sum;
     }
 
     /// <summary>Hides the positions that lie after each query, or before its window; query i stands at <paramref name="position"/> + i.</summary>

@@ -102,11 +102,8 @@ public sealed class DecodeStep : IDisposable
             foreach (var cache in caches) cache.Truncate(cache.LogicalLength); // as they were before the token
             throw;
         }
-        for (var b = 0; b < n; b++)
-        {
-            caches[b].Advance(1);
-            caches[b].Retention?.Finish(ids[b], caches[b]);
-        }
+        foreach (var cache in caches) cache.Advance(1);
+        for (var b = 0; b < n; b++) caches[b].Retention?.Finish(ids[b], caches[b]);
         Normalise(x, weights.FinalNorm, normed, n);
         MatrixVector.Multiply(weights.Unembedding, Of(normed, n), Of(logits, n), n);
         GC.KeepAlive(this);

@@ -18,7 +18,7 @@ internal sealed class DecodeRecord
     private readonly int _queryHeads;
     private readonly QueryRing[] _queries; // [layer]
     private readonly (float Scale, int? Window)[] _layers;
-    private List<TokenKind> _kinds = [];
+    private TokenKind[] _kinds = []; // [position], with room
     private Func<int, TokenKind>? _kindOf;
 
     /// <summary>Prepares for one prompt.</summary>
@@ -33,7 +33,7 @@ internal sealed class DecodeRecord
 
     private DecodeRecord(DecodeRecord source) : this(source._needs, source._shape, source._queryHeads)
     {
-        (_layers, _kinds, _kindOf, Prompt) = (source._layers, [.. source._kinds], source._kindOf, source.Prompt);
+        (_layers, _kinds, _kindOf, Prompt) = (source._layers, (TokenKind[])source._kinds.Clone(), source._kindOf, source.Prompt);
         for (var l = 0; l < _queries.Length; l++) _queries[l] = source._queries[l].Clone();
     }
 
@@ -79,12 +79,20 @@ internal sealed class DecodeRecord
             for (var q = 0; q < _queryHeads; q++) Add(_needs.Sums[s], position, cache.Positions(q / Group), weights[q], cache.Marks(q / Group, s * Group + q % Group));
     }
 
+    /// <summary>Lets the prompt's last token be taken back, which is then computed again.</summary>
+    /// <exception cref="LabException">Others would be.</exception>
+    internal void TakeBack(int tokens, int before)
+    {
+        if (tokens != Prompt - 1 || before != Prompt)
+            throw new LabException($"{before - tokens} tokens back from {before}: a cache that drops entries while text is generated has added up their attention, and takes back the last token of its prompt alone; clone it before");
+    }
+
     /// <summary>Counts a token; its kind is known from now on.</summary>
     internal void Finish(int id, RaggedCache cache)
     {
         if (!_needs.Kinds) return;
-        _kinds.RemoveRange(cache.LogicalLength - 1, _kinds.Count - cache.LogicalLength + 1);
-        _kinds.Add(_kindOf!(id));
+        if (_kinds.Length < cache.LogicalLength) Array.Resize(ref _kinds, cache.LogicalLength + 256);
+        _kinds[cache.LogicalLength - 1] = _kindOf!(id);
     }
 
     /// <summary>Kind of the token at a position; what stands for dropped entries, at -1, is special.</summary>
@@ -114,7 +122,7 @@ internal sealed class DecodeRecord
         var (scale, window) = _layers[layer];
         return new(layer, keys.to(ScalarType.Float32), values.to(ScalarType.Float32), _queries[layer].Tensor(cache.LogicalLength, first * Group, heads * Group), scale, window,
             _needs.Sums.Count == 0 ? null : _needs.Sums.Select((sum, s) => (sum, s)).ToDictionary(one => one.sum, one => SumOf(stored, one.s, first, heads)),
-            _needs.Kinds ? new ReadOnlyMemory<TokenKind>([.. _kinds]) : null)
+            _needs.Kinds ? _kinds.AsMemory(0, cache.LogicalLength) : null)
         {
             Positions = [.. Enumerable.Range(first, heads).Select(h => new ReadOnlyMemory<int>(stored.Positions(h).ToArray()))],
             Tokens = cache.LogicalLength, FirstHead = first, KindOf = _kindOf,

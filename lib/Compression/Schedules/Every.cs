@@ -3,9 +3,9 @@ using HeadKvLab.Cache;
 namespace HeadKvLab.Compression.Schedules;
 
 /// <summary>
-/// After every few generated tokens the method chooses again among the entries that are stored: each head goes back to as many as it had after the prompt, or the heads
-/// of the model compete again where the method has a bidder. Every token is H2O (arXiv 2306.14048), TOVA (2401.06104) and KV-Compress' continual form (2410.00161) as
-/// published; every 128 or so is what kvpress calls decoding compression.
+/// After every few generated tokens the method chooses again among the entries that are stored: each head goes back to its share, or the heads of the model compete again
+/// where the method has a bidder. Whatever is read after the prompt was compressed counts as generated: questions, too, under the protocol <c>agnostic</c>. Every token is H2O (arXiv 2306.14048), TOVA (2401.06104) and KV-Compress-full (2410.00161) as
+/// published, but for the window, which is kept here; every 128 or so is what kvpress calls decoding compression.
 /// </summary>
 /// <param name="Tokens">Generated tokens from one choice to the next.</param>
 public sealed record Every(int Tokens = 1) : ISchedule
@@ -39,5 +39,5 @@ public sealed record Grown(int Entries) : ISchedule
 
     /// <inheritdoc/>
     public IPromptRetention Begin(Method method, Budget budget, CacheShape model, int queryHeads) =>
-        Reselection.Of(method, budget, model, queryHeads, Name, (_, growth) => growth >= Entries);
+        Reselection.Of(method, budget, model, queryHeads, Name, (_, growth) => growth() >= Entries);
 }

@@ -44,6 +44,11 @@ public sealed record FixedSlot : ISchedule
             }
         }
 
+        public void TakeBack(int tokens, int before)
+        {
+            // nothing was added up
+        }
+
         public IRetention Clone() => new Slots([.. kept]) { _prompt = _prompt };
     }
 

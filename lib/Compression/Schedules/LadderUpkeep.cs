@@ -50,6 +50,8 @@ public sealed record LadderUpkeep(Ladder Ladder, double Threshold) : ISchedule
                     if (rungs[layer][head] < Ladder.Rests) cache[layer].Retain(head, Stay(cache[layer], head, rungs[layer][head], cache.LogicalLength));
         }
 
+        public void TakeBack(int tokens, int before) => record.TakeBack(tokens, before);
+
         public IRetention Clone() => new Heads(schedule, window, record.Clone(), rungs);
 
         /// <summary>The entries of a head that stay.</summary>

@@ -4,22 +4,23 @@ using TorchSharp;
 namespace HeadKvLab.Compression.Schedules;
 
 /// <summary>
-/// Lets a method choose again among the entries that a cache holds: its scorer looks at them as it looked at the prompt, the last entries are kept, and each head goes
-/// back to the number it had after the prompt; under a bidder all heads of the model compete again for the budget. A prompt that fitted into the budget grows up to it first.
-/// Which neighbours are pooled is a matter of the entries that are left, not of the text.
+/// Lets a method choose again among the entries that a cache holds: its scorer looks at them as it looked at the prompt, and the last entries are kept. How many a head keeps:
+/// an allocator that needs no scores is asked again, for a text of the present length; one that allots by a layer's scores gave its numbers after the prompt; under a bidder
+/// all heads of the model compete again. Which neighbours are pooled is a matter of the entries that are left, not of the text.
 /// </summary>
 internal sealed class Reselection : IPromptRetention
 {
     private readonly Method _method;
     private readonly Budget _budget;
-    private readonly Func<int, int, bool> _due;
+    private readonly Func<int, Func<int>, bool> _due;
     private readonly BudgetFrame _frame;  // of a text one token longer than the window
     private readonly DecodeRecord _record;
     private readonly int[][] _shares;     // [layer][head], entries of a head, window included
+    private bool[] _whole;                // [layer], whether nothing was dropped of the prompt and heads were allotted nothing yet
     private int _chosen;                  // tokens of the text at the last choice
 
-    private Reselection(Method method, Budget budget, Func<int, int, bool> due, BudgetFrame frame, DecodeRecord record, int[][] shares) =>
-        (_method, _budget, _due, _frame, _record, _shares) = (method, budget, due, frame, record, shares);
+    private Reselection(Method method, Budget budget, Func<int, Func<int>, bool> due, BudgetFrame frame, DecodeRecord record, int[][] shares) =>
+        (_method, _budget, _due, _frame, _record, _shares, _whole) = (method, budget, due, frame, record, shares, new bool[shares.Length]);
 
     /// <summary>Prepares for one prompt.</summary>
     /// <param name="method">The method.</param>
@@ -27,14 +28,16 @@ internal sealed class Reselection : IPromptRetention
     /// <param name="model">The model's layers, KV heads and dimension.</param>
     /// <param name="queryHeads">Its query heads.</param>
     /// <param name="name">The schedule's name, for messages.</param>
-    /// <param name="due">Whether to choose, from the generated tokens and the entries that a head holds beyond its share.</param>
+    /// <param name="due">Whether to choose, from the generated tokens and the entries that the fullest head holds beyond its share, or that each has got since the last choice under a bidder.</param>
     /// <param name="start">Where the sums of attention begin, in place of the prompt's, <c>[queryHead, position]</c>; null: there.</param>
-    /// <exception cref="LabException">The method keeps everything, or has one entry stand for those dropped of the prompt.</exception>
-    internal static Reselection Of(Method method, Budget budget, CacheShape model, int queryHeads, string name, Func<int, int, bool> due, Func<LayerView, float[]>? start = null)
+    /// <exception cref="LabException">The method keeps everything, has one entry stand for those dropped of the prompt, or buys what holds a share of the whole text's attention.</exception>
+    internal static Reselection Of(Method method, Budget budget, CacheShape model, int queryHeads, string name, Func<int, Func<int>, bool> due, Func<LayerView, float[]>? start = null)
     {
         if (method.KeepsAll) throw new LabException($"{method.Name} {name}: {method.Name} keeps everything, and has nothing to choose again");
-        if (method.Settlement is { AddsEntry: true })
-            throw new LabException($"{method.Name} {name}: its {method.Settlement.GetType().Name} stands for what was dropped of the prompt, and takes in nothing later: leave the schedule out");
+        if (method.Settlement is { } settlement && (settlement.AddsEntry || method.Share is IBidder))
+            throw new LabException($"{method.Name} {name}: its {settlement.GetType().Name} stands for what was dropped of the prompt, and takes in nothing later: leave the schedule out");
+        if (budget.Rule == BudgetRule.AsPublished && method.Share is IBidder { PublishedPrice: not null })
+            throw new LabException($"{method.Name} {name}: under {Names<BudgetRule>.Of(budget.Rule)} a head keeps what holds a share of the whole text's attention, much of which was dropped: use '{Catalogue.Published}', or another budget rule");
         var frame = BudgetFrame.Of(budget, model.Layers, model.KvHeads, queryHeads, budget.Window + 1);
         return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.Window), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads) { Start = start }, new int[model.Layers][]);
     }
@@ -48,7 +51,7 @@ internal sealed class Reselection : IPromptRetention
         _record.Take(prompt, stored);
         var shares = stored.Counts.ToArray();
         if (whole) Array.Fill(shares, _frame.Selectable + _frame.Window);
-        (_shares[prompt.Layer], _chosen) = (shares, prompt.Length);
+        (_shares[prompt.Layer], _whole[prompt.Layer], _chosen) = (shares, whole, prompt.Length);
     }
 
     /// <inheritdoc/>
@@ -59,22 +62,38 @@ internal sealed class Reselection : IPromptRetention
     {
         _record.Finish(id, cache);
         var generated = cache.LogicalLength - _record.Prompt;
-        if (generated <= 0 || cache.LogicalLength <= _budget.Window) return;
-        var growth = _method.Share is IBidder ? cache.LogicalLength - _chosen : Growth(cache);
-        if (growth <= 0 || !_due(generated, growth)) return;
+        if (generated <= 0 || cache.LogicalLength <= _budget.Window || !_due(generated, () => Growth(cache))) return;
         _chosen = cache.LogicalLength;
         using var quiet = torch.no_grad();
-        if (_method.Share is IBidder bidder) Compete(bidder, cache);
-        else
-            for (var layer = 0; layer < _frame.Layers; layer++) CutBack(layer, cache);
+        if (_method.Share is IBidder bidder)
+        {
+            Compete(bidder, cache);
+            return;
+        }
+        Allot(cache.LogicalLength);
+        for (var layer = 0; layer < _frame.Layers; layer++) CutBack(layer, cache);
     }
 
     /// <inheritdoc/>
-    public IRetention Clone() => new Reselection(_method, _budget, _due, _frame, _record.Clone(), _shares) { _chosen = _chosen };
+    public void TakeBack(int tokens, int before) => _record.TakeBack(tokens, before);
 
-    /// <summary>Entries that the fullest head holds beyond its share.</summary>
+    /// <inheritdoc/>
+    public IRetention Clone() => new Reselection(_method, _budget, _due, _frame, _record.Clone(), [.. _shares]) { _chosen = _chosen, _whole = [.. _whole] };
+
+    private BudgetFrame FrameOf(int tokens) => _frame with { PromptLength = tokens };
+
+    /// <summary>Asks an allocator that needs no scores how much each head of a text of some tokens may keep.</summary>
+    private void Allot(int tokens)
+    {
+        if (_method.Share is not IAllocator { Scope: AllocationScope.Model }) return;
+        var entries = PromptAllocation.OfModel(_method, _budget.Rule, FrameOf(tokens));
+        for (var layer = 0; layer < _frame.Layers; layer++) _shares[layer] = [.. entries.Skip(layer * _frame.Heads).Take(_frame.Heads).Select(kept => kept + _frame.Window)];
+    }
+
     private int Growth(RaggedCache cache)
     {
+        if (_method.Share is IBidder) return cache.LogicalLength - _chosen;
+        Allot(cache.LogicalLength);
         var most = 0;
         for (var layer = 0; layer < _frame.Layers; layer++)
             for (var head = 0; head < _frame.Heads; head++) most = Math.Max(most, cache[layer].Counts[head] - _shares[layer][head]);
@@ -87,41 +106,44 @@ internal sealed class Reselection : IPromptRetention
         foreach (var view in _record.Views(layer, cache))
         {
             var heads = (int)view.Keys.shape[0];
-            if (Enumerable.Range(view.FirstHead, heads).All(h => cache[layer].Counts[h] <= _shares[layer][h])) continue;
+            var shares = _shares[layer].AsSpan(view.FirstHead, heads);
+            var over = false;
+            for (var h = 0; h < heads; h++) over |= view.Length > shares[h];
+            if (!over) continue;
             var scores = Scored(view);
+            if (_whole[layer] && heads == _frame.Heads && _method.Share is IAllocator { Scope: AllocationScope.Layer }) // the first choice of this layer, from its own scores
+                _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _budget.Window)).Select(entries => entries + _frame.Window)];
             var kept = new int[heads][];
             for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _budget.Window);
             Retain(cache[layer], view, scores, kept);
+            _whole[layer] = false;
         }
     }
 
     private void Compete(IBidder bidder, RaggedCache cache)
     {
-        using var scope = torch.NewDisposeScope();
         var waterline = Competition.WaterlineOf(bidder, _budget.Rule, _frame);
-        var views = new List<(LayerView View, float[] Scores)>();
+        var scored = new List<(int Layer, int FirstHead, int Heads, float[] Scores)>();
         for (var layer = 0; layer < _frame.Layers; layer++)
         {
+            using var scope = torch.NewDisposeScope();
             var bids = new Bids(_frame.Heads);
             foreach (var view in _record.Views(layer, cache))
             {
                 var heads = (int)view.Keys.shape[0];
                 var scores = Scored(view);
-                views.Add((view, scores.All.ToArray()));
+                scored.Add((layer, view.FirstHead, heads, scores.All.ToArray()));
                 if (view.Length <= _budget.Window) continue;
                 var own = new Bids(heads);
-                Competition.Bid(_method, bidder, _frame with { Heads = heads, PromptLength = view.Length }, view, scores, own);
+                Competition.Bid(_method, bidder, FrameOf(view.Length) with { Heads = heads }, view, scores, own);
                 for (var h = 0; h < heads; h++) bids.Add(view.FirstHead + h, own, h);
             }
             waterline.Admit(bids);
         }
-        foreach (var (view, numbers) in views)
+        foreach (var (layer, first, heads, numbers) in scored)
         {
-            var heads = (int)view.Keys.shape[0];
-            var scores = new HeadRows<float>(numbers, heads, view.Length);
-            var kept = new int[heads][];
-            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], waterline.Entries[view.Layer][view.FirstHead + h]);
-            Retain(cache[view.Layer], view, scores, kept);
+            var scores = new HeadRows<float>(numbers, heads, numbers.Length / heads);
+            for (var h = 0; h < heads; h++) cache[layer].Retain(first + h, Best(scores[h], waterline.Entries[layer][first + h]));
         }
     }
 

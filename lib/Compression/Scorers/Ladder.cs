@@ -78,17 +78,17 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
         {
             Climb(layer, attention.KvHead(h, layer), attention[h], rungs);
             var entries = result.Entries(h);
-            foreach (var rung in rungs.AsSpan(0, n - window))
+            foreach (var rung in rungs.AsSpan(0, Math.Max(0, n - window)))
                 for (int r = rung; r < Rests; r++) entries[r]++;
             var masses = result.Masses(h);
             masses.Fill(1);
-            for (var q = h * group; q < (h + 1) * group; q++) Lower(masses, rungs, all.Slice(q * n, n), near.Slice(q * n, n), layer.Tokens);
+            for (var q = h * group; q < (h + 1) * group; q++) Lower(masses, rungs, all.Slice(q * n, n), near.Slice(q * n, n), layer.Positions is null ? n : Math.Max(double.Epsilon, Sum(all.Slice(q * n, n))));
         }
         return result;
     }
 
-    /// <summary>Lowers a head's masses to those of a query head: the mean over its rows of the attention on what a rung keeps.</summary>
-    private static void Lower(Span<double> masses, byte[] rungs, ReadOnlySpan<float> all, ReadOnlySpan<float> near, int rows)
+    /// <summary>Lowers a head's masses to those of a query head: the mean over its rows of the attention on what a rung keeps; of stored entries, the share of what they hold.</summary>
+    private static void Lower(Span<double> masses, byte[] rungs, ReadOnlySpan<float> all, ReadOnlySpan<float> near, double rows)
     {
         Span<double> own = stackalloc double[Rests + 1];   // by the rung that first keeps the token
         own.Clear();
@@ -120,6 +120,13 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
 
     private static void Received(in LayerView layer, HeadRows<float> attention) =>
         WindowAttention.Reduce(layer, WindowAttention.Sum(layer, layer.Tokens, AttentionSum.Received), GroupReduction.Sum, attention);
+
+    private static double Sum(ReadOnlySpan<float> numbers)
+    {
+        double sum = 0;
+        foreach (var number in numbers) sum += number;
+        return sum;
+    }
 
     private static ReadOnlySpan<float> Numbers(Tensor sums) => MemoryMarshal.Cast<byte, float>(sums.contiguous().bytes);
 }

@@ -24,7 +24,7 @@ public static class PublishedFigures
         return [.. from part in cells.GroupBy(c => (c.Suite, c.Protocol, c.Seed))
                    let whole = PaperAverage.All.FirstOrDefault(a => a.IsOf(part.Key.Suite, part.Where(c => !c.IsAverage).Select(c => c.Dataset).Distinct()))?.Name
                    from cell in part
-                   where cell.Variant.Share == 0
+                   where cell.Variant.Share == 0 && cell.Variant.Schedule == Compression.Catalogue.Never
                    from published in scores[(cell.Suite, cell.Dataset == ScoreCells.Average && whole is not null ? whole : cell.Dataset, cell.Variant.Method)]
                    where published.KvSize is null || published.KvSize == cell.Variant.KvSize
                    select (cell, published)];

@@ -117,13 +117,14 @@ public static class ResultExports
         return $"{model.Replace('/', '-')}-{variant.Name.Replace(' ', '-')}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
     }
 
-    /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
+    /// <summary>The name of a variant's method in kvpress, and its schedule behind it.</summary>
     private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'));
 
+    /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
     private static string Press(string method) => method switch
     {
         "FullKV" => "no_press", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",
-        "H2O" => "observed_attention", "TOVA" => "tova", "Knorm" => "knorm", "random" => "random",
+        "H2O" => "h2o", "TOVA" => "tova", "Knorm" => "knorm", "KeyDiff" => "keydiff", "LagKV" => "lagkv", "CUR" => "cur", "ObservedAttention" => "observed_attention", "random" => "random",
         _ => method.ToLowerInvariant().Replace('-', '_'),
     };
 

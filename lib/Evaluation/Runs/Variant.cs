@@ -69,9 +69,11 @@ public sealed record Variant
     /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or the schedule does not go with the method or the budget rule.</exception>
     public void Check()
     {
-        var budget = BudgetFor(1 << 20);
-        if (Catalogue.Find(Method).ScheduleOf(Schedule, Settings)?.Only is { } only && only != budget.Rule)
-            throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for");
+        var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
+        if (entry.ScheduleOf(Schedule, Settings) is not { } schedule) return;
+        if (schedule.Only is { } only && only != budget.Rule)
+            throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for: give that rule, or write '{Method} {Catalogue.Never}'");
+        if (entry.Needs.Count == 0) schedule.Begin(entry.Create(Settings), budget, new Cache.CacheShape(1, 1, 1), 1); // what a method with tables refuses it refuses by its schedule's name
     }
 
     /// <summary>Method and schedule with these settings and tables.</summary>

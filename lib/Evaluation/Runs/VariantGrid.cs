@@ -55,7 +55,10 @@ public record VariantGrid
         var problems = new Problems();
         var (rules, granularity, grid) = (Rules.Count > 0 ? Rules : [Names<BudgetRule>.Of(protocol.Rule)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings(problems));
         var methods = problems.Each(Methods, Catalogue.Parse);
+        problems.Each(Schedules, Catalogue.Schedule);
         problems.Throw();
+        if (Schedules.Any(name => Catalogue.Schedule(name) != Catalogue.Never) && methods.All(m => m.Schedule is not null || m.Entry.Name == Variant.Full.Method))
+            problems.Add($"schedules {string.Join(", ", Schedules)}: every method names its own, or keeps everything; leave them out");
         CheckSettings(methods, grid, problems);
         problems.Throw();
         var variants = new List<Variant>();

@@ -22,6 +22,9 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     /// <summary>Samples without an answer, which count as 0.</summary>
     public int Failed { get; init; }
 
+    /// <summary>Mean entries per head when the answers ended, those of their tokens included; NaN where no row tells.</summary>
+    public double EntriesAtEnd { get; init; } = double.NaN;
+
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
@@ -92,6 +95,6 @@ public static class ScoreCells
         var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
-            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null) };
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = rows.Where(r => r.EntriesAtEnd is not null).Select(r => (double)r.EntriesAtEnd! / r.Heads).DefaultIfEmpty(double.NaN).Average() };
     }
 }

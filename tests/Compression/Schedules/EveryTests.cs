@@ -147,6 +147,74 @@ public sealed class EveryTests : IDisposable
         }
     }
 
+    /// <summary>A prompt that fits makes no head equal: what the method gives a text of that length is what heads go back to, clipped no more than the text asks.</summary>
+    [Fact]
+    public void Shares_are_those_of_the_text_as_long_as_it_has_become()
+    {
+        var text = new MadeUpText(60);
+        var importance = new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
+        var method = new Method("h", new SnapKv(), new HeadKv(importance, 1.2));
+        var budget = new Budget(B, Window);
+        foreach (var prompt in (int[])[3, B, 14, Prompt])
+        {
+            using var cache = text.Compress(new(method, new Every()), budget, prompt);
+            for (var t = prompt; t < 60; t++)
+            {
+                text.Step(cache);
+                var wanted = t + 1 <= B ? Enumerable.Repeat(t + 1, 4) : PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 2, 2, 4, t + 1)).Select(entries => entries + Window);
+                Assert.Equal(wanted, Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()));
+            }
+        }
+        using var ada = text.Compress(CachePolicy.Parse("Ada-SnapKV every 1"), budget, B);
+        for (var t = B; t < 30; t++) text.Step(ada);
+        for (var l = 0; l < 2; l++) Assert.Equal(2 * B, ada[l].Entries);
+        Assert.NotEqual(ada[0].Counts[0], ada[0].Counts[1]);
+    }
+
+    /// <summary>Prompts shorter than the window, of which everything is kept.</summary>
+    [Theory]
+    [InlineData("KV-Compress published", "equal-entries"), InlineData("FastGen published", "as-published"), InlineData("PrefixKV published", "equal-entries"), InlineData("SnapKV every 1", "equal-entries"), InlineData("EMS grown 2", "equal-bytes"), InlineData("KV-Compress-full every 3", "as-published")]
+    public void A_prompt_may_be_shorter_than_the_window(string policy, string rule)
+    {
+        var text = new MadeUpText(20);
+        using var cache = text.Compress(CachePolicy.Parse(policy), new Budget(10, 6, Names<BudgetRule>.Parse(rule, "")), 3);
+        for (var t = 3; t < 20; t++)
+        {
+            text.Step(cache);
+            Assert.Equal(t, cache[1].Positions(1)[^1]);
+        }
+        if (!policy.EndsWith("published", StringComparison.Ordinal)) Assert.InRange(cache[0].Counts[0], 6, 20);
+    }
+
+    /// <summary>Sums of attention cannot be taken back: the prompt's last token alone, which is computed again.</summary>
+    [Fact]
+    public void More_than_the_last_token_of_the_prompt_is_not_taken_back()
+    {
+        var text = new MadeUpText(50);
+        using var cache = text.Compress(CachePolicy.Parse("H2O every 1"), new Budget(B, Window), Prompt);
+        Assert.Contains("takes back the last token of its prompt alone", Assert.Throws<LabException>(() => cache.Truncate(Prompt - 2)).Message);
+        text.Step(cache);
+        Assert.Throws<LabException>(() => cache.Truncate(Prompt));
+        Assert.Equal((Prompt + 1, 4 * B), (cache.LogicalLength, cache.Entries));
+        cache.Truncate(Prompt + 1);
+    }
+
+    /// <summary>Interval 4, target 6, a prompt of 5: as a known decoding schedule counts.</summary>
+    [Fact]
+    public void An_interval_is_counted_in_generated_tokens()
+    {
+        var text = new MadeUpText(13);
+        using var cache = text.Compress(CachePolicy.Parse("Knorm every 4"), new Budget(6, 1), 5);
+        var sizes = new List<int>();
+        for (var step = 0; step < 8; step++)
+        {
+            text.Step(cache);
+            sizes.Add(cache[0].Counts[0]);
+            Assert.Equal(5 + step, cache[0].Positions(0)[^1]);   // the newest entry survives
+        }
+        Assert.Equal([6, 7, 8, 6, 7, 8, 9, 6], sizes);
+    }
+
     /// <summary>Heads keep their own numbers: what HeadKV gave a head is what it goes back to.</summary>
     [Fact]
     public void Ragged_heads_go_back_to_what_each_had()
@@ -225,7 +293,7 @@ public sealed class EveryTests : IDisposable
     public void Every_catalogued_method_that_can_choose_again_holds_its_entries()
     {
         var text = new MadeUpText(56);
-        foreach (var entry in Catalogue.Methods.Where(m => m.DecidesOnce is null && m.Name != "DuoAttention"))
+        foreach (var entry in Catalogue.Methods.Where(m => m.DecidesOnce is null))
             foreach (var granularity in Enum.GetValues<Granularity>())
             {
                 var method = entry.Create(null, SomeTables.Of(new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]), 2));
@@ -250,9 +318,13 @@ public sealed class EveryTests : IDisposable
     public void What_cannot_choose_again_says_so()
     {
         foreach (var (text, words) in ((string, string)[])[("FullKV every 2", "it keeps everything"), ("RazorAttention every 2", "its compensation token stands"), ("SnapKV published", "SnapKV drops nothing while generating"),
-            ("SnapKV every", "'every N' (tokens)"), ("SnapKV every 0", "give 1 token or more"), ("SnapKV grown 0", "give 1 entry or more"), ("SnapKV every -1", "is unknown"), ("SnapKV kernel=5 sometimes", "'sometimes' is no setting; write name=value"), ("SnapKV every 2 kernel=5", "schedule 'every 2 kernel=5' is unknown")])
+            ("SnapKV every", "'every N' (tokens)"), ("SnapKV every 0", "N from 1 to"), ("SnapKV grown 0", "N from 1 to"), ("SnapKV every -1", "is unknown"), ("SnapKV every 99999999999", "N from 1 to 2147483647"), ("DuoAttention every 2", "its retrieval heads keep whatever comes"), ("SnapKV kernel=5 sometimes", "'sometimes' is no setting; write name=value"), ("SnapKV every 2 kernel=5", "schedule 'every 2 kernel=5' is unknown")])
             Assert.Contains(words, Assert.Throws<LabException>(() => CachePolicy.Parse(text)).Message);
         Assert.Contains("takes in nothing later", Assert.Throws<LabException>(() => new Every().Begin(new Method("r", new SinksAndRecent(), new Uniform(), new HeadKvLab.Compression.Settlements.CompensationToken()), new Budget(B), MadeUpText.Shape, 4)).Message);
+        Assert.Contains("give 1 token or more", Assert.Throws<LabException>(() => new Every(0)).Message);
+        Assert.Contains("give 1 entry or more", Assert.Throws<LabException>(() => new Grown(0)).Message);
+        var ladder = CachePolicy.Parse("FastGen Every 3");
+        Assert.Contains("use 'published', or another budget rule", Assert.Throws<LabException>(() => ladder.Schedule!.Begin(ladder.Method, new Budget(B, Window, BudgetRule.AsPublished), MadeUpText.Shape, 4)).Message);
         Assert.Contains("nothing to choose again", Assert.Throws<LabException>(() => new Every().Begin(new Method("f", new SnapKv(), new FullCache()), new Budget(B), MadeUpText.Shape, 4)).Message);
         Assert.Equal(("SnapKV every 7", false), (CachePolicy.Parse("SnapKV every 7").Name, CachePolicy.Parse("SnapKV never").IsReference));
         Assert.True(CachePolicy.Parse("FullKV").IsReference);

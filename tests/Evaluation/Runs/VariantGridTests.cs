@@ -69,4 +69,29 @@ public sealed class VariantGridTests : FolderTests
         Assert.Contains(Read($$"""{ "suites": ["s"], "methods": ["FullKV", "SnapKV"], "{{name}}": {{value}}{{sizes}} }""").Variants(Protocol.Standard), variant => variant.Method == "SnapKV");
         Assert.Single(Read("""{ "suites": ["s"], "methods": ["FullKV"] }""").Variants(Protocol.Standard));
     }
+
+    [Fact]
+    public void Each_schedule_goes_to_every_method_that_can_follow_it()
+    {
+        var plan = new SweepPlan { Suites = ["s"], Methods = ["FullKV", "SnapKV", "H2O", "TOVA every 3", "RazorAttention"], KvSizes = [64], Schedules = ["never", "published", "Every  8"] };
+        Assert.Equal(["FullKV", "SnapKV", "SnapKV every 8", "H2O", "H2O every 1", "H2O every 8", "TOVA every 3", "RazorAttention"], plan.Checked("test").Variants(Protocol.Standard).Select(v => v.Name));
+        string Refused(IReadOnlyList<string> methods, IReadOnlyList<string> schedules, params string[] rules) =>
+            Assert.Throws<LabException>(() => new SweepPlan { Suites = ["s"], Methods = methods, KvSizes = [64], Schedules = schedules, Rules = rules }.Checked("test")).Message;
+        Assert.Contains("schedule 'evry 4' is unknown", Refused(["SnapKV", "H2O"], ["never", "evry 4"]));
+        Assert.Contains("schedule '' is unknown", Refused(["SnapKV"], [null!]));
+        Assert.Contains("RazorAttention can follow none of the schedules", Refused(["SnapKV", "RazorAttention"], ["every 4"]));
+        Assert.Contains("every method names its own", Refused(["FullKV", "SnapKV every 2"], ["every 4"]));
+        Assert.Contains("give that rule, or write 'FastGen never'", Refused(["FastGen"], ["published"]));
+        Assert.Contains("use 'published', or another budget rule", Refused(["FastGen every 4"], [], "as-published"));
+        Assert.Single(new SweepPlan { Suites = ["s"], Methods = ["FastGen published"], KvSizes = [64], Rules = ["as-published"] }.Checked("test").Variants(Protocol.Standard), v => v.Key.Contains("[published]"));
+    }
+
+    /// <summary>Without a schedule the key is that of rows which knew none.</summary>
+    [Fact]
+    public void The_key_names_a_schedule_where_there_is_one()
+    {
+        var variant = new Variant { Method = "H2O", KvSize = 64, Settings = new(("reduction", "mean")) };
+        Assert.Equal("H2O b=64 share=0 equal-entries kv-head window=8 reduction=mean", variant.Key);
+        Assert.Equal("H2O b=64 share=0 equal-entries kv-head window=8 [every 2] reduction=mean", (variant with { Schedule = "every 2" }).Key);
+    }
 }

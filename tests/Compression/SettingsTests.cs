@@ -14,8 +14,11 @@ public sealed class SettingsTests
     internal static readonly Dictionary<string, object> Others = new()
     {
         ["kernel"] = 5, ["pooling"] = "avg", ["reduction"] = "max", ["beta"] = 2, ["temperature"] = 0.5, ["head-reduction"] = "sum", ["sinks"] = 6, ["protected-share"] = 0.15,
-        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31, ["low"] = 0.5, ["high"] = 0.25, ["moved"] = 0.75, ["layer-exponent"] = 1,
+        ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["lag"] = 9, ["neighbours"] = 5, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31, ["low"] = 0.5, ["high"] = 0.25, ["moved"] = 0.75, ["layer-exponent"] = 1,
     };
+
+    /// <summary>A value that is not the setting's default, whose methods may differ in it.</summary>
+    private static object Other(Setting setting) => Others[setting.Name].ToString() == setting.Default ? "max" : Others[setting.Name];
 
     private static readonly CalibrationTables Importances = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
 
@@ -46,7 +49,7 @@ public sealed class SettingsTests
         var (plain, governed) = (Parts(Create(name)), new HashSet<string>());
         foreach (var setting in Catalogue.Find(name).Takes)
         {
-            var changed = Parts(Create(name, new((setting.Name, Others[setting.Name])))).Where(part => plain[part.Key] != part.Value).Select(part => part.Key).ToArray();
+            var changed = Parts(Create(name, new((setting.Name, Other(setting))))).Where(part => plain[part.Key] != part.Value).Select(part => part.Key).ToArray();
             Assert.NotEmpty(changed);
             governed.UnionWith(changed);
         }
@@ -78,13 +81,16 @@ public sealed class SettingsTests
         [
             Variant.Full,
             .. from entry in Catalogue.Methods.Skip(1)
-               from settings in entry.Takes.Select(setting => entry.Resolve(new((setting.Name, Others[setting.Name])))).Append(entry.Resolve())
+               from settings in entry.Takes.Select(setting => entry.Resolve(new((setting.Name, Other(setting))))).Append(entry.Resolve())
                from size in ((int, double)[])[(64, 0), (128, 0), (0, 0.03), (0, 0.06)]
                from rule in ((string[])["as-published", "equal-entries", "equal-bytes"])
                from granularity in ((string[])["kv-head", "query-head"])
                from window in ((int[])[8, 16])
                from table in entry.Needs.Count == 0 ? [Settings.None] : tables
                select new Variant { Method = entry.Name, KvSize = size.Item1, Share = size.Item2, Rule = rule, Granularity = granularity, Window = window, Settings = settings, Tables = table },
+            .. from method in (string[])["SnapKV", "H2O", "FastGen"]
+               from schedule in (string[])["published", "every 1", "every 11", "grown 1", "grown 11"]
+               select new Variant { Method = method, KvSize = 64, Schedule = schedule, Settings = Catalogue.Find(method).Resolve() },
         ];
         Assert.True(all.Length > 4000);
         Assert.Equal(all.Length, all.Select(v => v.Key).Distinct().Count());

@@ -137,6 +137,8 @@ public static class Catalogue
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
             { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()), Fidelity = Fidelity.Ours },
+        new("ChunkKV", "stretches of text that the window attends to, the same for all heads", Take.Chunk, "arXiv 2502.00299")
+            { Build = (s, _) => new("ChunkKV", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), new Uniform()) },
         new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069")
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")

@@ -24,6 +24,14 @@ internal static class CatalogueSettings
     /// <summary>The first token, which PrefixKV's runs keep.</summary>
     internal static readonly Setting FirstToken = FirstTokens(1);
 
+    /// <summary>ChunkKV.</summary>
+    internal static readonly Setting[] Chunk =
+    [
+        .. Window,
+        Setting.Whole("chunk", 20, "1 or more, the neighbours that stay or go together", chunk => chunk >= 1),
+        Setting.Word("alike", "whether all heads of a layer keep the same chunks", "true", "false"),
+    ];
+
     /// <summary>LagKV: kvpress' defaults.</summary>
     internal static readonly Setting[] Lag = [Sinks, Setting.Whole("lag", 128, "2 or more, the tokens of a part that is measured by the next one", lag => lag >= 2)];
 

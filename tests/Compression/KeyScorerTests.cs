@@ -107,6 +107,29 @@ public sealed class KeyScorerTests : IDisposable
         }
     }
 
+    /// <summary>Scores 1 2 3 4 | 9 0 0 0 | 5 in chunks of 4: means 2.5, 2.25 and 5, so that the short last one comes first.</summary>
+    [Fact]
+    public void ChunkKV_keeps_neighbours_together()
+    {
+        var keys = zeros(2, 10, 2);
+        float[] given = [1, 2, 3, 4, 9, 0, 0, 0, 5, float.NaN, 3, 0, 3, 4, 9, 0, 0, 0, 7, float.NaN];   // two heads, a window of one
+        var own = Score(new Chunked(new Given(given), 4, false), keys);
+        Equal([2.5f, 2.5f, 2.5f, 2.5f, 2.25f, 2.25f, 2.25f, 2.25f, 5], own[..9]);
+        Equal([7], own[18..19]);
+        var alike = Score(new Chunked(new Given(given), 4), keys);
+        Equal([2.5f, 2.5f, 2.5f, 2.5f, 2.25f, 2.25f, 2.25f, 2.25f, 6], alike[..9]);
+        Equal(alike[..9], alike[10..19]);
+        Equal(given[..9], Score(new Chunked(new Given(given), 1, false), keys)[..9]);
+        Assert.Throws<LabException>(() => new Chunked(new Knorm(), 0));
+    }
+
+    private sealed record Given(float[] Scores) : IScorer
+    {
+        public ScorerNeeds Needs(int window) => ScorerNeeds.None;
+
+        public void Score(in LayerView layer, int window, HeadRows<float> scores) => Scores.CopyTo(scores.All);
+    }
+
     [Fact]
     public void Observed_attention_is_a_mean_over_the_queries_that_see_a_token()
     {

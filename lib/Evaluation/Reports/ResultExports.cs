@@ -124,7 +124,7 @@ public static class ResultExports
     private static string Press(string method) => method switch
     {
         "FullKV" => "no_press", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",
-        "H2O" => "h2o", "TOVA" => "tova", "Knorm" => "knorm", "KeyDiff" => "keydiff", "LagKV" => "lagkv", "CUR" => "cur", "ObservedAttention" => "observed_attention", "random" => "random",
+        "H2O" => "h2o", "TOVA" => "tova", "Knorm" => "knorm", "KeyDiff" => "keydiff", "LagKV" => "lagkv", "CUR" => "cur", "ChunkKV" => "chunkkv", "ObservedAttention" => "observed_attention", "random" => "random",
         _ => method.ToLowerInvariant().Replace('-', '_'),
     };
 

@@ -2,6 +2,14 @@ using TorchSharp;
 
 namespace HeadKvLab.Cache;
 
+/// <summary>Makes a cache of what it keeps of one prompt.</summary>
+public interface IPromptCompressor : IPromptSink, IDisposable
+{
+    /// <summary>The compressed cache after the last layer; the caller owns it.</summary>
+    /// <exception cref="InvalidOperationException">Layers are missing, or the cache was taken before.</exception>
+    RaggedCache TakeCache();
+}
+
 /// <summary>
 /// Receives the layers of one prefill in order and stores what it wants of them, so that only one layer is ever uncompressed.
 /// The model knows nothing else of eviction.

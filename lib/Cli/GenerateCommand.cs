@@ -1,4 +1,7 @@
 using System.CommandLine;
+using HeadKvLab.Cache;
+using HeadKvLab.Calibration;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
 using static TorchSharp.torch;
 
@@ -20,20 +23,28 @@ internal static class GenerateCommand
         var topP = new Option<double?>("--top-p") { Description = "Draw among the fewest tokens whose probabilities reach this sum." };
         var penalty = new Option<double?>("--repetition-penalty") { Description = "Above 1 discourages tokens that stand in the text already." };
         var seed = Options.Seed("Equal seeds draw equal texts.");
+        var method = new Option<string?>("--method") { Description = "Compress the prompt's cache by a method of `lab methods`, with settings and a schedule behind its name: \"SnapKV kernel=5 every 64\"; the full cache where it is not given." };
+        var (kvSize, window, rule, scores) = (new Option<int?>("--kv-size") { Description = "Entries per KV head that --method keeps, window included." }, Options.Window("Last prompt tokens that --method keeps, and that vote."), Options.Rule(BudgetRule.EqualEntries), Options.Scores());
         var (type, device, weights) = (Options.Type(), Options.Device(), Options.DecodeWeights());
         var command = new Command("generate", """
             Continues a prompt and prints the text as it is generated; the settings come from the model's generation_config.json
             unless an option overrides them. What that file asks for and the lab does not compute (num_beams, stop_strings, ...) is refused. Ends at a stop id, at --max-new-tokens, or where the model's context ends.
-            Standard error tells the tokens per second.
+            Standard error tells the tokens per second, and what was kept of the prompt.
 
             Examples:
               lab generate --model data/models/world-4m --prompt-file prompt.txt --max-new-tokens 60
               lab generate --model data/models/world-4m --prompt "Anna" --temperature 0.8 --top-p 0.9 --seed 7
+              lab generate --model data/models/world-4m --prompt-file prompt.txt --method HeadKV-R2 --kv-size 64
               lab generate --model ~/models/Meta-Llama-3-8B-Instruct --chat --prompt "Why is the sky blue?" --temperature 0.6 --type bfloat16 --decode-weights int8
-            """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, type, device, weights };
+            """) { model, prompt, promptFile, chat, most, greedy, temperature, topK, topP, penalty, seed, method, kvSize, window, rule, scores, type, device, weights };
         command.Validators.Add(result =>
         {
             if (result.GetValue(greedy) && result.GetValue(temperature) is > 0) result.AddError("'--greedy' and '--temperature': the temperature would do nothing; give one of them.");
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(method) is null) return;
+            if (result.GetValue(kvSize) is null) result.AddError("'--method' keeps as many entries as '--kv-size' says: give it, for example --kv-size 128.");
         });
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
@@ -50,13 +61,29 @@ internal static class GenerateCommand
             },
             result.Read(type),
             result.Place(device),
-            result.Read(weights)));
+            result.Read(weights),
+            writer => Compression(result, writer, result.GetRequiredValue(model), method, kvSize, window, rule, scores)));
         return command;
     }
 
-    private static int Run(string directory, string prompt, bool chat, Func<GenerationConfig, GenerationConfig> settings, ScalarType? type, Device device, DecodePrecision precision)
+    /// <summary>What compresses the prompt; null: nothing.</summary>
+    private static Func<CacheShape, IPromptCompressor>? Compression(ParseResult result, TextGenerator writer, string model, Option<string?> method, Option<int?> kvSize, Option<int> window, Option<Written<BudgetRule>> rule, Option<string?> scores)
+    {
+        result.Refuse(result.GetValue(method) is not null, "the full cache has no budget; name a --method that compresses", kvSize, window, rule, scores);
+        if (result.GetValue(method) is not { } text) return null;
+        var config = writer.Config;
+        string Weights() => LanguageModel.HashOf(model);
+        var tables = result.GetValue(scores) is { } source ? CalibrationFolder.Open(source, config, Weights) : CalibrationFolder.Load(model, config, Weights);
+        var policy = CachePolicy.Parse(text, tables);
+        result.Refuse(!policy.IsReference, "FullKV keeps everything; leave --method out", kvSize);
+        var budget = new Budget(result.GetValue(kvSize)!.Value, result.GetValue(window), result.Read(rule));
+        return shape => new Compressor(policy, budget, shape, config.QueryHeads);
+    }
+
+    private static int Run(string directory, string prompt, bool chat, Func<GenerationConfig, GenerationConfig> settings, ScalarType? type, Device device, DecodePrecision precision, Func<TextGenerator, Func<CacheShape, IPromptCompressor>?> compression)
     {
         using var writer = new TextGenerator(directory, type, device, precision);
+        var compress = compression(writer);
         var config = settings(writer.Settings).Checked("options");
         using var interrupt = new CancellationTokenSource();
         Console.CancelKeyPress += (_, e) =>
@@ -64,10 +91,15 @@ internal static class GenerateCommand
             e.Cancel = true; // finish the line and the figures
             interrupt.Cancel();
         };
-        var run = writer.Write(chat ? writer.Chat(prompt) : writer.Encode(prompt), config, text => { Console.Out.Write(text); Console.Out.Flush(); }, interrupt.Token);
+        var run = writer.Write(chat ? writer.Chat(prompt) : writer.Encode(prompt), config, text => { Console.Out.Write(text); Console.Out.Flush(); }, interrupt.Token, compress);
         Console.WriteLine();
         Console.Error.WriteLine(FormattableString.Invariant(
             $"{run.PromptTokens} prompt tokens in {run.PrefillSeconds:F2} s, {run.Ids.Length} new in {run.DecodeSeconds:F2} s ({run.Ids.Length / Math.Max(run.DecodeSeconds, 1e-9):F1} tokens/s)"));
+        if (compress is not null)
+        {
+            var whole = (double)run.PromptTokens * writer.Config.Layers * writer.Config.KvHeads;
+            Console.Error.WriteLine(FormattableString.Invariant($"{run.Entries:N0} entries kept of the prompt, {run.Bytes / 1024.0:N0} KiB, {run.Entries / whole:P1} of the full cache; {run.EntriesAtEnd:N0} at the end"));
+        }
         return 0;
     }
 

@@ -7,7 +7,7 @@ namespace HeadKvLab.Compression;
 /// Compresses a prompt's cache layer by layer during the prefill: score, allot, select, store; only one layer is ever whole.
 /// What is kept is <see cref="PromptAllocation"/>'s to say. A prompt that fits into the budget passes through uncompressed.
 /// </summary>
-public sealed class Compressor : IPromptSink, IDisposable
+public sealed class Compressor : IPromptCompressor
 {
     private readonly CacheShape _model; // as the model computes it
     private readonly CacheShape _shape; // as it is stored
@@ -71,8 +71,7 @@ public sealed class Compressor : IPromptSink, IDisposable
         }
     }
 
-    /// <summary>The compressed cache after the last layer; the caller owns it.</summary>
-    /// <exception cref="InvalidOperationException">Layers are missing, or the cache was taken before.</exception>
+    /// <inheritdoc/>
     public RaggedCache TakeCache()
     {
         var cache = _cache ?? throw new InvalidOperationException("the cache was taken already: a compressor serves one prefill");

@@ -12,10 +12,13 @@ namespace HeadKvLab.Models;
 /// <param name="PromptTokens">Tokens of the prompt.</param>
 /// <param name="PrefillSeconds">Time until the first logits.</param>
 /// <param name="DecodeSeconds">Time from there to the end.</param>
-public sealed record GeneratedText(int[] Ids, string Text, int PromptTokens, double PrefillSeconds, double DecodeSeconds);
+/// <param name="Entries">Entries that were kept of the prompt, of all heads.</param>
+/// <param name="Bytes">Their bytes, keys and values.</param>
+/// <param name="EntriesAtEnd">Entries after the last token; on a device, whose copy grows instead, those of the prompt.</param>
+public sealed record GeneratedText(int[] Ids, string Text, int PromptTokens, double PrefillSeconds, double DecodeSeconds, long Entries, long Bytes, long EntriesAtEnd);
 
 /// <summary>
-/// Continues texts with a model folder and the uncompressed cache: tokenizer, prefill, one token at a time, streamed text. Files are checked at once,
+/// Continues texts with a model folder, on the full cache or a compressed one: tokenizer, prefill, one token at a time, streamed text. Files are checked at once,
 /// weights are read for the first prompt that can be run.
 /// </summary>
 public sealed class TextGenerator : IDisposable
@@ -50,6 +53,9 @@ public sealed class TextGenerator : IDisposable
         }
     }
 
+    /// <summary>Sizes of the model.</summary>
+    public ModelConfig Config => folder.Config;
+
     /// <summary>The model's own settings.</summary>
     public GenerationConfig Settings { get; }
 
@@ -70,25 +76,30 @@ public sealed class TextGenerator : IDisposable
     /// <param name="settings">How tokens are chosen, when to stop.</param>
     /// <param name="onText">Receives the text as its characters become complete.</param>
     /// <param name="stop">Ends the text early.</param>
+    /// <param name="compress">Compresses the prompt's cache, of the shape given; the last prompt token is then computed again on what was kept. Null: the full cache.</param>
     /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or a weight is damaged.</exception>
-    public GeneratedText Write(ReadOnlySpan<int> prompt, GenerationConfig settings, Action<string>? onText = null, CancellationToken stop = default)
+    public GeneratedText Write(ReadOnlySpan<int> prompt, GenerationConfig settings, Action<string>? onText = null, CancellationToken stop = default, Func<CacheShape, IPromptCompressor>? compress = null)
     {
         var config = folder.Config;
         var sampler = new Sampler(settings, prompt);
         PromptChecks.Check(config, prompt, 0, ScorerNeeds.None);
         var most = Math.Min(settings.Room(prompt.Length), config.MaxPositions - prompt.Length + 1);
         decoder ??= folder.LoadDecoder(compute, device);
-        inference ??= new Inference(decoder, precision);
-        using var cache = new RaggedCache(new CacheShape(config.Layers, config.KvHeads, config.HeadDim));
+        inference ??= new Inference(decoder, precision) { Kinds = new(() => TokenKinds.Load(folder.DirectoryName, tokenizer)) };
+        var shape = new CacheShape(config.Layers, config.KvHeads, config.HeadDim);
+        using var compressor = compress?.Invoke(shape);
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 
         var clock = Stopwatch.StartNew();
-        if (inference.OnCpu) cache.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
-        var logits = inference.Prefill(prompt, cache);
-        var prefill = clock.Elapsed.TotalSeconds;
-        var ids = Answer.Run(inference, cache, prompt, logits, recomputeLast: false, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
+        using var full = compressor is null ? new RaggedCache(shape) : null;
+        if (inference.OnCpu) full?.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
+        var logits = inference.Prefill(prompt, full, compressor);
+        using var compressed = compressor?.TakeCache();
+        var cache = compressed ?? full!;
+        var (prefill, entries, bytes) = (clock.Elapsed.TotalSeconds, cache.Entries, cache.StoredBytes);
+        var ids = Answer.Run(inference, cache, prompt, logits, recomputeLast: compressor is not null, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
         Show(stream.Flush());
-        return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill);
+        return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill, entries, bytes, cache.Entries);
 
         void Show(string piece)
         {

@@ -27,7 +27,8 @@ public sealed class CommandTests : IDisposable
         return path;
     }
 
-    private static (int Code, string Out, string Error) Lab(params string[] args)
+    /// <summary>The program, in this process.</summary>
+    internal static (int Code, string Out, string Error) Lab(params string[] args)
     {
         var (before, beforeError) = (Console.Out, Console.Error);
         using var output = new StringWriter();

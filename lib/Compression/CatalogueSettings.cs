@@ -24,11 +24,13 @@ internal static class CatalogueSettings
     /// <summary>The first token, which PrefixKV's runs keep.</summary>
     internal static readonly Setting FirstToken = FirstTokens(1);
 
+    /// <summary>Neighbours that stay or go together.</summary>
+    internal static readonly Setting ChunkSize = Setting.Whole("chunk", 20, "1 or more, the neighbours that stay or go together", chunk => chunk >= 1);
+
     /// <summary>ChunkKV.</summary>
     internal static readonly Setting[] Chunk =
     [
-        .. Window,
-        Setting.Whole("chunk", 20, "1 or more, the neighbours that stay or go together", chunk => chunk >= 1),
+        .. Window, ChunkSize,
         Setting.Word("alike", "whether all heads of a layer keep the same chunks", "true", "false"),
     ];
 

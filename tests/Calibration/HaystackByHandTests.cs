@@ -46,6 +46,10 @@ public sealed class HaystackByHandTests
         Assert.Equal("●●●" + copies[..200] + "● Hid it.", Reference(40, 205, 100));
     }
 
+    /// <summary>22 tokens and the needle's 9 are more than 25: 16 are left.</summary>
+    [Fact]
+    public void A_haystack_that_leaves_no_room_for_the_needle_is_cut() => Assert.Equal("●●One two. Three ● Hid it.", Reference(4, 225, 100));
+
     [Theory]
     [InlineData("One two. Three four. ", 4, 1), InlineData("One two. Three four. ", 5, 2), InlineData(" One two. Three four.", 8, 2), InlineData("One two. Three four. ", 0, 0)]
     [InlineData("One two. Three four.", 7, 2), InlineData("One two. Three four.", 8, 3)]     // copies meet without a blank: 4n - (n - 1) words

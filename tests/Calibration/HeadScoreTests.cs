@@ -24,7 +24,7 @@ public sealed class HeadScoreTests : IDisposable
         Assert.Equal([0.5, 2, 4, 6], scores.Means().Values.ToArray());
         Assert.Equal(2, scores.StandardError(1, 1)); // deviation sqrt(8), two tests
         Assert.Equal([3, 5], scores.Samples(1, 0));
-        Assert.Equal(4, scores.Mean(1, 0));
+        Assert.Equal((4, 6), (scores.Mean(1, 0), scores.Mean(1, 1)));
         Assert.Equal([(1, 1), (1, 0), (0, 1), (0, 0)], scores.Means().Ranked());
     }
 

@@ -159,6 +159,15 @@ public sealed class OwnMethodTests : IDisposable
     }
 
     [Fact]
+    public void Layers_come_once_and_in_order()
+    {
+        using var compressor = new Compressor(new("mine", new SinksAndRecent(), new Uniform()), new Budget(20), new CacheShape(2, KvHeads, Dim), QueryHeads);
+        compressor.Accept(Layer());
+        Assert.Equal("1 of 2 layers have arrived: the cache is not complete", Assert.Throws<InvalidOperationException>(() => compressor.TakeCache()).Message);
+        Assert.Equal("layer 0 arrived where layer 1 was expected: a compressor serves one prefill, in order", Assert.Throws<InvalidOperationException>(() => compressor.Accept(Layer())).Message);
+    }
+
+    [Fact]
     public void What_is_not_the_parts_fault_passes()
     {
         foreach (var passing in new Exception[] { new LabException("beta 1"), new OperationCanceledException(), new OutOfMemoryException(), new InvalidOperationException("you tried to allocate 123 bytes") })

@@ -72,6 +72,52 @@ public sealed class SettingTests
         Assert.Equal($"{TableKinds.Retrieval.Holds} are missing: {TableKinds.Retrieval.Cure}", Refused(() => CalibrationTables.None.Get(TableKinds.Retrieval)));
     }
 
+    /// <summary>The last possible values of every number that a catalogued method takes, and the first ones beyond them.</summary>
+    [Fact]
+    public void Ranges_begin_and_end_where_their_words_say()
+    {
+        var share = (Good: (string[])["0", "1", "0.5"], Bad: (string[])["-0.01", "1.01", "NaN"]);
+        var natural = (Good: (string[])["0", "1", "100000"], Bad: (string[])["-1", "0.5"]);
+        var positive = (Good: (string[])["1", "2"], Bad: (string[])["0", "-1", "1.5"]);
+        Dictionary<string, (string[] Good, string[] Bad)> borders = new()
+        {
+            ["kernel"] = (["1", "3", "7"], ["0", "2", "-1", "-3"]), ["beta"] = (["1.001", "2"], ["1", "0.5"]), ["temperature"] = (["0.001", "2"], ["0", "-1"]), ["protected-share"] = share, ["sparsity"] = share, ["threshold"] = share,
+            ["frequent"] = share, ["local"] = share, ["coverage"] = share, ["floor"] = share, ["zero-class"] = (["-1", "0", "1"], ["-1.01", "1.01"]), ["least-recent"] = natural, ["recent"] = natural, ["buffer"] = natural, ["sinks"] = natural,
+            ["seed"] = (["-5", "0"], ["0.5"]), ["recent-divisor"] = positive, ["block"] = positive, ["pyramid-beta"] = positive,
+        };
+        foreach (var setting in Catalogue.Methods.SelectMany(entry => entry.Takes).Where(setting => setting.Name is not ("pooling" or "reduction" or "head-reduction" or "normalise")))
+        {
+            foreach (var good in borders[setting.Name].Good) Assert.Equal(good, setting.Read(good));
+            foreach (var bad in borders[setting.Name].Bad) Assert.StartsWith($"{setting.Name} {bad}: give {setting.Range};", Refused(() => setting.Read(bad)));
+        }
+    }
+
+    [Fact]
+    public void Methods_are_called_as_their_entries_and_tell_what_they_take()
+    {
+        var tables = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
+        foreach (var entry in Catalogue.Methods) Assert.Equal(entry.Name, entry.Create(null, tables).Name);
+        Assert.Equal(("none", "none"), (Catalogue.Find("FullKV").Defaults, Catalogue.Find("FullKV").NeedsInWords));
+        Assert.Equal("kernel 7, pooling max, reduction mean", Catalogue.Find("SnapKV").Defaults);
+        Assert.Equal(TableKinds.RetrievalReasoning.Holds, Catalogue.Find("HeadKV-R2").NeedsInWords);
+        Assert.Equal("SnapKV takes no setting 'beta'; it takes kernel, pooling, reduction", Refused(() => Catalogue.Find("SnapKV").Resolve(new(("beta", 2)))));
+        Assert.Equal("FullKV takes no setting 'beta'; it takes none", Refused(() => Catalogue.Find("FullKV").Resolve(new(("beta", 2)))));
+    }
+
+    [Fact]
+    public void A_table_of_another_model_is_refused_with_both_sizes()
+    {
+        var table = new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]);
+        object? Required(int layers, int heads, bool gates)
+        {
+            table.Require(new BudgetFrame(layers, heads, 100, 8, 12, 40), gates);
+            return null;
+        }
+        foreach (var (layers, heads, gates) in ((int, int, bool)[])[(2, 4, false), (2, 2, false), (2, 4, true), (2, 8, true)]) Required(layers, heads, gates);
+        Assert.Equal("head scores describe 2 layers of 4 query heads, the model has 2 layers of 8: use scores computed on this model", Refused(() => Required(2, 8, false)));
+        Assert.Equal("gates describe 2 layers of 4 KV heads, the model has 3 layers of 4: use scores computed on this model", Refused(() => Required(3, 4, true)));
+    }
+
     [Fact]
     public void Bids_get_cheaper_and_hold_something()
     {

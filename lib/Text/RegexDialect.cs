@@ -73,6 +73,7 @@ internal sealed class RegexDialect
                 case '?' or '*' or '+': Quantify(1, true); break;
                 case '{': Quantify(Interval(), false); break;
                 case '^' or '$': throw Refuse($"the anchor '{c}'");
+                case '.': Atom(); _out.Append("[^\\n]"); _at++; break;   // one unit a character, and both dialects stop at \n alone
                 default: Atom(); Single(inClass: false); break;
             }
         }

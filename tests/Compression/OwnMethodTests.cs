@@ -54,6 +54,21 @@ public sealed class OwnMethodTests : IDisposable
         public void Settle(in LayerView layer, HeadRows<float> scores, int window, KeptRows rows) => throw What;
     }
 
+    private sealed record ThrowingBidder(Exception What) : HeadKvLab.Compression.IBidder
+    {
+        public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids) => throw What;
+    }
+
+    /// <summary>A sink that is no compressor: counts layers.</summary>
+    private sealed class Counting : IPromptSink
+    {
+        public int Layers { get; private set; }
+
+        public ScorerNeeds Needs => ScorerNeeds.None;
+
+        public void Accept(in LayerView layer) => Layers++;
+    }
+
     private sealed record NoQueries : IScorer
     {
         public ScorerNeeds Needs(int window) => throw new NotSupportedException("not yet");
@@ -103,6 +118,7 @@ public sealed class OwnMethodTests : IDisposable
             (new("mine", throwing, new Uniform()), "method mine: its scorer failed: too far (IndexOutOfRangeException in Throwing.Score, layer 0, 2 heads)"),
             (new("mine", new SinksAndRecent(), throwing), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, all layers, 2 heads)"),
             (new("mine", new SinksAndRecent(), layered), "method mine: its allocator failed: too far (IndexOutOfRangeException in Throwing.Allocate, layer 0, 2 heads)"),
+            (new("mine", new SinksAndRecent(), new ThrowingBidder(fault)), "method mine: its bidder failed: too far (IndexOutOfRangeException in ThrowingBidder.Bid, layer 0, 2 heads)"),
             (new("mine", new SinksAndRecent(), new Uniform(), throwing), "method mine: its settlement failed: too far (IndexOutOfRangeException in Throwing.Settle, layer 0)"),
         })
         {
@@ -122,6 +138,33 @@ public sealed class OwnMethodTests : IDisposable
         var sink = PromptSinks.Combine(compressors);
         Assert.StartsWith("method bad: its scorer failed: by zero", Assert.Throws<LabException>(() => sink.Accept(Layer())).Message);
         foreach (var compressor in compressors) compressor.Dispose();
+    }
+
+    [Fact]
+    public void What_a_bidder_refuses_is_told_with_the_method() =>
+        Assert.Equal("method mine: beta 1", Assert.Throws<LabException>(() => Compress(new("mine", new SinksAndRecent(), new ThrowingBidder(new LabException("beta 1"))))).Message);
+
+    [Fact]
+    public void Sinks_of_other_kinds_get_every_layer_too()
+    {
+        Counting[] others = [new(), new()];
+        using var full = new Compressor(new("all", new SinksAndRecent(), new FullCache()), new Budget(N), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        PromptSinks.Combine([others[0], full, others[1]]).Accept(Layer());
+        Assert.Equal([1, 1], others.Select(sink => sink.Layers));
+        using var cache = full.TakeCache();
+        Assert.Equal(N, cache[0].Counts[0]);
+        Assert.Equal("the cache was taken already: a compressor serves one prefill", Assert.Throws<InvalidOperationException>(() => full.TakeCache()).Message);
+        Assert.Same(others[0], PromptSinks.Combine(others[0]));
+        Assert.StartsWith("there is no sink to feed", Assert.Throws<ArgumentException>(() => PromptSinks.Combine([])).Message);
+    }
+
+    [Fact]
+    public void Layers_come_once_and_in_order()
+    {
+        using var compressor = new Compressor(new("mine", new SinksAndRecent(), new Uniform()), new Budget(20), new CacheShape(2, KvHeads, Dim), QueryHeads);
+        compressor.Accept(Layer());
+        Assert.Equal("1 of 2 layers have arrived: the cache is not complete", Assert.Throws<InvalidOperationException>(() => compressor.TakeCache()).Message);
+        Assert.Equal("layer 0 arrived where layer 1 was expected: a compressor serves one prefill, in order", Assert.Throws<InvalidOperationException>(() => compressor.Accept(Layer())).Message);
     }
 
     [Fact]

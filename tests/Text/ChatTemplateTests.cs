@@ -125,16 +125,39 @@ public sealed class ChatTemplateTests
     {
         using var folder = new TempFolder();
         Assert.False(ChatTemplate.Exists(folder.Path));
-        Assert.Contains("chat_template", Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path)).Message);
+        Assert.Equal($"{folder.Path}: no chat_template.jinja and no 'chat_template' in tokenizer_config.json: it is not a chat model; leave out --chat.",
+            Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path)).Message);
         File.WriteAllText(folder.File("tokenizer_config.json"),
             """{"chat_template":[{"name":"default","template":"D{{ bos_token }}"},{"name":"tool_use","template":"T"}],"bos_token":"<s>"}""");
         Assert.True(ChatTemplate.Exists(folder.Path));
         Assert.Equal("D<s>", ChatTemplate.Load(folder.Path).Render(Hello));
         Assert.Equal("T", ChatTemplate.Load(folder.Path, "tool_use").Render(Hello));
-        Assert.Contains("'tool_use'", Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path, "rag")).Message);
+        Assert.Equal($"{folder.File("tokenizer_config.json")}: 'chat_template' has no template 'rag'; it has 'default', 'tool_use'", Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path, "rag")).Message);
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{"chat_template":[{"name":"broken","template":"{{"}]}""");
+        Assert.StartsWith($"{folder.File("tokenizer_config.json")}: chat_template 'broken': line 1: ", Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path, "broken")).Message);
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{"chat_template":"{{"}""");
+        Assert.StartsWith($"{folder.File("tokenizer_config.json")}: chat_template: line 1: ", Assert.Throws<LabException>(() => ChatTemplate.Load(folder.Path)).Message);
         File.WriteAllText(folder.File("tokenizer_config.json"), """{"chat_template":"S"}""");
         Assert.Equal("S", ChatTemplate.Load(folder.Path).Render(Hello));
         File.WriteAllText(folder.File("chat_template.jinja"), "J");
         Assert.Equal("J", ChatTemplate.Load(folder.Path).Render(Hello));
+    }
+
+    [Fact]
+    public void NamesAreTextNumbersFlagsOrNone()
+    {
+        var names = new Dictionary<string, object?> { ["i"] = 1, ["l"] = 2L, ["f"] = 0.5f, ["d"] = 1.5, ["s"] = "x", ["b"] = true, ["n"] = null };
+        Assert.Equal("3 2.0 x True None", ChatTemplate.Parse("{{ i + l }} {{ f + d }} {{ s }} {{ b }} {{ n }}", names).Render(Hello));
+        Assert.Equal("True True True False", ChatTemplate.Parse("{{ tools is none }} {{ documents is none }} {{ add_generation_prompt }} {{ other is defined }}").Render(Hello));
+        Assert.Equal("2", ChatTemplate.Parse("{{ i }}", names).Render(Hello, names: new Dictionary<string, object?> { ["i"] = 2 }));       // the nearer name wins
+        Assert.StartsWith("'when' is a DateTime; text, numbers, flags and null are allowed",
+            Assert.Throws<ArgumentException>(() => ChatTemplate.Parse("").Render(Hello, names: new Dictionary<string, object?> { ["when"] = DateTime.UnixEpoch })).Message);
+    }
+
+    [Fact]
+    public void DatesAreWrittenAsInPython()
+    {
+        Assert.Equal("02 01 2026 26 January Jan Jan Friday Fri 15 03 04 05 PM 2026-01-02 15:04:05 01/02/26 002 % 100%",
+            Timed("{{ strftime_now('%d %m %Y %y %B %b %h %A %a %H %I %M %S %p %F %T %D %j %% 100%') }}").Render(Hello));
     }
 }

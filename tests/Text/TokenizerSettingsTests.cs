@@ -123,4 +123,44 @@ public sealed class TokenizerSettingsTests
 
     [Fact]
     public void SplitSpecialTokensIsRefused() => Assert.Contains("split_special_tokens", Refusal(("tokenizer_config.json", """{ "split_special_tokens": true }""")));
+
+    /// <summary>The class counts where config.json names Llama or Mistral, or is not there.</summary>
+    [Theory]
+    [InlineData(null, true), InlineData("llama", true), InlineData("mistral", true), InlineData("qwen2", false)]
+    public void TheClassCountsForLlamasModels(string? model, bool own)
+    {
+        (string, string)[] config = model is null ? [] : [("config.json", $$"""{ "model_type": "{{model}}" }""")];
+        TextTokenizer tokenizer = Load([("tokenizer_config.json", "{ " + Ends + """, "tokenizer_class": "LlamaTokenizer" }"""), .. config]);
+        Assert.Equal(own ? "</s> k" : "</s> ▁ k", string.Join(' ', tokenizer.Encode("</s>k", addSpecial: false).Select(tokenizer.TokenText)));
+    }
+
+    [Fact]
+    public void TheClassHasNamesOfItsOwnThatTheSettingsMayChange()
+    {
+        string Names(string settings)
+        {
+            using TempFolder folder = Folder(("chat_template.jinja", "{{ bos_token }}{{ eos_token }}{{ unk_token }}"), ("tokenizer_config.json", settings));
+            return ChatTemplate.Load(folder.Path).Render([]);
+        }
+        Assert.Equal("<s></s><unk>", Names("""{ "tokenizer_class": "LlamaTokenizer" }"""));
+        Assert.Equal("", Names("""{ "tokenizer_class": "Other" }"""));
+        Assert.Equal("<x></s><unk>", Names("""{ "tokenizer_class": "LlamaTokenizer", "bos_token": "<x>" }"""));
+    }
+
+    [Fact]
+    public void TokensAreTakenInTheOrderOfTheirIds()
+    {
+        TextTokenizer declared = Load(("tokenizer_config.json", "{ " + Ends + """, "added_tokens_decoder": { "529": { "content": "<b>", "special": true }, "528": { "content": "<a>" } } }"""));
+        Assert.Equal((528, 529, false, true), (declared.IdOf("<a>"), declared.IdOf("<b>"), declared.IsSpecial(528), declared.IsSpecial(529)));
+        TextTokenizer old = Load(("tokenizer_config.json", "{ " + Ends + """, "additional_special_tokens": null, "extra_special_tokens": ["<b>"] }"""), ("added_tokens.json", """{ "<b>": 529, "<a>": 528 }"""));
+        Assert.Equal((528, 529, false, true), (old.IdOf("<a>"), old.IdOf("<b>"), old.IsSpecial(528), old.IsSpecial(529)));
+    }
+
+    [Fact]
+    public void WhatIsWrongIsToldWordForWord()
+    {
+        Assert.EndsWith("tokenizer_config.json: 'split_special_tokens' is true: special tokens in a text would be spelled out, which is not supported", Refusal(("tokenizer_config.json", """{ "split_special_tokens": true }""")), StringComparison.Ordinal);
+        foreach (string id in (string[])["x", "-1", "1.5", ""])
+            Assert.EndsWith($"tokenizer_config.json: 'added_tokens_decoder[{id}]' is no id: '{id}' is not a whole number", Refusal(("tokenizer_config.json", $$"""{ "added_tokens_decoder": { "{{id}}": { "content": "a" } } }""")), StringComparison.Ordinal);
+    }
 }

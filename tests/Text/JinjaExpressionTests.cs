@@ -1,0 +1,112 @@
+using HeadKvLab.Text;
+
+namespace HeadKvLab.Tests.Text;
+
+/// <summary>Expressions and statements whose text Jinja2 3.1 gives as well: borders of slices, signs of remainders, chains of comparisons, white space beside tags.</summary>
+public sealed class JinjaExpressionTests
+{
+    private static void Renders(string template, string text) => Assert.Equal(text, ChatTemplate.Parse(template).Render([new("user", "u")]));
+
+    [Theory]
+    [InlineData("{{ +2 }}", "2"), InlineData("{{ +2.5 }}", "2.5"), InlineData("{{ -true }}", "-1"), InlineData("{{ 1.5 - 0.5 }}", "1.0"), InlineData("{{ 2 - 0.5 }}", "1.5")]
+    [InlineData("{{ 1.5 * 4 }}", "6.0"), InlineData("{{ 2.0 ** 3 }}", "8.0"), InlineData("{{ 0.0 ** 0 }}", "1.0"), InlineData("{{ 0.0 ** 2 }}", "0.0")]
+    [InlineData("{{ 2.0 ** -1 }}", "0.5"), InlineData("{{ 0.5 ** 2.0 }}", "0.25"), InlineData("{{ (1e308 * 10) ** 2 }}", "inf"), InlineData("{{ 2 ** -1 }}", "0.5")]
+    [InlineData("{{ 2 ** 0 }}", "1"), InlineData("{{ 0 ** 0 }}", "1"), InlineData("{{ 0 ** 5 }}", "0"), InlineData("{{ 3 ** 4 }}", "81"), InlineData("{{ (-1) ** 3 }}", "-1")]
+    [InlineData("{{ (-1) ** 4 }}", "1"), InlineData("{{ 1 ** 1000000000000 }}", "1"), InlineData("{{ (-1) ** 1000000000001 }}", "-1"), InlineData("{{ 7 // 2 }}", "3")]
+    [InlineData("{{ -7 // 2 }}", "-4"), InlineData("{{ 7 // -2 }}", "-4"), InlineData("{{ -7 // -2 }}", "3"), InlineData("{{ 6 // -3 }}", "-2"), InlineData("{{ 0 // -5 }}", "0")]
+    [InlineData("{{ 7 % 3 }}", "1"), InlineData("{{ -7 % 3 }}", "2"), InlineData("{{ 7 % -3 }}", "-2"), InlineData("{{ -7 % -3 }}", "-1"), InlineData("{{ 6 % -3 }}", "0")]
+    [InlineData("{{ -6 % 3 }}", "0"), InlineData("{{ 7.5 // 2 }}", "3.0"), InlineData("{{ -7.5 // 2 }}", "-4.0"), InlineData("{{ 7.5 % -2 }}", "-0.5")]
+    [InlineData("{{ -7.5 % 2 }}", "0.5"), InlineData("{{ 4 / 2 }}", "2.0"), InlineData("{{ 'ab' * 3 }}", "ababab"), InlineData("{{ 2 * 'ab' }}", "abab")]
+    [InlineData("{{ 'ab' * 0 }}", ""), InlineData("{{ 'ab' * -1 }}", ""), InlineData("{{ 1 ~ 2.5 ~ none }}", "12.5None"), InlineData("{{ [1] + [2] }}", "[1, 2]")]
+    [InlineData("{{ (1,) + (2,) }}", "(1, 2)"), InlineData("{{ not 1 }}", "False"), InlineData("{{ 1 and 0 }}", "0"), InlineData("{{ 0 or 'x' }}", "x")]
+    [InlineData("{{ 'a' 'b' }}", "ab")]
+    public void Arithmetic(string template, string text) => Renders(template, text);
+
+    [Theory]
+    [InlineData("{{ 'abcdef'[1:4] }}", "bcd"), InlineData("{{ 'abcdef'[:-2] }}", "abcd"), InlineData("{{ 'abcdef'[-3:] }}", "def"), InlineData("{{ 'abcdef'[::2] }}", "ace")]
+    [InlineData("{{ 'abcdef'[::-1] }}", "fedcba"), InlineData("{{ 'abcdef'[4:1:-1] }}", "edc"), InlineData("{{ 'abcdef'[4::-2] }}", "eca"), InlineData("{{ 'abcdef'[10:] }}", "")]
+    [InlineData("{{ 'abcdef'[:10] }}", "abcdef"), InlineData("{{ 'abcdef'[-10:2] }}", "ab"), InlineData("{{ 'abcdef'[10::-1] }}", "fedcba")]
+    [InlineData("{{ 'abcdef'[-10::-1] }}", ""), InlineData("{{ 'abcdef'[:-10:-1] }}", "fedcba"), InlineData("{{ 'abcdef'[:0:-1] }}", "fedcb")]
+    [InlineData("{{ 'abcdef'[0:3:none] }}", "abc"), InlineData("{{ 'abcdef'[none:2] }}", "ab"), InlineData("{{ [1, 2, 3][1:] }}", "[2, 3]")]
+    [InlineData("{{ (1, 2, 3)[:1] }}", "(1,)"), InlineData("{{ 'a😀b'[1:] }}", "😀b"), InlineData("{{ 'abc'[0] }}", "a"), InlineData("{{ 'abc'[-1] }}", "c")]
+    [InlineData("{{ 'abc'[2] }}", "c"), InlineData("{{ 'abc'[3] }}", ""), InlineData("{{ 'abc'[-3] }}", "a"), InlineData("{{ 'abc'[-4] }}", "")]
+    [InlineData("{{ 'a😀b'[1] }}", "😀"), InlineData("{{ 'a😀b'[-1] }}", "b"), InlineData("{{ [5, 6][-2] }}", "5"), InlineData("{{ [5, 6][2] }}", "")]
+    [InlineData("{{ [5, 6][-3] }}", ""), InlineData("{{ [5, 6].1 }}", "6"), InlineData("{{ [5, 6].count(6) }}", "1"), InlineData("{{ [5, 6].index(6) }}", "1")]
+    [InlineData("{{ [5]['count'](5) }}", "1"), InlineData("{{ {'count': 3}.count }}", "3"), InlineData("{{ {'a': 1}['a'] }}", "1"), InlineData("{{ {'a': 1}.a }}", "1")]
+    [InlineData("{{ {'a': 1}.get('a') }}", "1"), InlineData("{{ {'a': 1}.get('b') }}", "None"), InlineData("{{ {'a': 1}.get('b', 2) }}", "2")]
+    [InlineData("{{ {'a': 1}.items()|list }}", "[('a', 1)]"), InlineData("{{ {'a': 1}.keys() }}", "dict_keys(['a'])"), InlineData("{{ {'a': 1}.values() }}", "dict_values([1])")]
+    [InlineData("{{ {'a': 1}.items() }}", "dict_items([('a', 1)])")]
+    public void Slices_and_members(string template, string text) => Renders(template, text);
+
+    [Theory]
+    [InlineData("{{ 1 < 2 < 3 }}", "True"), InlineData("{{ 1 < 3 < 2 }}", "False"), InlineData("{{ 1 <= 1 }}", "True"), InlineData("{{ 2 <= 1 }}", "False")]
+    [InlineData("{{ 1 >= 1 }}", "True"), InlineData("{{ 1 >= 2 }}", "False"), InlineData("{{ 2 > 2 }}", "False"), InlineData("{{ 2 < 2 }}", "False")]
+    [InlineData("{{ 'a' < 'b' }}", "True"), InlineData("{{ 'a' >= 'b' }}", "False"), InlineData("{{ [1, 2] < [1, 3] }}", "True"), InlineData("{{ [1, 2] < [1] }}", "False")]
+    [InlineData("{{ [1] < [1] }}", "False"), InlineData("{{ [1] <= [1, 0] }}", "True"), InlineData("{{ 1 == 1.0 }}", "True"), InlineData("{{ 1 != 1.0 }}", "False")]
+    [InlineData("{{ true == 1 }}", "True"), InlineData("{{ none == none }}", "True"), InlineData("{{ none == false }}", "False"), InlineData("{{ 'a' == 1 }}", "False")]
+    [InlineData("{{ [1] == (1,) }}", "False"), InlineData("{{ [1, 2] == [1] }}", "False"), InlineData("{{ {'a': 1} == {'a': 1.0} }}", "True")]
+    [InlineData("{{ {'a': 1} == {'b': 1} }}", "False"), InlineData("{{ {'a': 1} == {'a': 1, 'b': 2} }}", "False"), InlineData("{{ missing == gone }}", "True")]
+    [InlineData("{{ range(2) == range(2) }}", "True"), InlineData("{{ 9007199254740993 == 9007199254740992.0 }}", "False")]
+    [InlineData("{{ 9007199254740993 > 9007199254740992.0 }}", "True"), InlineData("{{ 3 > 2.5 }}", "True"), InlineData("{{ 2 > 2.5 }}", "False")]
+    [InlineData("{{ -3 < -2.5 }}", "True"), InlineData("{{ -2 < -2.5 }}", "False"), InlineData("{{ 2.5 > 2 }}", "True"), InlineData("{{ 2.5 < 2 }}", "False")]
+    [InlineData("{{ 5 < 1e19 }}", "True"), InlineData("{{ 5 > -1e19 }}", "True"), InlineData("{{ 1e19 > 5 }}", "True"), InlineData("{{ 2.5 == 2 }}", "False")]
+    [InlineData("{{ 1 in [1] }}", "True"), InlineData("{{ 1 not in [1] }}", "False"), InlineData("{{ 2 not in [1] }}", "True"), InlineData("{{ 'b' in 'abc' }}", "True")]
+    [InlineData("{{ 'a' in {'a': 1} }}", "True"), InlineData("{{ 1 in {'a': 1} }}", "False"), InlineData("{{ 1 in {'a': 1}.values() }}", "True")]
+    [InlineData("{{ 2 in {'a': 1}.values() }}", "False"), InlineData("{{ 1 in missing }}", "False"), InlineData("{{ 2 in [1, 2]|map('abs') }}", "True")]
+    [InlineData("{{ 3 in [1, 2]|map('abs') }}", "False"), InlineData("{% set g = [1, 2, 3]|map('abs') %}{{ 2 in g }}{{ g|list }}", "True[3]")]
+    public void Comparisons(string template, string text) => Renders(template, text);
+
+    [Theory]
+    [InlineData("{{ True }}{{ False }}{{ None }}{{ true }}{{ false }}{{ none }}", "TrueFalseNoneTrueFalseNone"), InlineData("{{ 1, 2 }}", "(1, 2)"), InlineData("{{ () }}", "()")]
+    [InlineData("{{ (1,) }}", "(1,)"), InlineData("{{ (1, 2) }}", "(1, 2)"), InlineData("{{ [1, 2,] }}", "[1, 2]"), InlineData("{{ {'a': 1, 'b': [2]} }}", "{'a': 1, 'b': [2]}")]
+    [InlineData("{{ {'a': 1,} }}", "{'a': 1}"), InlineData("{{ 1 if true }}", "1"), InlineData("{{ 1 if false }}", "")]
+    [InlineData("{{ 1 if false else 2 if false else 3 }}", "3"), InlineData("{{ 1 if true if false }}", ""), InlineData("{{ 'y' if 1 is odd else 'n' }}", "y")]
+    [InlineData("{{ 2 is odd or 1 }}", "1"), InlineData("{{ 1 is odd and 2 }}", "2"), InlineData("{{ 1 is not odd }}", "False"), InlineData("{{ 2 is not odd }}", "True")]
+    [InlineData("{{ 1 is eq 1 }}", "True"), InlineData("{{ 1 is eq(2) }}", "False"), InlineData("{{ [1] is eq [1] }}", "True"), InlineData("{{ {} is eq {} }}", "True")]
+    [InlineData("{{ 1.5 is eq 1.5 }}", "True"), InlineData("{{ 'a' is eq 'a' }}", "True"), InlineData("{{ 1 is in [1, 2] }}", "True")]
+    [InlineData("{{ x is not defined }}", "True"), InlineData("{{ not 1 == 2 }}", "True"), InlineData("{{ 2 + 3 * 4 }}", "14"), InlineData("{{ 10 - 2 - 3 }}", "5")]
+    [InlineData("{{ 2 * 3 ** 2 }}", "18"), InlineData("{{ -2 ** 2 }}", "4"), InlineData("{{ -1|abs }}", "1"), InlineData("{{ (-1)|abs }}", "1")]
+    [InlineData("{{ 5|default(1)|string }}", "5"), InlineData("{{ 1_000 }}", "1000"), InlineData("{{ 1.5e2 }}", "150.0"), InlineData("{{ 1e-2 }}", "0.01")]
+    [InlineData("{{ 2E+1 }}", "20.0"), InlineData("{{ \"it's\" }}", "it's"), InlineData("{{ 'tab\\t' }}", "tab\t")]
+    [InlineData("{{ '\\x41\\u00e9\\n\\r\\\\\\'\\\"' }}", "Aé\n\r\\'\""), InlineData("{{ '\\q' }}", "\\q"), InlineData("{{ _a1 is defined }}", "False")]
+    [InlineData("{{ messages[0].role }}", "user"), InlineData("{{ messages[0][\"content\"] }}", "u"), InlineData("{{ messages[0]['ro' 'le'] }}", "user")]
+    public void Parsing(string template, string text) => Renders(template, text);
+
+    [Theory]
+    [InlineData("a {%- if 1 %} b {%- endif %} c", "a b c"), InlineData("a\n  {% if 1 %}\n  b\n  {% endif %}\nc", "a\n  b\nc")]
+    [InlineData("a\n  {%+ if 1 %}b{% endif +%}\nc", "a\n  b\nc"), InlineData("a  {{- 1 -}}  b", "a1b"), InlineData("a\n{{ 1 }}\nb\n", "a\n1\nb")]
+    [InlineData("a {# note #} b", "a  b"), InlineData("a\n  {# note #}\nb", "a\nb"), InlineData("a {#- note -#} b", "ab"), InlineData("a\n{# note +#}\nb", "a\n\nb")]
+    [InlineData("{##}x", "x"), InlineData("{#-#}x", "x"), InlineData("{#+#}\nx", "x"), InlineData("x{% if 1 %}\n\n{% endif %}", "x\n")]
+    [InlineData("  {% if 1 %}x{% endif %}", "x"), InlineData("{% if 1 %}{% endif %}  {% if 1 %}x{% endif %}", "  x")]
+    [InlineData("{% if 1 %}\n  {% if 1 %}x{% endif %}{% endif %}", "x"), InlineData("{", "{"), InlineData("a{", "a{"), InlineData("{ {{ 1 }}", "{ 1")]
+    [InlineData("a{b{{ 1 }}", "a{b1"), InlineData("{{ {'a': {'b': 1}}.a.b }}", "1"), InlineData("{{ {'a': {}}}}", "{'a': {}}"), InlineData("{{-1}}", "1")]
+    [InlineData("{{ -1 }}", "-1"), InlineData("{{+1}}", "1"), InlineData("{{ 1 -}}\n\n", "1"), InlineData("x\n\n", "x\n")]
+    public void Whitespace(string template, string text) => Renders(template, text);
+
+    [Theory]
+    [InlineData("{% for i in [1, 2, 3] %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.depth }}{{ loop.depth0 }};{% endfor %}", "1032TrueFalse310;2121FalseFalse310;3210FalseTrue310;")]
+    [InlineData("{% for i in [1, 2, 3] %}{{ loop.previtem }}-{{ loop.nextitem }};{% endfor %}", "-2;1-3;2-;")]
+    [InlineData("{% for i in [1, 2] %}{{ loop.previtem is defined }}{{ loop.nextitem is defined }};{% endfor %}", "FalseTrue;TrueFalse;")]
+    [InlineData("{% for i in [1, 2, 3] %}{{ loop.cycle('a', 'b') }}{% endfor %}", "aba")]
+    [InlineData("{% for i in [1, 1, 2, 1] %}{{ loop.changed(i) }}{% endfor %}", "TrueFalseTrueTrue"), InlineData("{% for i in [] %}x{% else %}none{% endfor %}", "none")]
+    [InlineData("{% for i in [1] %}x{% else %}none{% endfor %}", "x")]
+    [InlineData("{% for i in [1, 2, 3, 4] if i is even %}{{ loop.index }}:{{ i }}/{{ loop.length }} {% endfor %}", "1:2/2 2:4/2 ")]
+    [InlineData("{% for i in [1] if false %}x{% else %}none{% endfor %}", "none")]
+    [InlineData("{% for i in [1, 2, 3] %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}", "13")]
+    [InlineData("{% for i in [1, 2, 3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% else %}e{% endfor %}", "1")]
+    [InlineData("{% for a, b in {'x': 1, 'y': 2}.items() %}{{ a }}{{ b }}{% endfor %}", "x1y2"), InlineData("{% for (a, b) in [(1, 2)] %}{{ a }}{{ b }}{% endfor %}", "12")]
+    [InlineData("{% for a in 'hé😀' %}[{{ a }}]{% endfor %}", "[h][é][😀]"), InlineData("{% for a in {'x': 1} %}{{ a }}{% endfor %}", "x")]
+    [InlineData("{% for a in missing %}x{% else %}e{% endfor %}", "e")]
+    [InlineData("{% for i in range(2) %}{% for j in range(2) %}{{ loop.depth }}{{ i }}{{ j }} {% endfor %}{{ loop.index }};{% endfor %}", "100 101 1;110 111 2;")]
+    [InlineData("{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }}", "1")]
+    [InlineData("{% set ns = namespace(x=1) %}{% for i in [1] %}{% set ns.x = 2 %}{% endfor %}{{ ns.x }}{{ ns.y is defined }}", "2False")]
+    [InlineData("{% set a, b = 1, 2 %}{{ b }}{{ a }}", "21"), InlineData("{% set t %}x{{ 1 }}{% endset %}{{ t }}", "x1")]
+    [InlineData("{% if 0 %}a{% elif 1 %}b{% else %}c{% endif %}", "b"), InlineData("{% if 0 %}a{% elif 0 %}b{% else %}c{% endif %}", "c")]
+    [InlineData("{% if 0 %}a{% endif %}x", "x")]
+    [InlineData("{% macro m(a, b=2, c=b) %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(1) }} {{ m(1, 3) }} {{ m(b=4, a=5) }} {{ m(1, c=7) }} {{ m() }}", "122 133 544 127 22")]
+    [InlineData("{{ range(3)|list }}", "[0, 1, 2]"), InlineData("{{ range(1, 3)|list }}", "[1, 2]"), InlineData("{{ range(5, 0, -2)|list }}", "[5, 3, 1]")]
+    [InlineData("{{ range(1, 6, 2)|list }}", "[1, 3, 5]"), InlineData("{{ range(3, 1)|list }}", "[]"), InlineData("{{ range(3) }}", "range(0, 3)")]
+    [InlineData("{{ range(0, 6, 2) }}", "range(0, 6, 2)"), InlineData("{{ range(100000)|length }}", "100000"), InlineData("{{ dict(a=1) }}", "{'a': 1}")]
+    [InlineData("{{ dict({'a': 1}, b=2) }}", "{'a': 1, 'b': 2}"), InlineData("{{ namespace({'a': 1}).a }}", "1")]
+    public void Statements(string template, string text) => Renders(template, text);
+}

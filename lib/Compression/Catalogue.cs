@@ -166,8 +166,8 @@ public static class Catalogue
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
-        new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", [.. Take.HeadKv, Take.ChunkSize], "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
-            { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), Alike: false), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
+        new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", Take.HeadKvChunks, "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
+            { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
         new("random", "positions drawn at random: the floor", [Take.Seed], "-")
             { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
         new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)

@@ -25,14 +25,18 @@ internal static class CatalogueSettings
     internal static readonly Setting FirstToken = FirstTokens(1);
 
     /// <summary>Neighbours that stay or go together.</summary>
-    internal static readonly Setting ChunkSize = Setting.Whole("chunk", 20, "1 or more, the neighbours that stay or go together", chunk => chunk >= 1);
+    private static readonly Setting ChunkSize = Setting.Whole("chunk", 20, "1 or more, the neighbours that stay or go together", chunk => chunk >= 1);
 
     /// <summary>ChunkKV.</summary>
     internal static readonly Setting[] Chunk =
     [
-        .. Window, ChunkSize,
-        Setting.Word("alike", "whether all heads of a layer keep the same chunks", "true", "false"),
+        .. Window, ChunkSize, Alike("true", "false"),
     ];
+
+    /// <summary>HeadKV with chunks: every head chooses its own.</summary>
+    internal static readonly Setting[] HeadKvChunks = [.. HeadKv, ChunkSize, Alike("false", "true")];
+
+    private static Setting Alike(params string[] values) => Setting.Word("alike", "whether all heads of a layer keep the same chunks", values);
 
     /// <summary>LagKV: kvpress' defaults.</summary>
     internal static readonly Setting[] Lag = [Sinks, Setting.Whole("lag", 128, "2 or more, the tokens of a part that is measured by the next one", lag => lag >= 2)];

@@ -30,7 +30,7 @@ public sealed class AnswerReadingTests : IDisposable
     private AttentionRecorder Recorded(ModelConfig config)
     {
         var recorder = new AttentionRecorder(config);
-        for (var layer = 0; layer < config.Layers; layer++) recorder.Observe(layer, Queries(), _cache[layer]);
+        for (var layer = 0; layer < config.Layers; layer++) recorder.After(layer, Queries(), default, _cache[layer]);
         return recorder;
     }
 

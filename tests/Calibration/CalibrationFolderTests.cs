@@ -39,7 +39,7 @@ public sealed class CalibrationFolderTests : FolderTests
 
     [Fact]
     public void A_folder_without_tables_is_refused_with_the_names_and_the_cure() =>
-        Assert.Equal($"{Folder}: holds none of retrieval.json, enhanced-retrieval.json, reasoning.json, full_attention_heads.tsv; `lab heads score --out {Folder}` writes the head scores",
+        Assert.Equal($"{Folder}: holds none of retrieval.json, enhanced-retrieval.json, reasoning.json, full_attention_heads.tsv, prefix.json, change.json; `lab heads score --out {Folder}` writes the head scores",
             Assert.Throws<LabException>(() => CalibrationFolder.Open(Folder, Config)).Message);
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class CalibrationFolderTests : FolderTests
     {
         var path = Scores("mine.json", 2);
         Assert.Equal(2, CalibrationFolder.Open(path, Config, () => "abc").Get(TableKinds.Retrieval)[0, 0]);
-        Assert.Equal($"{path}: its card says that it scores the heads of model abc, this model is abd (both are the first digits of the weights' SHA-256): compute this model's with `lab heads score`; "
+        Assert.Equal($"{path}: its card says that it was measured on model abc, this model is abd (both are the first digits of the weights' SHA-256): measure this model's with `lab heads score`; "
             + "to use another model's all the same, remove the card beside the file", Assert.Throws<LabException>(() => CalibrationFolder.Open(path, Config, () => "abd")).Message);
         File.Delete(path + ".card.json");
         Assert.Equal(2, CalibrationFolder.Open(path, Config, () => "abd").Get(TableKinds.Retrieval)[0, 0]);

@@ -44,7 +44,7 @@ public sealed class HeadScoreTests : IDisposable
         Assert.Equal(card, HeadScoreFile.ReadCard(path));
         Assert.EndsWith("  \"seed\": 7\n}\n", File.ReadAllText(path + ".card.json"));
         File.WriteAllText(path + ".card.json", "{");
-        Assert.Matches($"^{path}.card.json: .+ Delete the card or compute the scores again.$", Assert.Throws<LabException>(() => HeadScoreFile.ReadCard(path)).Message);
+        Assert.Matches($"^{path}.card.json: .+ Delete the card or measure the table again.$", Assert.Throws<LabException>(() => HeadScoreFile.ReadCard(path)).Message);
         Assert.Null(HeadScoreFile.ReadCard(Path.Combine(_folder, "other.json")));
     }
 
@@ -65,7 +65,7 @@ public sealed class HeadScoreTests : IDisposable
     [InlineData("""{"-1": [3]}""", "does not name a head")]
     [InlineData("""{"10000-0": [3]}""", "does not name a head")]
     [InlineData("""{"0-10000": [3]}""", "does not name a head")]
-    [InlineData("""{"0-0": [Infinity]}""", "broken JSON at line 1, byte 10: it holds NaN or Infinity, which no head can score; ")]
+    [InlineData("""{"0-0": [Infinity]}""", "broken JSON at line 1, byte 10: it holds NaN or Infinity, which no measurement gives; ")]
     [InlineData("{\"0-0\":\n[1; 2]}", "broken JSON at line 2, byte 3: ';'")]
     [InlineData("""{}""", "scores no head")]
     [InlineData("""[1, 2]""", "one JSON object")]

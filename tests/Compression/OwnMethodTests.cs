@@ -148,7 +148,7 @@ public sealed class OwnMethodTests : IDisposable
     public void Sinks_of_other_kinds_get_every_layer_too()
     {
         Counting[] others = [new(), new()];
-        using var full = new Compressor(new("all", new SinksAndRecent(), new FullCache()), new Budget(N), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        using var full = new Compressor(new Method("all", new SinksAndRecent(), new FullCache()), new Budget(N), new CacheShape(1, KvHeads, Dim), QueryHeads);
         PromptSinks.Combine([others[0], full, others[1]]).Accept(Layer());
         Assert.Equal([1, 1], others.Select(sink => sink.Layers));
         using var cache = full.TakeCache();
@@ -161,7 +161,7 @@ public sealed class OwnMethodTests : IDisposable
     [Fact]
     public void Layers_come_once_and_in_order()
     {
-        using var compressor = new Compressor(new("mine", new SinksAndRecent(), new Uniform()), new Budget(20), new CacheShape(2, KvHeads, Dim), QueryHeads);
+        using var compressor = new Compressor(new Method("mine", new SinksAndRecent(), new Uniform()), new Budget(20), new CacheShape(2, KvHeads, Dim), QueryHeads);
         compressor.Accept(Layer());
         Assert.Equal("1 of 2 layers have arrived: the cache is not complete", Assert.Throws<InvalidOperationException>(() => compressor.TakeCache()).Message);
         Assert.Equal("layer 0 arrived where layer 1 was expected: a compressor serves one prefill, in order", Assert.Throws<InvalidOperationException>(() => compressor.Accept(Layer())).Message);

@@ -60,9 +60,11 @@ public sealed class SettingTests
     [Fact]
     public void A_method_is_a_name_and_settings()
     {
-        var (entry, given) = Catalogue.Parse("  headkv-r2 beta=2  kernel=5 ");
+        var (entry, given, schedule) = Catalogue.Parse("  headkv-r2 beta=2  kernel=5 ");
+        Assert.Null(schedule);
+        Assert.Equal("every 8", Catalogue.Parse("SnapKV kernel=5  EVERY 8").Schedule);
         Assert.Equal(("HeadKV-R2", "beta=2 kernel=5"), (entry.Name, given.ToString()));
-        Assert.Equal("method 'SnapKV beta': 'beta' is no setting; write name=value, as in HeadKV-R2 beta=2", Refused(() => Catalogue.Parse("SnapKV beta")));
+        Assert.Equal("method 'SnapKV beta': 'beta' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64", Refused(() => Catalogue.Parse("SnapKV beta")));
         Assert.StartsWith("method '' is unknown: use one of FullKV, ", Refused(() => Catalogue.Parse(" ")));
         Assert.Contains("beta", Refused(() => Catalogue.Parse("SnapKV beta=2")));
         Assert.Contains("kernel", Refused(() => Catalogue.Parse("SnapKV kernel=x")));
@@ -83,9 +85,10 @@ public sealed class SettingTests
         {
             ["kernel"] = (["1", "3", "7"], ["0", "2", "-1", "-3"]), ["beta"] = (["1.001", "2"], ["1", "0.5"]), ["temperature"] = (["0.001", "2"], ["0", "-1"]), ["protected-share"] = share, ["sparsity"] = share, ["threshold"] = share,
             ["frequent"] = share, ["local"] = share, ["coverage"] = share, ["floor"] = share, ["zero-class"] = (["-1", "0", "1"], ["-1.01", "1.01"]), ["least-recent"] = natural, ["recent"] = natural, ["buffer"] = natural, ["sinks"] = natural,
-            ["seed"] = (["-5", "0"], ["0.5"]), ["recent-divisor"] = positive, ["block"] = positive, ["pyramid-beta"] = positive,
+            ["seed"] = (["-5", "0"], ["0.5"]), ["recent-divisor"] = positive, ["block"] = positive, ["pyramid-beta"] = positive, ["chunk"] = positive, ["neighbours"] = positive, ["lag"] = (["2", "128"], ["1", "0", "2.5"]),
+            ["low"] = share, ["high"] = share, ["moved"] = share, ["layer-exponent"] = (["0", "3.5"], ["-0.1", "NaN"]),
         };
-        foreach (var setting in Catalogue.Methods.SelectMany(entry => entry.Takes).Where(setting => setting.Name is not ("pooling" or "reduction" or "head-reduction" or "normalise")))
+        foreach (var setting in Catalogue.Methods.SelectMany(entry => entry.Takes).Where(setting => setting.Name is not ("pooling" or "reduction" or "head-reduction" or "normalise" or "alike")))
         {
             foreach (var good in borders[setting.Name].Good) Assert.Equal(good, setting.Read(good));
             foreach (var bad in borders[setting.Name].Bad) Assert.StartsWith($"{setting.Name} {bad}: give {setting.Range};", Refused(() => setting.Read(bad)));

@@ -43,6 +43,26 @@ public static unsafe class Elementwise
         }
     }
 
+    /// <summary>Inner product.</summary>
+    public static float Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        fixed (float* a = x, b = y) return MatrixVector.Dot(a, b, x.Length);
+    }
+
+    /// <summary>The largest inner product that x can have with a vector between two others: <c>sum_i max(x_i low_i, x_i high_i)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float LargestDot(ReadOnlySpan<float> x, ReadOnlySpan<float> low, ReadOnlySpan<float> high)
+    {
+        fixed (float* a = x, l = low, h = high)
+        {
+            var (sums, i) = (Vector512<float>.Zero, 0);
+            for (; i + 16 <= x.Length; i += 16) sums += Vector512.Max(Vector512.Load(a + i) * Vector512.Load(l + i), Vector512.Load(a + i) * Vector512.Load(h + i));
+            var sum = Vector512.Sum(sums);
+            for (; i < x.Length; i++) sum += MathF.Max(a[i] * l[i], a[i] * h[i]);
+            return sum;
+        }
+    }
+
     /// <summary><c>x *= factor</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(Span<float> x, float factor)

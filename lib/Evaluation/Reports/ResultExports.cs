@@ -118,7 +118,8 @@ public static class ResultExports
     }
 
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
-    private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'));
+    private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'))
+        + (variant.Recall is null ? "" : "_" + Compression.RecallCatalogue.Short(variant.Recall).ToLowerInvariant().Replace(' ', '_'));
 
     private static string Press(string method) => method switch
     {

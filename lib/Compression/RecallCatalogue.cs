@@ -43,7 +43,7 @@ public static class RecallCatalogue
             { Build = s => new Quest(s.Whole("budget"), s.Whole("page"), s.Whole("full-layers")) },
         new("ClusterKV", "sinks, clusters of alike keys by q·centroid, and what was stored since", [
             Budget,
-            Setting.Whole("size", 80, "1 or more, the mean entries of a cluster; by-budget is an eighth of the budget, at most 80", size => size >= 1).Or("by-budget"),
+            Setting.Whole("size", 80, "1 or more, the mean entries of a cluster (by-budget: an eighth of the budget, at most 80)", size => size >= 1).Or("by-budget"),
             Setting.Whole("sinks", 16, "0 or more, the first entries, which are always read", sinks => sinks >= 0),
             Setting.Whole("append", 320, "1 or more, the entries stored later that become clusters together", entries => entries >= 1),
             FullLayers], "arXiv 2412.03213")

@@ -30,8 +30,13 @@ internal sealed class ClusterIndex : IRecallIndex
     {
         _group = choice.Group;
         for (var head = 0; head < _heads.Length; head++)
+            if (IsNew(entries, head))
+            {
+                LearnAll(entries);
+                break;
+            }
+        for (var head = 0; head < _heads.Length; head++)
         {
-            Learn(entries, head);
             var (clusters, first, end) = (_heads[head], choice.First(head), entries.Counts[head]);
             var own = queries.Slice(head * choice.Group * _shape.HeadDim, choice.Group * _shape.HeadDim);
             var order = RecallSettings.Room(ref _order, choice.Group * clusters.Count);
@@ -55,16 +60,18 @@ internal sealed class ClusterIndex : IRecallIndex
 
     public IRecallIndex Clone() => new ClusterIndex(_settings, _shape, [.. _heads.Select(head => head.Clone())]);
 
+    /// <summary>Whether clusters are to be made of a head's entries.</summary>
+    private bool IsNew(LayerCache entries, int head) => entries.Counts[head] - 1 is var old && (_heads[head].Count == 0 ? old > _settings.Budget : old - _heads[head].End >= _settings.Append);
+
+    /// <summary>Heads know nothing of each other: any number of threads makes the same clusters.</summary>
+    private void LearnAll(LayerCache entries) => Parallel.For(0, _heads.Length, new ParallelOptions { MaxDegreeOfParallelism = KernelThreads.Count }, head => Learn(entries, head));
+
     /// <summary>Makes clusters of what has come, but for the token's own entry.</summary>
     private void Learn(LayerCache entries, int head)
     {
         var (clusters, old) = (_heads[head], entries.Counts[head] - 1);
-        if (clusters.Count == 0)
-        {
-            if (old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, Ceiling(old - _settings.Sinks));
-            return;
-        }
-        while (old - clusters.End >= _settings.Append)
+        if (clusters.Count == 0 && old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, Ceiling(old - _settings.Sinks));
+        while (clusters.Count > 0 && old - clusters.End >= _settings.Append)
             clusters.Add(entries, head, clusters.End, clusters.End + _settings.Append, Math.Min(_settings.Append, Math.Max(FewestAppended, Ceiling(_settings.Append))));
     }
 

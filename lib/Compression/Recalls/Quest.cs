@@ -102,11 +102,7 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2)
                 entries.ReadKeys(head, _pages[head] * _page, _keys);
                 _keys.AsSpan(0, _dim).CopyTo(_low);
                 _keys.AsSpan(0, _dim).CopyTo(_high);
-                for (var i = _dim; i < _keys.Length; i++)
-                {
-                    _low[i % _dim] = MathF.Min(_low[i % _dim], _keys[i]);
-                    _high[i % _dim] = MathF.Max(_high[i % _dim], _keys[i]);
-                }
+                for (var key = 1; key < _page; key++) Elementwise.Include(_keys.AsSpan(key * _dim, _dim), _low, _high);
                 fixed (byte* page = &_bounds[head][_pages[head] * _bytes])
                 {
                     _shape.Format.Narrow(_low, page);

@@ -20,13 +20,15 @@ internal static class SphericalClusters
     {
         var count = rows.Length / dim;
         var (of, before, cosines, sizes) = (new int[count], new int[count], new float[count], new int[clusters]);
-        var (centroids, directions) = (new float[clusters * dim], new float[clusters * dim]);
+        var centroids = new float[clusters * dim];
+        var padded = (clusters + 15) / 16 * 16;
+        var (directions, products) = (new float[dim * padded], new float[padded]); // [dim, cluster], [cluster]
         for (var c = 0; c < clusters; c++) rows.Slice((int)((long)c * count / clusters) * dim, dim).CopyTo(centroids.AsSpan(c * dim));
         for (var round = 0; round < MostRounds; round++)
         {
             (of, before) = (before, of);
             Normalise(centroids, directions, dim);
-            Assign(rows, dim, directions, of, cosines, sizes);
+            Assign(rows, dim, directions, products, of, cosines, sizes);
             FillEmpty(of, cosines, sizes);
             Average(rows, dim, of, sizes, centroids);
             if (round > 0 && of.AsSpan().SequenceEqual(before)) break;
@@ -34,28 +36,30 @@ internal static class SphericalClusters
         return (of, centroids);
     }
 
+    /// <summary>Centroids of length 1, transposed.</summary>
     private static void Normalise(ReadOnlySpan<float> centroids, Span<float> directions, int dim)
     {
-        for (var at = 0; at < centroids.Length; at += dim)
+        var padded = directions.Length / dim;
+        for (var c = 0; c < centroids.Length / dim; c++)
         {
-            var centroid = centroids.Slice(at, dim);
+            var centroid = centroids.Slice(c * dim, dim);
             var length = MathF.Sqrt(Elementwise.Dot(centroid, centroid));
-            for (var i = 0; i < dim; i++) directions[at + i] = length > 0 ? centroid[i] / length : 0;
+            for (var i = 0; i < dim; i++) directions[i * padded + c] = length > 0 ? centroid[i] / length : 0;
         }
     }
 
     /// <summary>Each row's cluster and cosine. Its own length changes no order inside a row, and between rows only which is least similar.</summary>
-    private static void Assign(ReadOnlySpan<float> rows, int dim, ReadOnlySpan<float> directions, int[] of, float[] cosines, int[] sizes)
+    private static void Assign(ReadOnlySpan<float> rows, int dim, ReadOnlySpan<float> directions, float[] products, int[] of, float[] cosines, int[] sizes)
     {
         Array.Clear(sizes);
         for (var row = 0; row < of.Length; row++)
         {
             var numbers = rows.Slice(row * dim, dim);
+            Elementwise.Columns(numbers, directions, products);
             var (best, most) = (0, float.NegativeInfinity);
             for (var c = 0; c < sizes.Length; c++)
             {
-                var product = Elementwise.Dot(numbers, directions.Slice(c * dim, dim));
-                if (float.IsNaN(product)) product = 0;
+                var product = float.IsNaN(products[c]) ? 0 : products[c];
                 if (product > most) (best, most) = (c, product);
             }
             var length = MathF.Sqrt(Elementwise.Dot(numbers, numbers));

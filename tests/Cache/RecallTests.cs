@@ -92,9 +92,10 @@ public sealed class RecallTests
             for (var t = 0; t < 25; t++)
             {
                 SomeEntries.Append(first, SomeEntries.Random(1, Dim, 1000 + t)[0]);
-                if (together) SomeEntries.Append(second, SomeEntries.Random(1, Dim, 2000 + t)[0]);
-                if (together) SomeEntries.Attend(second, Queries(t));
                 results.Add(SomeEntries.Attend(first, Queries(t)));
+                if (!together) continue;
+                SomeEntries.Append(second, SomeEntries.Random(1, Dim, 2000 + t)[0]);
+                SomeEntries.Attend(second, Queries(t));
             }
         }
         Assert.Equal(results.Take(25), results.Skip(25));

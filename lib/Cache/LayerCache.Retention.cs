@@ -26,7 +26,10 @@ public sealed unsafe partial class LayerCache
                 : throw new ArgumentException($"layer {_layer}, head {kvHead}: entry {entry} follows {last} of {_counts[kvHead]} entries: indices must ascend and lie inside", nameof(entries));
         if (entries.Length == _counts[kvHead]) return;
         if (entries.IsEmpty || entries[0] != 0) _bias[kvHead] = 0;
-        for (var to = 0; to < entries.Length; to++) Move(kvHead, entries[to], to);
+        var same = 0;
+        while (same < entries.Length && entries[same] == same) same++;
+        Changed(kvHead, same);
+        for (var to = same; to < entries.Length; to++) Move(kvHead, entries[to], to);
         _counts[kvHead] = entries.Length;
         GC.KeepAlive(this);
     }
@@ -40,6 +43,7 @@ public sealed unsafe partial class LayerCache
     {
         Retain(kvHead, entries);
         var (keys, values) = rows?.Changed(row) ?? default;
+        if (keys is not null) Changed(kvHead, 0);
         for (var entry = 0; entry < entries.Length; entry++)
         {
             var at = (_offsets[kvHead] + entry) * RowBytes;
@@ -60,6 +64,9 @@ public sealed unsafe partial class LayerCache
     internal void Truncate(int position)
     {
         for (var h = 0; h < Heads; h++)
+        {
             while (_counts[h] > 0 && _positions[h][_counts[h] - 1] >= position) _counts[h]--;
+            Changed(h, _counts[h]);
+        }
     }
 }

@@ -9,6 +9,7 @@ public sealed unsafe partial class LayerCache
 {
     private void Clear()
     {
+        for (var h = 0; h < Heads; h++) Changed(h, 0);
         Array.Clear(_counts);
         Array.Clear(_bias);
         _summarised = false;

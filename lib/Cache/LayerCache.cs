@@ -196,6 +196,7 @@ public sealed unsafe partial class LayerCache
         CheckAlive();
         using var scope = NewDisposeScope();
         var (keyRows, valueRows) = (Plain(keys), Plain(values));
+        Changed(kvHead, 0);
         _counts[kvHead] = 0;
         _bias[kvHead] = 0;
         Span<int> counts = (int[])_counts.Clone();
@@ -205,60 +206,10 @@ public sealed unsafe partial class LayerCache
         GC.KeepAlive((keyRows, valueRows, this));
     }
 
-    /// <summary>Attention of one token's queries over the stored entries.</summary>
-    /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>.</param>
-    /// <param name="output">Attention output, same shape.</param>
-    /// <param name="scale">Factor of the logits, 1/sqrt(dim) in ordinary models.</param>
-    /// <param name="slidingWindow">
-    /// Positions the token sees, itself (the last entry of every head) included; null: all that are stored. A summary is seen as long as the window
-    /// reaches back to the beginning of the text.
-    /// </param>
-    /// <param name="weights">Receives the attention weights as <see cref="StepWeights"/> lays them out, at least <see cref="WeightsOf"/> numbers; empty: nobody wants them.</param>
-    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default)
-    {
-        CheckAlive();
-        var group = queries.Length / Dim / Heads;
-        if (!weights.IsEmpty && weights.Length < group * Entries) throw new ArgumentException($"layer {_layer}: room for {weights.Length} weights of {group * Entries}", nameof(weights));
-        var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
-        fixed (float* rows = weights)
-        {
-            var row = rows; // null where nobody wants them
-            for (var h = 0; h < Heads; h++)
-            {
-                runs[h] = RunOf(h, slidingWindow, row);
-                if (row == null) continue;
-                for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
-                row += (long)group * _counts[h];
-            }
-            RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
-        }
-        GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
-    }
-
-    /// <summary>Numbers that the attention weights of a token take.</summary>
-    /// <param name="queryHeads">Query heads of the layer.</param>
-    public int WeightsOf(int queryHeads) => checked((int)(queryHeads / Heads * Entries));
-
-    /// <summary>The entries of a head that a token sees.</summary>
-    private Run RunOf(int head, int? slidingWindow, float* weights)
-    {
-        var skipped = 0;
-        if (slidingWindow is { } window && Positions(head) is { IsEmpty: false } positions) skipped = FirstAfter(positions, positions[^1] - window);
-        var at = (_offsets[head] + skipped) * RowBytes;
-        return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
-    }
-
-    /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
-    internal static int FirstAfter(ReadOnlySpan<int> positions, int position)
-    {
-        var at = positions.BinarySearch(position);
-        return at >= 0 ? at + 1 : ~at;
-    }
-
     internal LayerCache CloneFor(RaggedCache cache)
     {
         CheckAlive();
-        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised };
+        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised, Recall = Recall?.Clone() };
         _counts.CopyTo(copy._counts, 0);
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);

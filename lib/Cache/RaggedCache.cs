@@ -7,6 +7,7 @@ namespace HeadKvLab.Cache;
 public sealed class RaggedCache : IDisposable
 {
     private readonly LayerCache[] _layers;
+    private IRecall? _recall;
 
     /// <summary>Creates an empty cache.</summary>
     /// <param name="shape">Layers, heads, dimension and storage.</param>
@@ -25,6 +26,7 @@ public sealed class RaggedCache : IDisposable
         Shape = source.Shape;
         LogicalLength = source.LogicalLength;
         Retention = source.Retention?.Clone();
+        _recall = source._recall;
         _layers = new LayerCache[source._layers.Length];
         try
         {
@@ -45,6 +47,20 @@ public sealed class RaggedCache : IDisposable
 
     /// <summary>Drops entries again while text is generated; null: nothing more is dropped. Decoding on a CPU asks it after each token.</summary>
     public IRetention? Retention { get; set; }
+
+    /// <summary>Chooses which entries each token reads while text is generated; null: all. Decoding on a CPU asks it for each token and layer. Setting it forgets what was learned of the entries.</summary>
+    public IRecall? Recall
+    {
+        get => _recall;
+        set
+        {
+            _recall = value;
+            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Recall = value?.Build(layer, Shape);
+        }
+    }
+
+    /// <summary>Takes the choice of one token and layer after the other.</summary>
+    internal RecallChoice Choice => field ??= new();
 
     /// <summary>The entries of one layer.</summary>
     public LayerCache this[int layer] => _layers[layer];
@@ -84,6 +100,53 @@ public sealed class RaggedCache : IDisposable
             return bytes;
         }
     }
+
+    /// <summary>Bytes of what the recall remembers of the entries, which <see cref="StoredBytes"/> leaves out; 0 without one, and before the first token asked it.</summary>
+    public long RecallBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var layer in _layers) bytes += layer.Recall?.Bytes ?? 0;
+            return bytes;
+        }
+    }
+
+    /// <summary>
+    /// Bytes that decoded tokens have read of all layers, together, since this cache or copy was made: entries, each once however many query heads read it, and what a recall
+    /// read to choose them. Prefills and devices are not counted.
+    /// </summary>
+    public long TouchedBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var layer in _layers) bytes += layer.TouchedBytes;
+            return bytes;
+        }
+    }
+
+    /// <summary>Share of the chosen units that were near, over all layers; see <see cref="NearTier.HitRate"/>. Null without a recall that chooses units, or before a second step.</summary>
+    /// <param name="steps">R, one of <see cref="NearTier.Remembered"/>.</param>
+    public double? HitRate(int steps)
+    {
+        long hits = 0, chosen = 0;
+        foreach (var layer in _layers)
+            if (layer.Recall?.Tier is { } tier) (hits, chosen) = (hits + tier.Hits(steps), chosen + tier.Chosen);
+        return chosen == 0 ? null : (double)hits / chosen;
+    }
+
+    /// <summary>Bytes of the entries that were fetched into such a near tier, over all layers; see <see cref="NearTier.Fetched"/>.</summary>
+    /// <param name="steps">R, one of <see cref="NearTier.Remembered"/>.</param>
+    public long FetchedBytes(int steps)
+    {
+        long entries = 0;
+        foreach (var layer in _layers) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
+        return entries * Shape.EntryBytes;
+    }
+
+    /// <summary>Tokens that have attended in all layers since then.</summary>
+    public long AttendedTokens => _layers[^1].AttendedTokens;
 
     /// <summary>Counts tokens whose entries have been appended to every layer.</summary>
     /// <param name="tokens">How many.</param>

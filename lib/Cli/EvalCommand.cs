@@ -16,7 +16,7 @@ internal static class EvalCommand
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens of needle and ruler.", "1024,2048,4096");
         var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = Options.Model();
-        var methods = Options.Methods("Names, separated by commas, each alone or with settings and a schedule of its own: \"SnapKV kernel=5 every 64,HeadKV-R2\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
+        var methods = Options.Methods("Names, separated by commas, each alone or with settings, a schedule and a recall of its own: \"SnapKV kernel=5 every 64,HeadKV-R2 +Quest budget=64\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
         var protocols = Options.Words("--protocol", "paper, standard or agnostic; several separated by commas.", "standard");
@@ -25,6 +25,7 @@ internal static class EvalCommand
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");
         var (set, scores) = (new Option<string[]>("--set") { Description = "A setting and its values, name=value,value; each goes to every method that takes it. May be given several times.", HelpName = "name=values" }, Options.SeveralScores());
         var schedules = Options.Words("--schedules", "When entries are dropped again while an answer is generated: never, published, 'every N' (tokens), 'grown N' (entries); several separated by commas.", Catalogue.Never);
+        var recalls = Options.Words("--recalls", "Which stored entries each token of an answer reads: none (all), or a recall such as 'Quest budget=64'; several separated by commas; each goes to every method, the full cache included.", RecallCatalogue.None);
         var window = Options.Window("Last prompt tokens that are kept and vote.");
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (Options.NumberType(), Options.Dictionary(" in each row"));
@@ -47,8 +48,9 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64,128 --out results/first
             Example:  lab eval world-2048-test --methods "SnapKV,HeadKV-R2" --kv-sizes 64 --set kernel=5,7 --scores other-heads
             Example:  lab eval world-2048-test --methods "SnapKV,H2O,H2O published,SnapKV every 16" --kv-sizes 64
+            Example:  lab eval world-2048-test --methods "FullKV +Quest budget=64,FullKV +ClusterKV budget=64 size=8,HeadKV-R2 +Exact budget=64" --shares 0.25
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
-            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -67,6 +69,7 @@ internal static class EvalCommand
                 Rules = parse.Read(rule),
                 Granularity = parse.GetValue(granularity),
                 Schedules = parse.Read(schedules),
+                Recalls = parse.Read(recalls),
                 Betas = parse.Read(betas),
                 Settings = SettingValues(parse.GetValue(set) ?? []),
                 Scores = parse.GetValue(scores) ?? [],

@@ -21,6 +21,9 @@ internal static class MethodsCommand
               grown N        the same, whenever a head holds N entries more than its share
               published      as its authors do; listed below
 
+            Which of the stored entries a token reads is chosen where a recall says so, last behind a method's name ("SnapKV every 64 +Quest budget=64")
+            or by --recalls; the recalls are listed below. Nothing is dropped by them.
+
             Rules of the budget (--budget-rule elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent
               equal-entries  unspent shares go to other heads until the total is the nominal one, exactly
@@ -51,6 +54,13 @@ internal static class MethodsCommand
             Console.WriteLine($"{m.Name,-20} {m.Keeps}");
             Console.WriteLine($"{"",-20} settings: {m.Defaults}; needs: {m.NeedsInWords}; {Names<Fidelity>.Of(m.Fidelity)}; {m.Paper}");
             if (m.Published is not null) Console.WriteLine($"{"",-20} while generating as published: {Generating(m)}");
+        }
+        Console.WriteLine("\nRecalls (`+NAME SETTING=VALUE` behind a method):");
+        foreach (var r in RecallCatalogue.All)
+        {
+            Console.WriteLine($"{r.Name,-20} {r.Reads}");
+            Console.WriteLine($"{"",-20} settings: {r.Defaults}; {Names<Fidelity>.Of(r.Fidelity)}; {r.Paper}");
+            foreach (var setting in r.Takes) Console.WriteLine($"{"",-20} {setting.Name}: {setting.Range}");
         }
         Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
         foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");

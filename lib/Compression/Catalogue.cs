@@ -1,4 +1,5 @@
 using System.Globalization;
+using HeadKvLab.Cache;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Schedules;
@@ -62,18 +63,13 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
     /// <summary>The effective settings: every one that the method takes, given or by default.</summary>
     /// <param name="given">Settings given; null for none.</param>
     /// <exception cref="LabException">The method does not take one of them, or a value is out of range.</exception>
-    public Settings Resolve(Settings? given = null)
-    {
-        given ??= Settings.None;
-        if (given.FirstOrDefault(one => !IsTaken(one.Key)).Key is { } unknown) throw new LabException($"{Name} takes no setting '{unknown}'; it takes {TakenInWords}");
-        return new([.. Takes.Select(setting => (setting.Name, (object)(given.Has(setting.Name) ? setting.Read(given[setting.Name]) : setting.Default)))]);
-    }
+    public Settings Resolve(Settings? given = null) => Setting.Resolve(Name, Takes, given);
 
     /// <summary>Whether the method takes a setting.</summary>
     public bool IsTaken(string setting) => Takes.Any(taken => taken.Name == setting);
 
     /// <summary>The names of the settings it takes.</summary>
-    internal string TakenInWords => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => setting.Name));
+    internal string TakenInWords => Setting.InWords(Takes);
 
     /// <summary>What it needs beside the prompt, in words.</summary>
     public string NeedsInWords => Needs.Count == 0 ? "none" : string.Join(", ", Needs.Select(kind => kind.Holds));
@@ -97,6 +93,16 @@ public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Set
         var used = TablesOf(tables ??= CalibrationTables.None);
         return Build(effective, tables) with { Settings = effective, Tables = used };
     }
+}
+
+/// <summary>What a text names.</summary>
+/// <param name="Entry">The method.</param>
+/// <param name="Given">Settings given for it.</param>
+/// <param name="Schedule">Name of the schedule; null where none is given.</param>
+public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Schedule)
+{
+    /// <summary>The recall; null where none is given.</summary>
+    public IRecall? Recall { get; init; }
 }
 
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
@@ -191,19 +197,26 @@ public static class Catalogue
         ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
             : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
-    /// <summary>A method, the settings and the schedule given for it, from a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128</c>; the schedule is null where none is given.</summary>
-    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, or a value is out of range.</exception>
-    public static (CatalogueEntry Entry, Settings Given, string? Schedule) Parse(string text)
+    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 +Quest budget=64</c>; schedule and recall are null where none is given.</summary>
+    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the recall is unknown, or a value is out of range.</exception>
+    public static PolicyText Parse(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        var recall = words.SkipWhile(word => !word.StartsWith('+')).ToArray();
+        words = words[..^recall.Length];
         var entry = Find(words.FirstOrDefault() ?? "");
         var settings = words.Skip(1).TakeWhile(word => word.Contains('=', StringComparison.Ordinal)).ToArray();
-        Settings given = new([.. settings.Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value) : default)]);
+        var given = Setting.Given(settings);
         entry.Resolve(given);
-        if (words.Skip(1 + settings.Length).FirstOrDefault() is not { } next) return (entry, given, null);
-        if (next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
-            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64");
-        try { return (entry, given, entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never); }
+        if (words.Skip(1 + settings.Length).FirstOrDefault() is { } next && next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
+            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; a recall last: +Quest budget=64");
+        try
+        {
+            return new(entry, given, words.Length == 1 + settings.Length ? null : entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never)
+            {
+                Recall = recall.Length == 0 ? null : RecallCatalogue.Parse(string.Join(' ', recall)[1..]),
+            };
+        }
         catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }
     }
 

@@ -78,7 +78,7 @@ public sealed class Compressor : IPromptCompressor
         if (_nextLayer != _shape.Layers)
             throw new InvalidOperationException($"{_nextLayer} of {_shape.Layers} layers have arrived: the cache is not complete");
         _cache = null;
-        cache.Retention = _retention;
+        (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
         return cache;
     }
 

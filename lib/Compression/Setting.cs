@@ -44,6 +44,24 @@ public sealed class Setting
     /// <summary>This setting with one more possible value, a word, as its default.</summary>
     public Setting Or(string word) => new(Name, word, $"{Range}, or {word}", text => text.Equals(word, StringComparison.OrdinalIgnoreCase) ? word : _read(text));
 
+    /// <summary>The effective settings: every one that is taken, given or by default.</summary>
+    /// <param name="owner">What takes them.</param>
+    /// <param name="taken">The settings it takes.</param>
+    /// <param name="given">Settings given; null for none.</param>
+    /// <exception cref="LabException">One of them is not taken, or a value is out of range.</exception>
+    public static Settings Resolve(string owner, IReadOnlyList<Setting> taken, Settings? given)
+    {
+        given ??= Settings.None;
+        if (given.FirstOrDefault(one => taken.All(setting => setting.Name != one.Key)).Key is { } unknown) throw new LabException($"{owner} takes no setting '{unknown}'; it takes {InWords(taken)}");
+        return new([.. taken.Select(setting => (setting.Name, (object)(given.Has(setting.Name) ? setting.Read(given[setting.Name]) : setting.Default)))]);
+    }
+
+    /// <summary>Settings from words such as <c>budget=64</c>.</summary>
+    internal static Settings Given(IEnumerable<string> words) => new([.. words.Select(word => word.Split('=', 2) is [var name, var value] ? (name, (object)value) : default)]);
+
+    /// <summary>The names of settings.</summary>
+    internal static string InWords(IReadOnlyList<Setting> taken) => taken.Count == 0 ? "none" : string.Join(", ", taken.Select(setting => setting.Name));
+
     /// <summary>The one text of a value.</summary>
     /// <exception cref="LabException">The value is not possible.</exception>
     public string Read(string text) => _read(text) ?? throw new LabException($"{Name} {text}: give {Range}; {Default} is the default");

@@ -43,6 +43,59 @@ public static unsafe class Elementwise
         }
     }
 
+    /// <summary>Inner product.</summary>
+    public static float Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        fixed (float* a = x, b = y) return MatrixVector.Dot(a, b, x.Length);
+    }
+
+    /// <summary>Widens bounds so that a vector lies between them: <c>low = min(low, x)</c>, <c>high = max(high, x)</c>; what is no number stays.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Include(ReadOnlySpan<float> x, Span<float> low, Span<float> high)
+    {
+        fixed (float* a = x, l = low, h = high)
+        {
+            var i = 0;
+            for (; i + 16 <= x.Length; i += 16)
+            {
+                var numbers = Vector512.Load(a + i);
+                Vector512.Min(Vector512.Load(l + i), numbers).Store(l + i);
+                Vector512.Max(Vector512.Load(h + i), numbers).Store(h + i);
+            }
+            for (; i < x.Length; i++) (l[i], h[i]) = (MathF.Min(l[i], a[i]), MathF.Max(h[i], a[i]));
+        }
+    }
+
+    /// <summary>Inner products of a vector with the columns of a matrix.</summary>
+    /// <param name="x"><c>[row]</c>.</param>
+    /// <param name="matrix"><c>[row, column]</c>.</param>
+    /// <param name="products"><c>[column]</c>, a multiple of 16.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Columns(ReadOnlySpan<float> x, ReadOnlySpan<float> matrix, Span<float> products)
+    {
+        fixed (float* a = x, m = matrix, p = products)
+            for (var column = 0; column < products.Length; column += 16)
+            {
+                var sums = Vector512<float>.Zero;
+                for (var row = 0; row < x.Length; row++) sums = Vector512.FusedMultiplyAdd(Vector512.Create(a[row]), Vector512.Load(m + (long)row * products.Length + column), sums);
+                sums.Store(p + column);
+            }
+    }
+
+    /// <summary>The largest inner product that x can have with a vector between two others: <c>sum_i max(x_i low_i, x_i high_i)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float LargestDot(ReadOnlySpan<float> x, ReadOnlySpan<float> low, ReadOnlySpan<float> high)
+    {
+        fixed (float* a = x, l = low, h = high)
+        {
+            var (sums, i) = (Vector512<float>.Zero, 0);
+            for (; i + 16 <= x.Length; i += 16) sums += Vector512.Max(Vector512.Load(a + i) * Vector512.Load(l + i), Vector512.Load(a + i) * Vector512.Load(h + i));
+            var sum = Vector512.Sum(sums);
+            for (; i < x.Length; i++) sum += MathF.Max(a[i] * l[i], a[i] * h[i]);
+            return sum;
+        }
+    }
+
     /// <summary><c>x *= factor</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(Span<float> x, float factor)

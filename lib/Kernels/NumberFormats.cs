@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace HeadKvLab.Kernels;
 
@@ -38,6 +39,31 @@ public static unsafe class NumberFormats
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(format), format, "integers need a factor per row: see PackedMatrix.Quantise");
+        }
+    }
+
+    /// <summary>Reads stored numbers; exact.</summary>
+    /// <param name="format">One of <see cref="Floating"/>.</param>
+    /// <param name="source">Numbers in the format.</param>
+    /// <param name="target">Room for as many.</param>
+    public static void Widen(this NumberFormat format, byte* source, Span<float> target)
+    {
+        switch (format)
+        {
+            case NumberFormat.Float32: Widen<Float32Lanes>(source, target); break;
+            case NumberFormat.BFloat16: Widen<BFloat16Lanes>(source, target); break;
+            case NumberFormat.Float16: Widen<Float16Lanes>(source, target); break;
+            default: throw new ArgumentOutOfRangeException(nameof(format), format, "integers need a factor per row: see PackedMatrix.Quantise");
+        }
+    }
+
+    private static void Widen<TLanes>(byte* source, Span<float> target) where TLanes : unmanaged, ILanes
+    {
+        fixed (float* numbers = target)
+        {
+            var i = 0;
+            for (; i + 16 <= target.Length; i += 16) TLanes.Load(source + (long)i * TLanes.Size).Store(numbers + i);
+            for (; i < target.Length; i++) numbers[i] = TLanes.One(source + (long)i * TLanes.Size);
         }
     }
 

@@ -15,7 +15,11 @@ namespace HeadKvLab.Models;
 /// <param name="Entries">Entries that were kept of the prompt, of all heads.</param>
 /// <param name="Bytes">Their bytes, keys and values.</param>
 /// <param name="EntriesAtEnd">Entries after the last token; on a device, whose copy grows instead, those of the prompt.</param>
-public sealed record GeneratedText(int[] Ids, string Text, int PromptTokens, double PrefillSeconds, double DecodeSeconds, long Entries, long Bytes, long EntriesAtEnd);
+public sealed record GeneratedText(int[] Ids, string Text, int PromptTokens, double PrefillSeconds, double DecodeSeconds, long Entries, long Bytes, long EntriesAtEnd)
+{
+    /// <summary>Bytes of entries and indexes that a decoded token read, on average; null where none was decoded on the CPU.</summary>
+    public double? TouchedBytes { get; init; }
+}
 
 /// <summary>
 /// Continues texts with a model folder, on the full cache or a compressed one: tokenizer, prefill, one token at a time, streamed text. Files are checked at once,
@@ -99,7 +103,7 @@ public sealed class TextGenerator : IDisposable
         var (prefill, entries, bytes) = (clock.Elapsed.TotalSeconds, cache.Entries, cache.StoredBytes);
         var ids = Answer.Run(inference, cache, prompt, logits, recomputeLast: compressor is not null, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
         Show(stream.Flush());
-        return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill, entries, bytes, cache.Entries);
+        return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill, entries, bytes, cache.Entries) { TouchedBytes = cache.AttendedTokens > 0 ? (double)cache.TouchedBytes / cache.AttendedTokens : null };
 
         void Show(string piece)
         {

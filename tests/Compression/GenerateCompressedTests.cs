@@ -56,11 +56,15 @@ public sealed class GenerateCompressedTests
         var heads = Repository.Model.Config.Layers * Repository.Model.Config.KvHeads;
         var (code, _, figures) = CommandTests.Lab("generate", "--model", Repository.Model.DirectoryName, "--prompt", prompt, "--greedy", "-n", "5", "--method", "SnapKV every 1", "--kv-size", "32");
         Assert.Equal(0, code);
-        Assert.Contains(FormattableString.Invariant($"{32 * heads:N0} entries kept of the prompt, {32 * heads * 256 / 1024:N0} KiB, {32.0 / ids.Length:P1} of the full cache; {32 * heads:N0} at the end"), figures);
+        Assert.Contains(FormattableString.Invariant($"{32 * heads:N0} entries kept of the prompt, {32 * heads * 256 / 1024:N0} KiB, {32.0 / ids.Length:P1} of the full cache; {32 * heads:N0} at the end; "), figures);
+        (code, _, figures) = CommandTests.Lab("generate", "--model", Repository.Model.DirectoryName, "--prompt", prompt, "--greedy", "-n", "5", "--method", "FullKV +Quest budget=48 full-layers=0");
+        Assert.Equal(0, code);
+        Assert.Contains(FormattableString.Invariant($"{ids.Length * heads:N0} entries kept of the prompt"), figures);
+        Assert.Matches(@"; \d+ KiB read for a token", figures);
     }
 
     [Theory]
-    [InlineData("give it, for example --kv-size 128", "--method", "SnapKV"), InlineData("--kv-size does nothing here", "--kv-size", "64"), InlineData("leave --method out", "--method", "FullKV", "--kv-size", "64"), InlineData("method 'Snap' is unknown", "--method", "Snap", "--kv-size", "64"),
+    [InlineData("give it, for example --kv-size 128", "--method", "SnapKV"), InlineData("--kv-size does nothing here", "--kv-size", "64"), InlineData("it keeps and reads everything", "--method", "FullKV"), InlineData("--kv-size does nothing here: FullKV keeps everything", "--method", "FullKV +Quest budget=48", "--kv-size", "64"), InlineData("method 'Snap' is unknown", "--method", "Snap", "--kv-size", "64"),
         InlineData("use as-published, or a schedule", "--method", "FastGen published", "--kv-size", "64"), InlineData("window 8 is larger than KV size 4", "--method", "SnapKV", "--kv-size", "4"), InlineData("needs DuoAttention's gates", "--method", "DuoAttention", "--kv-size", "64")]
     public void What_cannot_be_compressed_is_refused(string words, params string[] arguments)
     {

@@ -12,6 +12,9 @@ internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, l
     /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
     internal long? EntriesAtEnd { get; init; }
 
+    /// <summary>What decoding read; null on a device, or where nothing was decoded.</summary>
+    internal DecodeReads? Reads { get; init; }
+
     /// <summary>Why there is no answer; null where there is one.</summary>
     internal string? Failed { get; init; }
 }
@@ -75,7 +78,7 @@ internal sealed class ContextRun : IDisposable
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
-                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache) };
+                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
                     cache.Dispose();
                 }
             }
@@ -107,7 +110,7 @@ internal sealed class ContextRun : IDisposable
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
             var (ids, failed) = Try(before, () => Generate(prompt, cache, before, stop));
-            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache) };
+            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
         }
     }
 

@@ -89,6 +89,21 @@ public sealed record EvalRow
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? EntriesAtEnd { get; init; }
 
+    /// <summary>
+    /// Bytes of entries, and of a recall's index, that decoding a token read on average, those of the question where it is decoded too; null where there is no answer, nothing
+    /// was decoded, it ran on a device, or an older program wrote the row.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? TouchedBytes { get; init; }
+
+    /// <summary>Bytes of the recall's index when the answer ended, which <see cref="Bytes"/> leaves out; null without a recall.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? IndexBytes { get; init; }
+
+    /// <summary>Simulated: shares of the chosen pages or clusters that a near tier would have held, which remembers those of the last 1, 2 and 4 tokens; null without a recall that chooses such.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<double>? HitRates { get; init; }
+
     /// <summary>What was generated, special tokens left out.</summary>
     public required string Prediction { get; init; }
 

@@ -32,6 +32,10 @@ public sealed record Variant
     /// <summary>When entries are dropped again while the answer is generated: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>. Rows without it decided once.</summary>
     public string Schedule { get; init; } = Catalogue.Never;
 
+    /// <summary>Which stored entries each token of the answer reads: a recall with all its settings, <c>Quest budget=64 page=16 full-layers=2</c>; null: all of them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Recall { get; init; }
+
     /// <summary>Every setting of the method, defaults included, so that a row means the same when a default changes.</summary>
     [JsonRequired]
     public Settings Settings { get; init; } = Settings.None;
@@ -40,21 +44,21 @@ public sealed record Variant
     [JsonRequired]
     public Settings Tables { get; init; } = Settings.None;
 
-    /// <summary>Whether nothing is compressed.</summary>
+    /// <summary>Whether nothing is compressed and everything read: the reference.</summary>
     [JsonIgnore]
-    public bool IsFull => Method == Full.Method;
+    public bool IsFull => Method == Full.Method && Recall is null;
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Recall is null ? "" : $" +[{Recall}]")}{Joined(Settings)}{Joined(Tables)}");
 
-    /// <summary>Method and schedule as tables write them: <c>SnapKV every 128</c>.</summary>
+    /// <summary>Method, schedule and recall as tables write them: <c>SnapKV every 128 +Quest budget=64</c>.</summary>
     [JsonIgnore]
-    public string Name => Schedule == Catalogue.Never ? Method : $"{Method} {Schedule}";
+    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}";
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
-    public string BudgetName => IsFull ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+    public string BudgetName => Method == Full.Method ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>The budget on a prompt.</summary>
     /// <param name="promptTokens">Tokens of the prompt.</param>
@@ -76,7 +80,7 @@ public sealed record Variant
         if (entry.Needs.Count == 0) schedule.Begin(entry.Create(Settings), budget, new Cache.CacheShape(1, 1, 1), 1); // what a method with tables refuses it refuses by its schedule's name
     }
 
-    /// <summary>Method and schedule with these settings and tables.</summary>
+    /// <summary>Method, schedule and recall with these settings and tables.</summary>
     /// <param name="tables">Calibration tables of the model, from one or more sources, among them those of this variant.</param>
     /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
     /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
@@ -84,13 +88,17 @@ public sealed record Variant
     {
         var entry = Catalogue.Find(Method);
         var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
-        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings));
+        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None));
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
     /// <exception cref="LabException">A source lacks the table that the method needs.</exception>
     public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
         IsFull ? [this] : tables.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
+
+    /// <summary>The full cache, of which each token reads what a recall chooses.</summary>
+    /// <param name="recall">The recall with all its settings.</param>
+    public static Variant FullWith(string recall) => Full with { Share = 1, Recall = recall };
 
     private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -35,6 +35,9 @@ public record VariantGrid
     /// </summary>
     public IReadOnlyList<string> Schedules { get; init; } = [];
 
+    /// <summary>Which stored entries each token of an answer reads: <c>none</c> (all), <c>Quest budget=64</c>; each goes to every method that names none itself, the full cache included. None: all.</summary>
+    public IReadOnlyList<string> Recalls { get; init; } = [];
+
     /// <summary>Values of methods' settings by their names, <c>"settings": { "beta": [1.005, 1.01], "pooling": ["max", "avg"] }</c>: each goes to every method that takes it.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<object>> Settings { get; init; } = new Dictionary<string, IReadOnlyList<object>>();
 
@@ -56,17 +59,21 @@ public record VariantGrid
         var (rules, granularity, grid) = (Rules.Count > 0 ? Rules : [Names<BudgetRule>.Of(protocol.Rule)], Granularity ?? Names<Compression.Granularity>.Of(protocol.Granularity), AllSettings(problems));
         var methods = problems.Each(Methods, Catalogue.Parse);
         problems.Each(Schedules, Catalogue.Schedule);
+        var recalls = problems.Each(Recalls, text => RecallCatalogue.Parse(text)?.Name);
         problems.Throw();
         if (Schedules.Any(name => Catalogue.Schedule(name) != Catalogue.Never) && methods.All(m => m.Schedule is not null || m.Entry.Name == Variant.Full.Method))
             problems.Add($"schedules {string.Join(", ", Schedules)}: every method names its own, or keeps everything; leave them out");
         CheckSettings(methods, grid, problems);
         problems.Throw();
         var variants = new List<Variant>();
-        foreach (var (entry, given, own) in methods)
+        foreach (var part in methods)
         {
+            var (entry, given, own) = part;
+            IReadOnlyList<string?> read = part.Recall is { } named ? [named.Name] : recalls.Count > 0 ? recalls : [null];
             if (entry.Name == Variant.Full.Method)
             {
-                variants.Insert(0, Variant.Full);
+                if (part.Recall is null) variants.Insert(0, Variant.Full);
+                variants.AddRange(read.OfType<string>().Select(Variant.FullWith));
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
@@ -75,8 +82,9 @@ public record VariantGrid
                 from rule in rules
                 from window in Windows
                 from schedule in schedules
+                from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Recall = recall, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
@@ -110,7 +118,7 @@ public record VariantGrid
     }
 
     /// <summary>Refuses what would be passed over: a setting that no method takes from the grid, one without a value, and a seed beside the run's.</summary>
-    private static void CheckSettings(List<(CatalogueEntry Entry, Settings Given, string? Schedule)> methods, Dictionary<string, IReadOnlyList<object>> grid, Problems problems)
+    private static void CheckSettings(IReadOnlyList<PolicyText> methods, Dictionary<string, IReadOnlyList<object>> grid, Problems problems)
     {
         if (grid.ContainsKey("seed") || methods.Any(m => m.Given.Has("seed"))) problems.Add("setting 'seed': all methods of a run draw from the run's seed; give --seed, or \"seed\" in a sweep file");
         foreach (var (name, values) in grid)

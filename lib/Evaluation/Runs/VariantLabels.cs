@@ -23,7 +23,7 @@ public static class VariantLabels
     private static bool IsUnusual(Variant variant, string name) => name == "window" ? variant.Window != Budget.PaperWindow
         : name != "seed" && variant.Settings.Has(name) && Catalogue.Methods.FirstOrDefault(m => m.Name == variant.Method)?.Takes.FirstOrDefault(s => s.Name == name) is { } setting && setting.Default != variant.Settings[name];
 
-    private static IEnumerable<(string Name, string Words)> Facts(Variant variant) => variant.IsFull ? [] :
+    private static IEnumerable<(string Name, string Words)> Facts(Variant variant) => variant.Method == Variant.Full.Method ? [] :
     [
         .. variant.Settings.Select(one => (one.Key, $"{one.Key} {one.Value}")),
         ("discipline", variant.Rule), ("granularity", variant.Granularity), ("window", string.Create(CultureInfo.InvariantCulture, $"window {variant.Window}")),

@@ -1,0 +1,69 @@
+using HeadKvLab.Kernels;
+
+namespace HeadKvLab.Cache;
+
+/// <content>Attention over the entries, and the bytes it touches.</content>
+public sealed unsafe partial class LayerCache
+{
+    /// <summary>Bytes that all tokens together have read since the cache, or this copy of it, was made: the entries, and what was read to choose them.</summary>
+    public long TouchedBytes { get; private set; }
+
+    /// <summary>Tokens that have attended since then.</summary>
+    public long AttendedTokens { get; private set; }
+
+    /// <summary>Attention of one token's queries over the stored entries.</summary>
+    /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>.</param>
+    /// <param name="output">Attention output, same shape.</param>
+    /// <param name="scale">Factor of the logits, 1/sqrt(dim) in ordinary models.</param>
+    /// <param name="slidingWindow">
+    /// Positions the token sees, itself (the last entry of every head) included; null: all that are stored. A summary is seen as long as the window
+    /// reaches back to the beginning of the text.
+    /// </param>
+    /// <param name="weights">Receives the attention weights as <see cref="StepWeights"/> lays them out, at least <see cref="WeightsOf"/> numbers; empty: nobody wants them.</param>
+    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default)
+    {
+        CheckAlive();
+        var group = queries.Length / Dim / Heads;
+        if (!weights.IsEmpty && weights.Length < group * Entries) throw new ArgumentException($"layer {_layer}: room for {weights.Length} weights of {group * Entries}", nameof(weights));
+        var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
+        fixed (float* rows = weights)
+        {
+            AttendedTokens++;
+            if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows)) return;
+            var row = rows; // null where nobody wants them
+            for (var h = 0; h < Heads; h++)
+            {
+                runs[h] = RunOf(h, slidingWindow, row);
+                TouchedBytes += (long)runs[h].Count * _cache.Shape.EntryBytes;
+                if (row == null) continue;
+                for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
+                row += (long)group * _counts[h];
+            }
+            RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
+        }
+        GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
+    }
+
+    /// <summary>Numbers that the attention weights of a token take.</summary>
+    /// <param name="queryHeads">Query heads of the layer.</param>
+    public int WeightsOf(int queryHeads) => checked((int)(queryHeads / Heads * Entries));
+
+    /// <summary>The entries of a head that a token sees.</summary>
+    private Run RunOf(int head, int? slidingWindow, float* weights)
+    {
+        var skipped = FirstSeen(head, slidingWindow);
+        var at = (_offsets[head] + skipped) * RowBytes;
+        return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
+    }
+
+    /// <summary>Index of the first entry of a head that the token sees whose own entry is the last.</summary>
+    private int FirstSeen(int head, int? slidingWindow) =>
+        slidingWindow is { } window && Positions(head) is { IsEmpty: false } positions ? FirstAfter(positions, positions[^1] - window) : 0;
+
+    /// <summary>Index of the first of ascending <paramref name="positions"/> that is later than <paramref name="position"/>.</summary>
+    internal static int FirstAfter(ReadOnlySpan<int> positions, int position)
+    {
+        var at = positions.BinarySearch(position);
+        return at >= 0 ? at + 1 : ~at;
+    }
+}

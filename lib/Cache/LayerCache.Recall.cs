@@ -1,0 +1,62 @@
+using HeadKvLab.Kernels;
+
+namespace HeadKvLab.Cache;
+
+/// <content>Entries that a token chooses to read.</content>
+public sealed unsafe partial class LayerCache
+{
+    /// <summary>Chooses what each token reads; null: all of it.</summary>
+    public IRecallIndex? Recall { get; internal set; }
+
+    /// <summary>Reads keys as float32.</summary>
+    /// <param name="kvHead">The head.</param>
+    /// <param name="first">Index of the first entry.</param>
+    /// <param name="rows">Receives the keys of as many entries as it has room for, <c>[entry, dim]</c>.</param>
+    public void ReadKeys(int kvHead, int first, Span<float> rows)
+    {
+        CheckAlive();
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + rows.Length / Dim, _counts[kvHead], nameof(rows));
+        _cache.Shape.Format.Widen(_keyData + (_offsets[kvHead] + first) * RowBytes, rows);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Attends over what the recall chooses.</summary>
+    /// <returns>False where it chooses everything: nothing was computed.</returns>
+    private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights)
+    {
+        var (choice, queryHeads) = (_cache.Choice, queries.Length / Dim);
+        if (queryHeads % Heads != 0) return false; // refused there
+        choice.Begin(Heads, queryHeads);
+        for (var h = 0; h < Heads; h++)
+        {
+            var first = FirstSeen(h, slidingWindow);
+            choice.Sees(h, first, _counts[h] - first, first == 0 && _counts[h] > 0 && _positions[h][0] < 0);
+        }
+        recall.Choose(this, queries, choice);
+        var read = choice.End();
+        TouchedBytes += choice.IndexBytes;
+        if (read is not { } entries) return false;
+        TouchedBytes += entries * _cache.Shape.EntryBytes;
+        var chosen = choice.All;
+        var runs = choice.Memory;
+        for (var q = 0; q < queryHeads; q++)
+        {
+            var head = q / choice.Group;
+            if (weights != null) new Span<float>(weights, _counts[head]).Clear();
+            for (var run = chosen.FirstRun.Span[q]; run < chosen.FirstRun.Span[q + 1]; run++)
+            {
+                var (first, count) = chosen.Runs.Span[run];
+                var at = (_offsets[head] + first) * RowBytes;
+                runs[run] = new(_keyData + at, _valueData + at, count, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]);
+            }
+            if (weights != null) weights += _counts[head];
+        }
+        RaggedAttention.Decode(queries, new RaggedHeads(runs, chosen.FirstRun.Span, _cache.Shape.Format, Dim), output, scale);
+        GC.KeepAlive(this);
+        return true;
+    }
+
+    /// <summary>Tells the recall that entries of a head have changed, from one on.</summary>
+    private void Changed(int head, int from) => Recall?.Truncate(head, from);
+}

@@ -1,0 +1,15 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>What decoding an answer read of its cache, as the cache tells it.</summary>
+/// <param name="TouchedBytes">Bytes of entries and index that a decoded token read, on average.</param>
+/// <param name="IndexBytes">Bytes of the recall's index when the answer ended; null without a recall.</param>
+/// <param name="HitRates">Hit rates of a near tier that holds what was chosen in the last 1, 2 and 4 steps; null where the recall chooses no pages or clusters, or never twice.</param>
+internal sealed record DecodeReads(long TouchedBytes, long? IndexBytes, IReadOnlyList<double>? HitRates)
+{
+    /// <summary>What a cache tells; null where no token was decoded on it.</summary>
+    internal static DecodeReads? Of(RaggedCache cache) => cache.AttendedTokens == 0 ? null : new(
+        cache.TouchedBytes / cache.AttendedTokens, cache.Recall is null ? null : cache.RecallBytes,
+        cache.HitRate(NearTier.Remembered[0]) is null ? null : [.. NearTier.Remembered.Select(steps => Math.Round(cache.HitRate(steps)!.Value, 6))]);
+}

@@ -44,9 +44,9 @@ public sealed unsafe class KeptRows
     public ReadOnlySpan<float> PromptValues(int head) => Prompt(_values, head);
 
     /// <summary>Stands for what a head drops: one entry more.</summary>
-    public void Add(int head, Summary summary) => (Summaries ??= new Summary[Heads])[head] = summary;
+    public void Add(int head, MergedEntry summary) => (Summaries ??= new MergedEntry[Heads])[head] = summary;
 
-    internal Summary[]? Summaries { get; private set; }
+    internal MergedEntry[]? Summaries { get; private set; }
 
     internal ReadOnlySpan<int[]> Kept => _kept;
 

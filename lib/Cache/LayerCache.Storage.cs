@@ -15,7 +15,7 @@ public sealed unsafe partial class LayerCache
         _summarised = false;
     }
 
-    private void Summarise(int head, Summary summary)
+    private void Summarise(int head, MergedEntry summary)
     {
         Write(head, -1, summary.Key, summary.Value);
         _bias[head] = MathF.Log(summary.Dropped);

@@ -154,7 +154,7 @@ public sealed unsafe partial class LayerCache
     /// <param name="values">All values, same shape.</param>
     /// <param name="kept">Positions to copy, ascending, <c>[head][entry]</c>.</param>
     /// <param name="summaries">What stands for the positions not copied, or null.</param>
-    public void Store(Tensor keys, Tensor values, ReadOnlySpan<int[]> kept, Summary[]? summaries = null) => Store(keys, values, kept, summaries, null);
+    public void Store(Tensor keys, Tensor values, ReadOnlySpan<int[]> kept, MergedEntry[]? summaries = null) => Store(keys, values, kept, summaries, null);
 
     /// <summary>Stores some positions of a prompt as a settlement left them, replacing what the layer held.</summary>
     /// <param name="keys">All keys, <c>[kvHead, position, dim]</c>, float32; fewer heads than the cache has serve groups of its heads.</param>
@@ -162,7 +162,7 @@ public sealed unsafe partial class LayerCache
     /// <param name="rows">Positions to copy, their rows where they were changed, and what stands for the others.</param>
     public void Store(Tensor keys, Tensor values, KeptRows rows) => Store(keys, values, rows.Kept, rows.Summaries, rows);
 
-    private void Store(Tensor keys, Tensor values, ReadOnlySpan<int[]> kept, Summary[]? summaries, KeptRows? rows)
+    private void Store(Tensor keys, Tensor values, ReadOnlySpan<int[]> kept, MergedEntry[]? summaries, KeptRows? rows)
     {
         Check(keys, values);
         if (kept.Length != Heads) throw new ArgumentException($"positions of {kept.Length} heads were given, the layer has {Heads}", nameof(kept));

@@ -46,6 +46,14 @@ internal static class WindowAttention
         MemoryMarshal.Cast<byte, float>(groups.contiguous().bytes).CopyTo(scores.All);
     }
 
+    /// <summary>Gives every head the numbers of the KV head whose keys it reads, <c>[kvHead, position]</c>.</summary>
+    public static void Spread(in LayerView layer, Tensor numbers, HeadRows<float> scores)
+    {
+        var whole = numbers.contiguous();
+        var source = MemoryMarshal.Cast<byte, float>(whole.bytes);
+        for (var h = 0; h < scores.Heads; h++) source.Slice(scores.KvHead(h, layer) * scores.Length, scores.Length).CopyTo(scores[h]);
+    }
+
     /// <summary>A sum over the last <paramref name="rows"/> queries, <c>[queryHead, position]</c>: the prefill's where all of them count and it was asked for.</summary>
     /// <param name="layer">Keys of all n positions, or of the entries, and at least <paramref name="rows"/> last queries, or the sum.</param>
     /// <param name="rows">Queries that vote.</param>

@@ -97,7 +97,7 @@ public sealed class LayerCacheTests : IDisposable
     {
         Tensor keys = RandomTensors.Make(1, 4, Dim, 1), values = RandomTensors.Make(1, 4, Dim, 2);
         using var cache = new RaggedCache(new CacheShape(1, 1, Dim));
-        var merged = new Summary(new float[Dim], new float[Dim], 3);
+        var merged = new MergedEntry(new float[Dim], new float[Dim], 3);
         cache[0].Store(keys, values, new int[][] { [1, 2] }, [merged]);
         Assert.Equal((MathF.Log(3), false), (cache[0].BiasOf(0), cache[0].IsUniform));
         cache[0].Store(keys, values, new int[][] { [0, 3] });

@@ -248,7 +248,7 @@ public sealed class RaggedCacheTests : IDisposable
         var values = Prompt(1, 5, 8, 2);
         var mean = Numbers(values.narrow(1, 1, 3).mean([1]));
         using var cache = new RaggedCache(new CacheShape(1, 1, 8));
-        cache[0].Store(keys, values, new int[][] { [0, 4] }, [new Summary(Row(keys, 0, 1), mean, 3)]);
+        cache[0].Store(keys, values, new int[][] { [0, 4] }, [new MergedEntry(Row(keys, 0, 1), mean, 3)]);
         cache.Advance(5);
         Assert.Equal([-1, 0, 4], cache[0].Positions(0).ToArray());
         Assert.False(cache[0].IsUniform);

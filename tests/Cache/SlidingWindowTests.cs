@@ -67,7 +67,7 @@ public sealed class SlidingWindowTests : IDisposable
         Tensor keys = randn([1, 12, Dim], generator: generator), values = randn([1, 12, Dim], generator: generator);
         float[] k = Numbers(keys), v = Numbers(values);
         float[] Row(float[] all, int position) => all.AsSpan(position * Dim, Dim).ToArray();
-        var summary = new Summary(Row(k, 3), Row(v, 3), 7);
+        var summary = new MergedEntry(Row(k, 3), Row(v, 3), 7);
         using var cache = new RaggedCache(new CacheShape(1, 1, Dim));
         cache[0].Store(keys.narrow(1, 0, 10), values.narrow(1, 0, 10), new[] { new[] { 0, 8, 9 } }, [summary]);
         cache.Advance(10);

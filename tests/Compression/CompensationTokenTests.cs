@@ -11,7 +11,7 @@ public sealed class CompensationTokenTests
     private const int Dim = 16;
 
     /// <summary>What stands for the positions that heads drop.</summary>
-    internal static Summary[] Summaries(LayerView layer, int[][] kept)
+    internal static MergedEntry[] Summaries(LayerView layer, int[][] kept)
     {
         var rows = new KeptRows(layer, kept);
         new CompensationToken().Settle(layer, default, 1, rows);

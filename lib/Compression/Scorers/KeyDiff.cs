@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using HeadKvLab.Cache;
 using static TorchSharp.torch;
 
@@ -21,8 +20,6 @@ public sealed record KeyDiff : IScorer
         using var scope = NewDisposeScope();
         var directions = layer.Keys / layer.Keys.norm(2, true).clamp(min: 1e-12); // [kvHead, position, dim]
         var anchor = directions.mean([1], keepdim: true);
-        var cosines = (directions * (anchor / anchor.norm(2, true).clamp(min: 1e-12))).sum(2).neg().contiguous();
-        var source = MemoryMarshal.Cast<byte, float>(cosines.bytes);
-        for (var h = 0; h < scores.Heads; h++) source.Slice(scores.KvHead(h, layer) * scores.Length, scores.Length).CopyTo(scores[h]);
+        WindowAttention.Spread(layer, (directions * (anchor / anchor.norm(2, true).clamp(min: 1e-12))).sum(2).neg(), scores);
     }
 }

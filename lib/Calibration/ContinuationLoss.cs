@@ -26,12 +26,12 @@ public static class ContinuationLoss
         Compressor[] compressors = [.. methods.Select(method => new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))];
         try
         {
-            var logits = model.Inference.Prefill(first, null, PromptSinks.Combine(compressors));
+            var logits = model.Engine.Prefill(first, null, PromptSinks.Combine(compressors));
             var losses = new double[compressors.Length];
             for (var m = 0; m < losses.Length; m++)
             {
                 using var cache = compressors[m].TakeCache();
-                using var continuation = model.Inference.Continue(cache, scored);
+                using var continuation = model.Engine.Continue(cache, scored);
                 losses[m] = Surprise(logits, rest[0]);
                 for (var i = 1; i < rest.Length; i++) losses[m] += Surprise(continuation.Run(rest[i - 1]), rest[i]);
                 losses[m] /= scored;

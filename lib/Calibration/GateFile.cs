@@ -17,7 +17,7 @@ public static class GateFile
     /// <param name="layers">Layers of the model it is meant for; null to take what the file has.</param>
     /// <param name="kvHeads">KV heads of a layer of that model; null to take what the file has.</param>
     /// <exception cref="LabException">The file is missing, broken, has lines of unequal length, all gates are zero, or it is another model's.</exception>
-    public static HeadTable Read(string path, int? layers = null, int? kvHeads = null)
+    public static HeadImportance Read(string path, int? layers = null, int? kvHeads = null)
     {
         var rows = Lines(path).Select((line, i) => Row(path, line, i + 1)).ToArray();
         if (rows.Length == 0) throw new LabException($"{path}: holds no gates; a line for each layer is expected");

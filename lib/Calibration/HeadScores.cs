@@ -60,7 +60,7 @@ public sealed class HeadScores
     /// <summary>Means of all heads: what allocators work with.</summary>
     /// <param name="source">File that the scores were read from; null where they were measured here.</param>
     /// <exception cref="LabException">There is no test, or every head has mean 0.</exception>
-    public HeadTable Means(string? source = null)
+    public HeadImportance Means(string? source = null)
     {
         if (Tests == 0) throw new LabException("head scores: no test was passed, so that nothing is known of any head; score the heads on prompts the model answers");
         return new(Layers, QueryHeads, Array.ConvertAll(_samples, Mean)) { Source = source };

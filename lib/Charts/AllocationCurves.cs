@@ -28,8 +28,8 @@ public static class AllocationCurves
     {
         if (allocations.Count == 0 || allocations.Any(allocation => allocation.Entries.Count == 0))
             throw new ArgumentException("An allocation needs at least one head.", nameof(allocations));
-        var deals = allocations.OrderBy(allocation => allocation.Beta).Select(allocation => (Beta: Words.Exact(allocation.Beta), Sorted: (double[])[.. allocation.Entries.OrderDescending()]))
-            .GroupBy(deal => string.Join(' ', deal.Sorted.Select(Words.Exact))).Select(group => (Name: "β = " + string.Join(", ", group.Select(deal => deal.Beta)), group.First().Sorted)).ToArray();
+        var deals = allocations.OrderBy(allocation => allocation.Beta).Select(allocation => (Beta: Format.Exact(allocation.Beta), Sorted: (double[])[.. allocation.Entries.OrderDescending()]))
+            .GroupBy(deal => string.Join(' ', deal.Sorted.Select(Format.Exact))).Select(group => (Name: "β = " + string.Join(", ", group.Select(deal => deal.Beta)), group.First().Sorted)).ToArray();
         var marks = new List<Mark>();
         for (var index = 0; index < deals.Length; index++)
         {
@@ -37,11 +37,11 @@ public static class AllocationCurves
             marks.Add(new LineMark(name, new SeriesStyle(Shade(index, deals.Length), Marker.None), [.. sorted.Select((_, rank) => rank + 1.0)], sorted)
             {
                 InLegend = false,
-                Hover = [.. sorted.Select((entries, rank) => $"{name}\nhead of rank {Words.Whole(rank + 1)}\n{Words.Short(entries)} entries")],
+                Hover = [.. sorted.Select((entries, rank) => $"{name}\nhead of rank {Format.Whole(rank + 1)}\n{Format.Short(entries)} entries")],
             });
         }
         var mean = allocations.MinBy(allocation => allocation.Beta)!.Entries.Average();
-        marks.Add(new RuleMark(mean, $"uniform: {Words.Short(mean)}"));
+        marks.Add(new RuleMark(mean, $"uniform: {Format.Short(mean)}"));
         var (ranks, room) = (deals.Max(deal => deal.Sorted.Length), deals.Max(deal => TextSize.Width(deal.Name, Theme.LabelSize)) + 14);
         var round = Axis.Linear("", [], min: 1, max: Math.Max(ranks, 2)).Ticks.Where(tick => tick.Value > 1 && tick.Value <= ranks);
         var x = new Axis("Heads, from most to fewest entries (rank)", 1 - Math.Max(ranks - 1, 1) * room / (600 - room), Math.Max(ranks, 2), [new Tick(1, "1"), .. round]);

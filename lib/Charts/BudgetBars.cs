@@ -40,14 +40,14 @@ public static class BudgetBars
             {
                 var entries = budget.Entries[layer, head];
                 (entries >= mean ? above : below).Add((layer - 0.42 + width * (head + 0.5), entries,
-                    $"{budget.Method}\nlayer {Words.Whole(layer)}, KV head {Words.Whole(head)}\n{Words.Fixed(entries, 0)} entries ({Words.Short(entries / mean)} times the mean)"));
+                    $"{budget.Method}\nlayer {Format.Whole(layer)}, KV head {Format.Whole(head)}\n{Format.Fixed(entries, 0)} entries ({Format.Short(entries / mean)} times the mean)"));
             }
         }
-        var x = Axis.Categories(last ? "Layer" : "", [.. Enumerable.Range(0, layers).Select(layer => Words.Whole(layer))]);
+        var x = Axis.Categories(last ? "Layer" : "", [.. Enumerable.Range(0, layers).Select(layer => Format.Whole(layer))]);
         var marks = new List<Mark>();
         if (above.Count > 0) marks.Add(Bars("at least the mean", Theme.Bar, above, width)); // bars that are not there would take the legend's entry along
         if (below.Count > 0) marks.Add(Bars("less than the mean", Theme.BarPale, below, width));
-        marks.Add(new RuleMark(mean, $"mean {Words.Fixed(mean, 0)}"));
+        marks.Add(new RuleMark(mean, $"mean {Format.Fixed(mean, 0)}"));
         return new Panel(heading, x, Axis.Linear("Entries", [largest], min: 0), marks);
     }
 

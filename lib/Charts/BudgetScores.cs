@@ -23,15 +23,15 @@ public static class BudgetScores
         string note = "Points are means over questions, whiskers their 95 % intervals; the dashed line is the uncompressed cache.")
     {
         if (scores.FirstOrDefault(score => score.Budget is not (> 0 and <= 1)) is { } wrong)
-            throw new ArgumentException($"The budget of '{wrong.Method}' is {Words.Short(wrong.Budget)}: give a share of the full cache, above 0 and at most 1.", nameof(scores));
+            throw new ArgumentException($"The budget of '{wrong.Method}' is {Format.Short(wrong.Budget)}: give a share of the full cache, above 0 and at most 1.", nameof(scores));
         var methods = scores.GroupBy(score => score.Method).ToArray();
         var compressed = methods.Where(method => method.Any(score => score.Budget < 1)).ToArray();
         if (compressed.Length == 0) throw new ArgumentException("No score has a budget below the full cache.", nameof(scores));
         var styles = Theme.StylesFor([.. compressed.Select(method => method.Key)]);
-        var x = Axis.Logarithmic("Cache budget (share of the full cache's entries)", compressed.SelectMany(method => method).Select(score => score.Budget), Words.Percent, room: 0.09);
+        var x = Axis.Logarithmic("Cache budget (share of the full cache's entries)", compressed.SelectMany(method => method).Select(score => score.Budget), Format.Percent, room: 0.09);
         var marks = new List<Mark>();
         foreach (var full in methods.Except(compressed))
-            marks.Add(new RuleMark(full.First().Score, $"{full.Key}: {Words.Fixed(full.First().Score, 2)}"));
+            marks.Add(new RuleMark(full.First().Score, $"{full.Key}: {Format.Fixed(full.First().Score, 2)}"));
         var step = (x.Max - x.Min) * 0.009; // points of one budget stand a little apart, so that their whiskers do not cover each other
         for (var index = 0; index < compressed.Length; index++)
         {
@@ -41,7 +41,7 @@ public static class BudgetScores
             {
                 Low = [.. points.Select(point => point.Low)],
                 High = [.. points.Select(point => point.High)],
-                Hover = [.. points.Select(point => $"{point.Method} at {Words.Percent(point.Budget)}\n{measure}: {Words.Interval(point.Score, point.Low, point.High)}")],
+                Hover = [.. points.Select(point => $"{point.Method} at {Format.Percent(point.Budget)}\n{measure}: {Format.Interval(point.Score, point.Low, point.High)}")],
             });
         }
         var reach = scores.Select(score => double.IsNaN(score.High) ? score.Score : Math.Max(score.High, score.Score)).Max();

@@ -35,8 +35,8 @@ public static class ContextCosts
         const string x = "Context length (tokens)";
         return new Sketch(title, note,
         [
-            Curves.PanelOf("Latency", [.. time], x, timeTitle, Spacing.Logarithmic, fromZero: true, Words.Tokens),
-            Curves.PanelOf("Memory", [.. memory], x, $"KV cache ({unit})", Spacing.Logarithmic, fromZero: true, Words.Tokens),
+            Curves.PanelOf("Latency", [.. time], x, timeTitle, Spacing.Logarithmic, fromZero: true, Format.Tokens),
+            Curves.PanelOf("Memory", [.. memory], x, $"KV cache ({unit})", Spacing.Logarithmic, fromZero: true, Format.Tokens),
         ]) { Columns = 2, Width = 880, Height = 400 }.ToFigure();
     }
 

@@ -40,7 +40,7 @@ public static class Curves
     /// <param name="note">How to read it.</param>
     /// <param name="spacing">How distances along the x axis are to be read.</param>
     /// <param name="fromZero">Whether a linear y axis begins at zero.</param>
-    /// <param name="xFormat">Spells values of x; <see cref="Words.Short"/> by default.</param>
+    /// <param name="xFormat">Spells values of x; <see cref="Format.Short"/> by default.</param>
     /// <param name="ySpacing">How distances along the y axis are to be read; a logarithmic one begins at the round number below the values.</param>
     /// <param name="levels">Values of y with a dashed line across, each with its name.</param>
     /// <exception cref="ArgumentException">A series has not as many y, intervals or samples as x, there is none, or a logarithm is asked of what is not positive.</exception>
@@ -54,7 +54,7 @@ public static class Curves
     {
         Check(curves, ySpacing);
         var styles = Theme.StylesFor([.. curves.Select(curve => curve.Name)]);
-        var x = new Places(xTitle, curves, spacing, xFormat ?? Words.Short);
+        var x = new Places(xTitle, curves, spacing, xFormat ?? Format.Short);
         var y = Heights(yTitle, curves, fromZero, ySpacing, levels ?? []);
         Func<double, double> height = ySpacing == Spacing.Logarithmic ? Math.Log2 : value => value;
         var counted = curves.Where(curve => curve.Samples is not null).ToArray();
@@ -64,7 +64,7 @@ public static class Curves
         for (var row = 0; row < counted.Length; row++)
         {
             var (curve, colour) = (counted[row], counted.Length == 1 ? Theme.SoftInk : styles[Array.IndexOf([.. curves], counted[row])].Colour);
-            marks.AddRange(curve.Samples!.Select((count, point) => new TextMark(x.Of(curve.X[point]), y.Max + room * (counted.Length - row - 0.5), $"n = {Words.Fixed(count, 0)}", Anchor.Middle) { Colour = colour, Size = Theme.TickSize }));
+            marks.AddRange(curve.Samples!.Select((count, point) => new TextMark(x.Of(curve.X[point]), y.Max + room * (counted.Length - row - 0.5), $"n = {Format.Fixed(count, 0)}", Anchor.Middle) { Colour = colour, Size = Theme.TickSize }));
         }
         return new Panel(heading, x.Axis, y with { Max = y.Max + room * counted.Length }, marks);
     }
@@ -98,12 +98,12 @@ public static class Curves
         {
             Low = curve.Low is null ? null : [.. curve.Low.Select(height)],
             High = curve.High is null ? null : [.. curve.High.Select(height)],
-            Hover = [.. curve.X.Select((value, point) => $"{curve.Name}\n{x.Axis.Title}: {x.Spell(value)}\n{yTitle}: {Words.Short(curve.Y[point])}{Interval(curve, point)}{(curve.Samples is { } samples ? $"\nn = {Words.Fixed(samples[point], 0)}" : "")}")],
+            Hover = [.. curve.X.Select((value, point) => $"{curve.Name}\n{x.Axis.Title}: {x.Spell(value)}\n{yTitle}: {Format.Short(curve.Y[point])}{Interval(curve, point)}{(curve.Samples is { } samples ? $"\nn = {Format.Fixed(samples[point], 0)}" : "")}")],
         };
     }
 
     private static string Interval(Curve curve, int point) => curve is { Low: { } low, High: { } high } && double.IsFinite(low[point]) && double.IsFinite(high[point])
-        ? $" [{Words.Short(low[point])}, {Words.Short(high[point])}]"
+        ? $" [{Format.Short(low[point])}, {Format.Short(high[point])}]"
         : "";
 
     /// <summary>The x axis: where a value stands on it, and how far aside each line's points stand.</summary>
@@ -122,7 +122,7 @@ public static class Curves
             {
                 Spacing.Logarithmic => Axis.Logarithmic(title, distinct, spell),
                 Spacing.Ordinal => Axis.Categories(title, [.. distinct.Select(spell)]) with { Grid = true },
-                _ => Axis.Linear(title, distinct, format: spell == Words.Short ? null : spell),
+                _ => Axis.Linear(title, distinct, format: spell == Format.Short ? null : spell),
             };
             step = curves.All(curve => curve.Low is null) ? 0 : spacing switch // without intervals points stay where they were measured
             {

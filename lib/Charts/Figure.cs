@@ -50,7 +50,7 @@ public sealed class Figure
         var image = Convert.ToBase64String(Encoding.UTF8.GetBytes(Svg));
         var alternative = HtmlForm.Escape(Note.Length > 0 ? $"{Title}. {Note}" : Title);
         return $$"""
-            <div class="headkvlab-figure" data-figure="{{name}}" style="max-width:{{Words.Whole(Width)}}px;overflow-x:auto"><img src="data:image/svg+xml;base64,{{image}}" alt="{{alternative}}" width="{{Words.Whole(Width)}}" style="max-width:100%;height:auto;display:block"/><script>
+            <div class="headkvlab-figure" data-figure="{{name}}" style="max-width:{{Format.Whole(Width)}}px;overflow-x:auto"><img src="data:image/svg+xml;base64,{{image}}" alt="{{alternative}}" width="{{Format.Whole(Width)}}" style="max-width:100%;height:auto;display:block"/><script>
             (function () {
               var chart = {{json}};
               var until = Date.now() + 10000;

@@ -22,7 +22,7 @@ public static class ForecastTable
             Column("weights", f => f.WeightBytesRead / 1e9), Column("cache", f => f.FullBytes / 1e9), Column("kept", f => f.CompressedBytes / 1e9),
             Column("full", f => f.FullSeconds * 1e3), Column("compressed", f => f.CompressedSeconds * 1e3), Column("speedUp", f => f.SpeedUp),
             Column("tenth", f => f.PaysFrom(1.1) ?? double.NaN), Column("twice", f => f.PaysFrom(2) ?? double.NaN));
-        return new ResultTable(frame, $"Forecast at {Words.Fixed(one.Context, 0)} tokens, {Words.Fixed(one.KvSize, 0)} entries kept per KV head: GB read in a step, and its time")
+        return new ResultTable(frame, $"Forecast at {Format.Fixed(one.Context, 0)} tokens, {Format.Fixed(one.KvSize, 0)} entries kept per KV head: GB read in a step, and its time")
             .Number("weights", 2, "weights, GB").Number("cache", 2, "full cache, GB").Number("kept", 3, "compressed, GB")
             .Number("full", 2, "full, ms").Number("compressed", 2, "compressed, ms").Number("speedUp", 2, "speed-up")
             .Number("tenth", 0, "10 % faster from, tokens").Number("twice", 0, "twice as fast from, tokens");

@@ -20,8 +20,8 @@ internal sealed record FrameColumn(string Source, Column Column, Func<long, Cell
     public static FrameColumn Of(DataFrameColumn column)
     {
         var type = column.DataType;
-        if (type == typeof(double) || type == typeof(float)) return Number(column, column.Name, Words.Short);
-        if (type == typeof(int) || type == typeof(long)) return Number(column, column.Name, value => Words.Fixed(value, 0));
+        if (type == typeof(double) || type == typeof(float)) return Number(column, column.Name, Format.Short);
+        if (type == typeof(int) || type == typeof(long)) return Number(column, column.Name, value => Format.Fixed(value, 0));
         return new FrameColumn(column.Name, Text(column.Name), row => new Cell(column[row] switch
         {
             null => "–",

@@ -33,12 +33,12 @@ public static class KeptPositions
             {
                 int from = (int)((long)bin * length / bins), to = (int)((long)(bin + 1) * length / bins);
                 var share = values[row, bin] = Enumerable.Range(from, to - from).Max(position => rows[row].Share[position]);
-                hover[row, bin] = $"{rows[row].Name}\npositions {Words.Fixed(from, 0)} to {Words.Fixed(to - 1, 0)}\nkept by up to {Words.Percent(Math.Round(share, 3))} of the heads";
+                hover[row, bin] = $"{rows[row].Name}\npositions {Format.Fixed(from, 0)} to {Format.Fixed(to - 1, 0)}\nkept by up to {Format.Percent(Math.Round(share, 3))} of the heads";
             }
         }
         double Place(double position) => position * bins / length - 0.5;
         var ticks = Axis.Linear("", [], min: 0, max: length).Ticks.Select(tick => tick with { Value = Place(tick.Value) }).ToArray();
-        var marks = new List<Mark> { new CellMark(values, new ColourScale("share of heads", 0, 1) { Format = Words.Percent, Sparse = true }) { Hover = hover, Gaps = false } };
+        var marks = new List<Mark> { new CellMark(values, new ColourScale("share of heads", 0, 1) { Format = Format.Percent, Sparse = true }) { Hover = hover, Gaps = false } };
         marks.AddRange((landmarks ?? []).Select(landmark => new PointerMark(Place(landmark.Position + 0.5), landmark.Label) { LabelBefore = landmark.Position > 0.6 * length }));
         var panel = new Panel("", new Axis("Position in the prompt (tokens)", -0.5, bins - 0.5, ticks), Axis.Categories("", [.. rows.Select(row => row.Name)], reversed: true), marks);
         return new Sketch(title, note, [panel]) { Height = Math.Clamp(150 + rows.Count * 34, 220, 700), Width = 860 }.ToFigure();

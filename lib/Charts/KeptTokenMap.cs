@@ -25,7 +25,7 @@ public static class KeptTokenMap
         if (lineLength < 8) throw new ArgumentOutOfRangeException(nameof(lineLength), "A line needs at least 8 letters.");
         var keepers = Enumerable.Range(0, tokens.Count).Select(position => Keepers(kept, position)).ToArray();
         var lines = Fold(PromptLines.Break(tokens, lineLength), keepers);
-        var scale = new ColourScale("heads that kept the token", 0, layers * heads) { Format = value => Words.Fixed(value, 0), Sparse = true };
+        var scale = new ColourScale("heads that kept the token", 0, layers * heads) { Format = value => Format.Fixed(value, 0), Sparse = true };
         var spans = new List<Span>();
         var marks = new List<Mark> { new SpanMark(spans, scale) };
         for (var row = 0; row < lines.Count; row++)
@@ -33,13 +33,13 @@ public static class KeptTokenMap
             if (lines[row].Remark.Length > 0) marks.Add(new TextMark(0, row, lines[row].Remark, Anchor.Start) { Colour = Theme.SoftInk, Size = Theme.TickSize, Shift = 1 });
             foreach (var piece in lines[row].Pieces.Where(piece => keepers[piece.Position].Count > 0))
             {
-                var told = $"'{PromptLines.Visible(tokens[piece.Position])}' at position {Words.Fixed(piece.Position, 0)}\n{HeadsTold(keepers[piece.Position], layers * heads)}";
+                var told = $"'{PromptLines.Visible(tokens[piece.Position])}' at position {Format.Fixed(piece.Position, 0)}\n{HeadsTold(keepers[piece.Position], layers * heads)}";
                 spans.Add(new Span(row, piece.Column, piece.Column + piece.Text.Length, keepers[piece.Position].Count, told));
             }
             marks.AddRange(Letters(lines[row], row, piece => keepers[piece.Position].Count is > 0 and var count && scale.IsDark(count)));
         }
         var total = keepers.Sum(heads => (double)heads.Count) / ((double)tokens.Count * layers * heads);
-        note ??= $"The darker a token, the more of the {Words.Whole(layers * heads)} KV heads kept it; white, none did. In all, {Words.Percent(Math.Round(total, 4))} of the entries of {Words.Fixed(tokens.Count, 0)} tokens were kept.";
+        note ??= $"The darker a token, the more of the {Format.Whole(layers * heads)} KV heads kept it; white, none did. In all, {Format.Percent(Math.Round(total, 4))} of the entries of {Format.Fixed(tokens.Count, 0)} tokens were kept.";
         var panel = new Panel("", new Axis("", 0, lineLength, []), new Axis("", -0.5, lines.Count - 0.5, []) { Reversed = true }, marks);
         var width = (int)Math.Ceiling(lineLength * TextSizePixels * Theme.MonoAdvance);
         var sketch = new Sketch(title, note, [panel]) { Width = width + 110, Height = 100 };
@@ -53,7 +53,7 @@ public static class KeptTokenMap
         var keepers = new List<string>();
         for (var layer = 0; layer < kept.GetLength(0); layer++)
             for (var head = 0; head < kept.GetLength(1); head++)
-                if (kept[layer, head, position]) keepers.Add($"{Words.Whole(layer)}.{Words.Whole(head)}");
+                if (kept[layer, head, position]) keepers.Add($"{Format.Whole(layer)}.{Format.Whole(head)}");
         return keepers;
     }
 
@@ -67,7 +67,7 @@ public static class KeptTokenMap
             while (to < lines.Count && lines[to].Pieces.All(piece => keepers[piece.Position].Count == 0)) to++;
             if (to - from >= 2)
             {
-                folded.Add(new PromptLine([], $"⋯ {Words.Whole(to - from)} lines of which no head kept anything"));
+                folded.Add(new PromptLine([], $"⋯ {Format.Whole(to - from)} lines of which no head kept anything"));
                 from = to;
             }
             else folded.Add(lines[from++]);
@@ -93,6 +93,6 @@ public static class KeptTokenMap
         if (heads.Count == 0) return "kept by no head";
         const int most = 24;
         var listed = string.Join(", ", heads.Take(most)) + (heads.Count > most ? ", ..." : "");
-        return $"kept by {Words.Whole(heads.Count)} of {Words.Whole(all)} heads (layer.head):\n{listed}";
+        return $"kept by {Format.Whole(heads.Count)} of {Format.Whole(all)} heads (layer.head):\n{listed}";
     }
 }

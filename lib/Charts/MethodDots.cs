@@ -47,7 +47,7 @@ public static class MethodDots
                 Joined = false,
                 Low = method.Low,
                 High = method.High,
-                Hover = [.. method.Scores.Select((score, column) => $"{method.Method}, {conditions[column]}\n{measure}: {Words.Interval(score, method.Low?[column] ?? double.NaN, method.High?[column] ?? double.NaN)}")],
+                Hover = [.. method.Scores.Select((score, column) => $"{method.Method}, {conditions[column]}\n{measure}: {Format.Interval(score, method.Low?[column] ?? double.NaN, method.High?[column] ?? double.NaN)}")],
             });
         }
         double[] seen = [.. methods.SelectMany(method => method.Scores.Concat(method.Low ?? []).Concat(method.High ?? [])).Where(double.IsFinite)];

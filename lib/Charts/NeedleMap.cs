@@ -40,14 +40,14 @@ public static class NeedleMap
             for (var length = 0; length < lengths.Count; length++)
             {
                 var score = method.Scores[depth, length];
-                hover[depth, length] = $"{method.Method}\n{Words.Fixed(lengths[length], 0)} tokens, needle at {Words.Percent(depths[depth])}\n{measure}: {Words.Fixed(score, 2)}";
-                labels[depth, length] = double.IsNaN(score) ? "" : Words.Fixed(score, 2);
+                hover[depth, length] = $"{method.Method}\n{Format.Fixed(lengths[length], 0)} tokens, needle at {Format.Percent(depths[depth])}\n{measure}: {Format.Fixed(score, 2)}";
+                labels[depth, length] = double.IsNaN(score) ? "" : Format.Fixed(score, 2);
             }
         }
         var mean = method.Scores.Cast<double>().Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average();
-        return new Panel($"{method.Method}: mean {Words.Fixed(mean, 2)}",
-            Axis.Categories(lowest ? "Context length (tokens)" : "", [.. lengths.Select(length => Words.Tokens(length))]),
-            Axis.Categories(left ? "Depth of the needle" : "", [.. depths.Select(Words.Percent)], reversed: true),
+        return new Panel($"{method.Method}: mean {Format.Fixed(mean, 2)}",
+            Axis.Categories(lowest ? "Context length (tokens)" : "", [.. lengths.Select(length => Format.Tokens(length))]),
+            Axis.Categories(left ? "Depth of the needle" : "", [.. depths.Select(Format.Percent)], reversed: true),
             [new CellMark(method.Scores, new ColourScale(measure, 0, 1)) { Hover = hover, Labels = labels }]);
     }
 }

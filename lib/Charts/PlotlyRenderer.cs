@@ -34,7 +34,7 @@ internal static class PlotlyRenderer
         for (var index = 0; index < page.Panels.Count; index++)
         {
             var box = page.Panels[index];
-            var suffix = index == 0 ? "" : Words.Whole(index + 1);
+            var suffix = index == 0 ? "" : Format.Whole(index + 1);
             layout.SetProperty("xaxis" + suffix, Axis(box.Panel.X, box.XTicks, "y" + suffix, onPage.X(box.Left), onPage.X(box.Right), box.IsFilled));
             layout.SetProperty("yaxis" + suffix, Axis(box.Panel.Y, box.YTicks, "x" + suffix, onPage.Y(box.Bottom), onPage.Y(box.Top), box.IsFilled));
             AddPanelTitles(notes, onPage, box);

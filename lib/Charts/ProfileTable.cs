@@ -55,7 +55,7 @@ public static class ProfileTable
     public static string Busy(IReadOnlyList<ProfileSummary> profile, bool decodingOnly = false)
     {
         var widest = profile.SelectMany(p => decodingOnly ? (Spread[])[p.Decode] : [p.Decode, p.Prefill]).Max(s => s.High / s.Low);
-        return widest <= 1.5 ? "" : $"The machine was busy: rounds of one case differ by up to a factor of {Words.Fixed(widest, 1)}. Do not compare these times; run again when nothing else runs.";
+        return widest <= 1.5 ? "" : $"The machine was busy: rounds of one case differ by up to a factor of {Format.Fixed(widest, 1)}. Do not compare these times; run again when nothing else runs.";
     }
 
     /// <summary>The points of the chart of costs over the context length: a line for each method and KV size, whiskers the range over rounds.</summary>

@@ -44,12 +44,12 @@ public sealed class ResultTable
     /// <param name="heading">Its heading, with the unit; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Number(string column, int decimals, string? heading = null) =>
-        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals)));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, value => Format.Fixed(value, decimals)));
 
     /// <summary>Spells a column of shares as percentages: 0.03 as <c>3 %</c>.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>
     public ResultTable Percent(string column, string? heading = null) =>
-        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, Words.Percent));
+        Replace(column, old => FrameColumn.Number(Frame[column], heading ?? old.Column.Heading, Format.Percent));
 
     /// <summary>Puts the interval that two other columns hold beside a column's values, <c>0.62 [0.55, 0.69]</c>, and hides those two.</summary>
     /// <param name="column">Name of the column of values.</param>
@@ -59,7 +59,7 @@ public sealed class ResultTable
     /// <param name="heading">Its heading; the name by default.</param>
     /// <exception cref="ArgumentException">The table shows no such columns.</exception>
     public ResultTable Interval(string column, string low, string high, int decimals = 2, string? heading = null) =>
-        Replace(column, old => FrameColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Column.Heading, value => Words.Fixed(value, decimals))).Hide(low, high);
+        Replace(column, old => FrameColumn.Interval(Frame[column], Frame[low], Frame[high], heading ?? old.Column.Heading, value => Format.Fixed(value, decimals))).Hide(low, high);
 
     /// <summary>Gives a column another heading.</summary>
     /// <exception cref="ArgumentException">The table shows no such column.</exception>

@@ -26,6 +26,6 @@ public static class SettingScores
                 High = [.. points.Select(p => p.Score.High)],
             };
         });
-        return Curves.Draw([.. curves], title, name, "Exact match", note, Spacing.Ordinal, xFormat: value => Words.Exact(value));
+        return Curves.Draw([.. curves], title, name, "Exact match", note, Spacing.Ordinal, xFormat: value => Format.Exact(value));
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 
 namespace HeadKvLab.Cli;
 

@@ -45,14 +45,14 @@ internal static class BudgetCommand
         return command;
     }
 
-    private static int[][] Allot(HeadKv allocator, HeadTable table, Budget budget, int? kvHeads, int? length)
+    private static int[][] Allot(HeadKv allocator, HeadImportance table, Budget budget, int? kvHeads, int? length)
     {
         if (kvHeads is null && (budget.Granularity == Granularity.KvHead || budget.Rule == BudgetRule.EqualBytes))
             throw new LabException($"--granularity kv-head and equal-bytes need --kv-heads: a divisor of {table.Heads}, the file's query heads");
         if (kvHeads is { } given && (given < 1 || table.Heads % given != 0))
             throw new LabException($"--kv-heads {given}: {table.Heads} query heads cannot share as many; give a divisor of {table.Heads}");
-        if (length is { } tokens && tokens <= budget.Window)
-            throw new LabException($"--prompt-length {tokens}: not longer than the window {budget.Window}; such a prompt is never compressed");
+        if (length is { } tokens && tokens <= budget.ObservationWindow)
+            throw new LabException($"--prompt-length {tokens}: not longer than the window {budget.ObservationWindow}; such a prompt is never compressed");
         var method = new Method("HeadKV", new SnapKv(), allocator);
         var frame = BudgetFrame.Of(budget, table.Layers, kvHeads ?? table.Heads, table.Heads, length ?? int.MaxValue);
         return [.. PromptAllocation.OfModel(method, budget.Rule, frame).Chunk(frame.Heads)];

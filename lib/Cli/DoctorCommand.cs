@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using HeadKvLab.Tables;
 using static System.FormattableString;
 

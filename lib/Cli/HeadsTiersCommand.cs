@@ -42,7 +42,7 @@ internal static class HeadsTiersCommand
             Console.Error.WriteLine();
             var page = new
             {
-                choice.Method, KvSize = budget.Entries, budget.Window, Scored = parse.GetValue(scored), Card = ProfileCard.Of(loaded.Hash, "continuation loss", prompts),
+                choice.Method, KvSize = budget.Entries, budget.ObservationWindow, Scored = parse.GetValue(scored), Card = ProfileCard.Of(loaded.Hash, "continuation loss", prompts),
                 Change = tables.Get(TableKinds.Change).Hash, choice.Gain, choice.GainElsewhere, choice.Points,
             };
             File.WriteAllText(path, JsonSerializer.Serialize(page, Page) + "\n");

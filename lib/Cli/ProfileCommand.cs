@@ -5,7 +5,7 @@ using HeadKvLab.Calibration;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
 using HeadKvLab.Profiling.Decode;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using HeadKvLab.Profiling.Runs;
 using TorchSharp;
 using static TorchSharp.torch;

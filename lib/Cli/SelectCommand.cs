@@ -69,8 +69,8 @@ internal static class SelectCommand
         var selector = new PromptAllocation(method, budget, layers, (int)prompt.Keys.shape[0], (int)prompt.Queries.shape[0], prompt.Length);
         var scores = new HeadRows<float>(selector.KeepsAll ? [] : new float[selector.Heads * prompt.Length], selector.KeepsAll ? 0 : selector.Heads, prompt.Length);
         if (selector.KeepsAll && !method.KeepsAll)
-            Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.Window}): it passes through uncompressed");
-        if (!selector.KeepsAll) method.Score(prompt, budget.Window, scores);
+            Console.Error.WriteLine($"the prompt of {prompt.Length} tokens fits into the budget of {budget.Entries} (window {budget.ObservationWindow}): it passes through uncompressed");
+        if (!selector.KeepsAll) method.Score(prompt, budget.ObservationWindow, scores);
         for (var head = 0; head < scores.Heads; head++)
             foreach (var score in scores[head])
                 if (float.IsNaN(score)) throw new ModelOverflow($"method {method.Name}: head {head} scores positions NaN: a query, key or value overflowed; write them from a run in float32 or bfloat16");

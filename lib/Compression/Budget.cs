@@ -28,12 +28,12 @@ public enum Granularity
 /// with <c>AsPublished</c> it is what the authors' arithmetic leaves.
 /// </summary>
 /// <param name="Entries">Nominal entries per head, b, window included; the papers' "KV size".</param>
-/// <param name="Window">Last prompt tokens that are always kept and whose queries vote, alpha.</param>
+/// <param name="ObservationWindow">Last prompt tokens that are always kept and whose queries vote, alpha.</param>
 /// <param name="Rule">Who gets what others cannot use.</param>
 /// <param name="Granularity">Which heads own entries.</param>
 public sealed record Budget(
     int Entries,
-    int Window = Budget.PaperWindow,
+    int ObservationWindow = Budget.PaperWindow,
     BudgetRule Rule = BudgetRule.EqualEntries,
     Granularity Granularity = Granularity.KvHead)
 {
@@ -42,14 +42,14 @@ public sealed record Budget(
 
     /// <summary>Nominal entries per head, b, window included.</summary>
     public int Entries { get; } = Entries >= 1 ? Entries
-        : throw new LabException($"KV size {Entries}: a head must keep at least its window; give --kv-size {Math.Max(Window, 1)} or more");
+        : throw new LabException($"KV size {Entries}: a head must keep at least its window; give --kv-size {Math.Max(ObservationWindow, 1)} or more");
 
     /// <summary>Last prompt tokens that are always kept, alpha.</summary>
-    public int Window { get; } = Window < 1
-        ? throw new LabException($"window {Window}: the last prompt token is always kept; give --window 1 or more")
-        : Window > Entries
-            ? throw new LabException($"window {Window} is larger than KV size {Entries}: give a smaller --window or a larger --kv-size")
-            : Window;
+    public int ObservationWindow { get; } = ObservationWindow < 1
+        ? throw new LabException($"window {ObservationWindow}: the last prompt token is always kept; give --window 1 or more")
+        : ObservationWindow > Entries
+            ? throw new LabException($"window {ObservationWindow} is larger than KV size {Entries}: give a smaller --window or a larger --kv-size")
+            : ObservationWindow;
 
     /// <summary>A budget of a share of the prompt, at least the window: <c>max(window, round(share * promptLength))</c>.</summary>
     /// <param name="share">Share of the prompt's entries, above 0 and at most 1.</param>

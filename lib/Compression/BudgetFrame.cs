@@ -7,30 +7,30 @@ namespace HeadKvLab.Compression;
 /// <param name="Layers">Layers of the model, L.</param>
 /// <param name="Heads">Heads of a layer that own entries.</param>
 /// <param name="PromptLength">Tokens of the prompt, n.</param>
-/// <param name="Window">Always kept tokens, alpha.</param>
+/// <param name="Recent">Always kept tokens, alpha.</param>
 /// <param name="Selectable">Nominal entries per head beside the window, b' = b - alpha.</param>
 /// <param name="Total">Nominal entries of the whole model, windows included.</param>
-public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLength, int Window, int Selectable, long Total)
+public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLength, int Recent, int Selectable, long Total)
 {
     /// <summary>Prompt positions outside the window, n - alpha: what a head can choose from.</summary>
-    public int Candidates => PromptLength - Window;
+    public int Candidates => PromptLength - Recent;
 
     /// <summary>Lays <paramref name="budget"/> on a model with <paramref name="kvHeads"/> KV heads and <paramref name="queryHeads"/> query heads.</summary>
     /// <exception cref="LabException">The window does not leave a candidate, or equal bytes at query-head granularity cannot hold the windows.</exception>
     public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
     {
         _ = HeadGroups.Of(queryHeads, kvHeads);
-        if (promptLength <= budget.Window)
-            throw new LabException($"the prompt has {promptLength} tokens, the window {budget.Window}: such a prompt is never compressed");
+        if (promptLength <= budget.ObservationWindow)
+            throw new LabException($"the prompt has {promptLength} tokens, the window {budget.ObservationWindow}: such a prompt is never compressed");
         var heads = budget.Granularity == Granularity.KvHead ? kvHeads : queryHeads;
         if (budget.Rule != BudgetRule.EqualBytes || heads == kvHeads)
-            return new(layers, heads, promptLength, budget.Window, budget.Entries - budget.Window, (long)budget.Entries * layers * heads);
+            return new(layers, heads, promptLength, budget.ObservationWindow, budget.Entries - budget.ObservationWindow, (long)budget.Entries * layers * heads);
 
         // K and V are stored queryHeads/kvHeads times over, so that a head may keep as many times fewer entries.
         var affordable = budget.Entries * kvHeads / heads;
-        if (affordable < budget.Window)
+        if (affordable < budget.ObservationWindow)
             throw new LabException($"equal-bytes: KV size {budget.Entries} over {heads} query heads is {affordable} entries a head, "
-                + $"the window {budget.Window}: give --kv-size {budget.Window * heads / kvHeads} or more");
-        return new(layers, heads, promptLength, budget.Window, affordable - budget.Window, (long)budget.Entries * layers * kvHeads);
+                + $"the window {budget.ObservationWindow}: give --kv-size {budget.ObservationWindow * heads / kvHeads} or more");
+        return new(layers, heads, promptLength, budget.ObservationWindow, affordable - budget.ObservationWindow, (long)budget.Entries * layers * kvHeads);
     }
 }

@@ -10,7 +10,7 @@ public sealed class CalibrationTables(Func<TableKind, ICalibrationTable?> find)
     public static CalibrationTables None { get; } = new(_ => null);
 
     /// <summary>One table of head scores for every method that needs head scores, for a caller that has one file.</summary>
-    public static CalibrationTables HeadScores(HeadTable table) => TableKinds.HeadScores.Aggregate(None, (tables, kind) => tables.With(kind, table));
+    public static CalibrationTables HeadScores(HeadImportance table) => TableKinds.HeadScores.Aggregate(None, (tables, kind) => tables.With(kind, table));
 
     /// <summary>These tables with one more, or another in its place.</summary>
     public CalibrationTables With<T>(TableKind<T> kind, T table) where T : class, ICalibrationTable => new(asked => asked == kind ? table : Find(asked));

@@ -220,7 +220,7 @@ public static class Catalogue
         catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }
     }
 
-    private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadTable> needs) =>
+    private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadImportance> needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };
 
     private static Every EveryToken(Settings settings) => new();
@@ -231,9 +231,9 @@ public static class Catalogue
 
     private static Ladder Rungs(Settings s) => new(s.Number("local"), s.Number("frequent"));
 
-    private static HeadKv Shares(Settings s, HeadTable importance) => new(importance, s.Number("beta"), s.Number("temperature"), Reduction(s, "head-reduction"));
+    private static HeadKv Shares(Settings s, HeadImportance importance) => new(importance, s.Number("beta"), s.Number("temperature"), Reduction(s, "head-reduction"));
 
-    private static Razor Protected(Settings s, HeadTable importance) =>
+    private static Razor Protected(Settings s, HeadImportance importance) =>
         new(importance, s.Whole("sinks"), s["protected-share"] == "by-budget" ? null : s.Number("protected-share"), s.Whole("least-recent"), s.Whole("recent-divisor"));
 
     private static GroupReduction Reduction(Settings s, string name) => Names<GroupReduction>.Parse(s[name], name);

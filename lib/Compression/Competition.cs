@@ -24,9 +24,9 @@ internal sealed class Competition
     internal static Waterline WaterlineOf(IBidder bidder, BudgetRule rule, in BudgetFrame frame)
     {
         long heads = (long)frame.Layers * frame.Heads, nominal = frame.Total;
-        if (rule == BudgetRule.AsPublished) nominal = (frame.Selectable + frame.Window + bidder.Block - 1) / bidder.Block * bidder.Block * heads;
+        if (rule == BudgetRule.AsPublished) nominal = (frame.Selectable + frame.Recent + bidder.Block - 1) / bidder.Block * bidder.Block * heads;
         var price = rule == BudgetRule.AsPublished ? bidder.PublishedPrice : null;
-        return new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Window * heads) : null, price ?? double.NegativeInfinity, whole: rule == BudgetRule.AsPublished);
+        return new(frame.Heads, price is null ? Math.Max(0, nominal - frame.Recent * heads) : null, price ?? double.NegativeInfinity, whole: rule == BudgetRule.AsPublished);
     }
 
     /// <summary>Has a bidder offer the steps of some heads.</summary>

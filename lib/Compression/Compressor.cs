@@ -48,7 +48,7 @@ public sealed class Compressor : IPromptCompressor
     internal int Heads => _shape.KvHeads;
 
     /// <inheritdoc/>
-    public ScorerNeeds Needs => Policy.Needs(Budget.Window);
+    public ScorerNeeds Needs => Policy.Needs(Budget.ObservationWindow);
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer)
@@ -62,7 +62,7 @@ public sealed class Compressor : IPromptCompressor
         try
         {
             var scores = new HeadRows<float>(rented, Heads, layer.Length);
-            Method.Score(layer, Budget.Window, scores);
+            Method.Score(layer, Budget.ObservationWindow, scores);
             Accept(layer, scores);
         }
         finally
@@ -107,7 +107,7 @@ public sealed class Compressor : IPromptCompressor
     {
         var kept = _selector!.Select(layer, scores);
         foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![layerCuts.Key], layerCuts);
-        if (Method.Settle(layer, scores, Budget.Window, kept) is { } settled) _cache![layer.Layer].Store(layer.Keys, layer.Values, settled);
+        if (Method.Settle(layer, scores, Budget.ObservationWindow, kept) is { } settled) _cache![layer.Layer].Store(layer.Keys, layer.Values, settled);
         else _cache![layer.Layer].Store(layer.Keys, layer.Values, kept);
         _retention?.Take(layer, _cache[layer.Layer], whole: false);
         Finish(layer);

@@ -52,7 +52,7 @@ public sealed class DroppedShares(params double[] dropped) : LayerShares
     /// <inheritdoc/>
     protected override double[] Entries(in BudgetFrame frame)
     {
-        var (n, window) = (frame.PromptLength, frame.Window);
+        var (n, window) = (frame.PromptLength, frame.Recent);
         return Array.ConvertAll(_dropped, share => Math.Max(0, n - Math.Round(n * share, MidpointRounding.ToEven) - window));
     }
 }

@@ -28,7 +28,7 @@ public sealed class PromptAllocation
     {
         (_method, _rule, PromptLength) = (method, budget.Rule, promptLength);
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
-        KeepsAll = method.KeepsAll || promptLength <= budget.Window;
+        KeepsAll = method.KeepsAll || promptLength <= budget.ObservationWindow;
         if (KeepsAll) return;
         _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
         var spare = _frame.Selectable - _frame.Candidates;
@@ -77,7 +77,7 @@ public sealed class PromptAllocation
 
     /// <summary>Positions that a head which was cut back still keeps, ascending.</summary>
     /// <param name="cut">One of <see cref="CutBacks"/>.</param>
-    public int[] Kept(CutBack cut) => [.. _competition!.Kept(cut), .. Enumerable.Range(_frame.Candidates, _frame.Window)];
+    public int[] Kept(CutBack cut) => [.. _competition!.Kept(cut), .. Enumerable.Range(_frame.Candidates, _frame.Recent)];
 
     private int[] Granted(in LayerView layer, HeadRows<float> scores)
     {
@@ -89,9 +89,9 @@ public sealed class PromptAllocation
     private int[] Keep(ReadOnlySpan<float> scores, int entries)
     {
         var candidates = scores[.._frame.Candidates];
-        var kept = new int[Math.Min(entries, candidates.Length) + _frame.Window];
+        var kept = new int[Math.Min(entries, candidates.Length) + _frame.Recent];
         var chosen = Selection.Best(candidates, entries, kept);
-        for (var w = 0; w < _frame.Window; w++) kept[chosen + w] = _frame.Candidates + w;
+        for (var w = 0; w < _frame.Recent; w++) kept[chosen + w] = _frame.Candidates + w;
         return kept;
     }
 
@@ -123,7 +123,7 @@ public sealed class PromptAllocation
         MethodFault.RefuseNoNumber(method, allotment);
 
         var entries = new int[heads];
-        var available = total - (long)frame.Window * heads;
+        var available = total - (long)frame.Recent * heads;
         if (method.Settlement is not { AddsEntry: true }) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
         else
         {

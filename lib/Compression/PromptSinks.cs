@@ -18,7 +18,7 @@ public static class PromptSinks
     private sealed class Combined(IReadOnlyList<IPromptSink> sinks) : IPromptSink
     {
         private readonly IGrouping<(IScorer, int, int), Compressor>[] _groups =
-            [.. sinks.OfType<Compressor>().GroupBy(c => (c.Method.Scorer, c.Budget.Window, c.Heads))];
+            [.. sinks.OfType<Compressor>().GroupBy(c => (c.Method.Scorer, c.Budget.ObservationWindow, c.Heads))];
         private readonly IPromptSink[] _others = [.. sinks.Where(s => s is not Compressor)];
 
         public ScorerNeeds Needs { get; } = sinks.Aggregate(ScorerNeeds.None, (needs, sink) => needs.Or(sink.Needs));

@@ -6,16 +6,16 @@ public static class TableKinds
     private const string ScoreHeads = "compute them with `lab heads score`, or give a file with --scores";
 
     /// <summary>One score for each query head: Eq. 1 on retrieval needles. HeadKV-R, RazorAttention.</summary>
-    public static TableKind<HeadTable> Retrieval { get; } = new("retrieval", "retrieval.json", "head scores (Eq. 1 on retrieval needles)", ScoreHeads);
+    public static TableKind<HeadImportance> Retrieval { get; } = new("retrieval", "retrieval.json", "head scores (Eq. 1 on retrieval needles)", ScoreHeads);
 
     /// <summary>One score for each query head: Eq. 2 on retrieval needles. HeadKV-ER.</summary>
-    public static TableKind<HeadTable> EnhancedRetrieval { get; } = new("enhanced-retrieval", "enhanced-retrieval.json", "head scores (Eq. 2 on retrieval needles)", ScoreHeads);
+    public static TableKind<HeadImportance> EnhancedRetrieval { get; } = new("enhanced-retrieval", "enhanced-retrieval.json", "head scores (Eq. 2 on retrieval needles)", ScoreHeads);
 
     /// <summary>One score for each query head: Eq. 2 on retrieval-reasoning needles. HeadKV-R2.</summary>
-    public static TableKind<HeadTable> RetrievalReasoning { get; } = new("reasoning", "reasoning.json", "head scores (Eq. 2 on retrieval-reasoning needles)", ScoreHeads);
+    public static TableKind<HeadImportance> RetrievalReasoning { get; } = new("reasoning", "reasoning.json", "head scores (Eq. 2 on retrieval-reasoning needles)", ScoreHeads);
 
     /// <summary>One gate for each KV head, 0 to 1, as DuoAttention learns them.</summary>
-    public static TableKind<HeadTable> DuoGates { get; } = new("duo-gates", "full_attention_heads.tsv", "DuoAttention's gates",
+    public static TableKind<HeadImportance> DuoGates { get; } = new("duo-gates", "full_attention_heads.tsv", "DuoAttention's gates",
         "put the file full_attention_heads.tsv of the model's DuoAttention pattern into its heads folder, or give it with --scores");
 
     /// <summary>How much each layer keeps: PrefixKV's curves, or shares as its authors publish them.</summary>
@@ -25,7 +25,7 @@ public static class TableKinds
     public static TableKind<HeadChange> Change { get; } = new("change", "change.json", "the change that heads make", "measure it with `lab heads change`, or give a file with --scores");
 
     /// <summary>Head scores: one file of them serves every method that needs some.</summary>
-    public static IReadOnlyList<TableKind<HeadTable>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
+    public static IReadOnlyList<TableKind<HeadImportance>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
 
     /// <summary>All kinds, in the order of messages.</summary>
     public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change];

@@ -11,7 +11,7 @@ public sealed record Answer(int[] Ids, long ReservedBytes)
     /// Reads what the cache lacks of the prompt, one token at a time, and generates until a stop token, the limit or the end of the model's context. Where the cache holds
     /// the whole prompt, the first token comes from the prefill's logits, or the last prompt token is computed again on what was kept.
     /// </summary>
-    /// <param name="inference">The model.</param>
+    /// <param name="engine">The model.</param>
     /// <param name="cache">Holds the prompt's first tokens, compressed or not; new entries are appended to it where the model runs on a CPU.</param>
     /// <param name="prompt">All tokens of the prompt.</param>
     /// <param name="logits">What the prefill gave after the last token of the cache, <c>[vocabulary]</c>.</param>
@@ -22,13 +22,13 @@ public sealed record Answer(int[] Ids, long ReservedBytes)
     /// <param name="onToken">Called with each token as soon as it is known.</param>
     /// <param name="stop">Ends the answer early.</param>
     /// <exception cref="LabException">A logit overflowed (<see cref="ModelOverflow"/>).</exception>
-    public static Answer Run(Inference inference, RaggedCache cache, ReadOnlySpan<int> prompt, ReadOnlySpan<float> logits, bool recomputeLast, int most,
+    public static Answer Run(Engine engine, RaggedCache cache, ReadOnlySpan<int> prompt, ReadOnlySpan<float> logits, bool recomputeLast, int most,
         ReadOnlySpan<int> stopIds, TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
     {
         if (recomputeLast && cache.LogicalLength == prompt.Length) cache.Truncate(prompt.Length - 1);
         var unread = prompt[cache.LogicalLength..];
-        most = Math.Min(most, inference.MaxPositions - prompt.Length + 1);
-        using var session = inference.Continue(cache, unread.Length + most);
+        most = Math.Min(most, engine.MaxPositions - prompt.Length + 1);
+        using var session = engine.Continue(cache, unread.Length + most);
         foreach (var id in unread) logits = session.Run(id);
         var ids = Generation.Run(session.Run, logits, most, stopIds, choose, onToken, stop);
         return new(ids, session.ReservedBytes ?? cache.ReservedBytes);

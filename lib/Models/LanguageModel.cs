@@ -16,7 +16,7 @@ public sealed class LanguageModel : IDisposable
     {
         (DirectoryName, Decoder, Tokenizer, Hash) = (directory, decoder, tokenizer, hash);
         Kinds = new(() => TokenKinds.Load(directory, tokenizer));
-        Inference = new Inference(decoder, precision) { Kinds = Kinds };
+        Engine = new Engine(decoder, precision) { Kinds = Kinds };
     }
 
     /// <summary>The folder.</summary>
@@ -29,11 +29,11 @@ public sealed class LanguageModel : IDisposable
     public Decoder Decoder { get; }
 
     /// <summary>Prefill and decoding where the weights lie.</summary>
-    public Inference Inference { get; internal set; }
+    public Engine Engine { get; internal set; }
 
     /// <summary>Decoding on the CPU, one token at a time.</summary>
     /// <exception cref="LabException">The weights are elsewhere.</exception>
-    public DecodeStep Step => Inference.Step;
+    public DecodeStep Step => Engine.Step;
 
     /// <summary>Text to ids and back.</summary>
     public TextTokenizer Tokenizer { get; }
@@ -78,7 +78,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Frees the weights and what was made of them for decoding.</summary>
     public void Dispose()
     {
-        Inference.Dispose();
+        Engine.Dispose();
         Decoder.Dispose();
     }
 

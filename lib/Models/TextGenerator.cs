@@ -33,7 +33,7 @@ public sealed class TextGenerator : IDisposable
     private readonly Device? device;
     private readonly DecodePrecision precision;
     private Decoder? decoder;
-    private Inference? inference;
+    private Engine? engine;
 
     /// <summary>Opens the model.</summary>
     /// <param name="directory">Hugging Face folder.</param>
@@ -89,19 +89,19 @@ public sealed class TextGenerator : IDisposable
         PromptChecks.Check(config, prompt, 0, ScorerNeeds.None);
         var most = Math.Min(settings.Room(prompt.Length), config.MaxPositions - prompt.Length + 1);
         decoder ??= folder.LoadDecoder(compute, device);
-        inference ??= new Inference(decoder, precision) { Kinds = new(() => TokenKinds.Load(folder.DirectoryName, tokenizer)) };
+        engine ??= new Engine(decoder, precision) { Kinds = new(() => TokenKinds.Load(folder.DirectoryName, tokenizer)) };
         var shape = new CacheShape(config.Layers, config.KvHeads, config.HeadDim);
         using var compressor = compress?.Invoke(shape);
         var (text, stream) = (new System.Text.StringBuilder(), tokenizer.Stream());
 
         var clock = Stopwatch.StartNew();
         using var full = compressor is null ? new RaggedCache(shape) : null;
-        if (inference.OnCpu) full?.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
-        var logits = inference.Prefill(prompt, full, compressor);
+        if (engine.OnCpu) full?.Reserve(Math.Min(prompt.Length + most, config.MaxPositions));
+        var logits = engine.Prefill(prompt, full, compressor);
         using var compressed = compressor?.TakeCache();
         var cache = compressed ?? full!;
         var (prefill, entries, bytes) = (clock.Elapsed.TotalSeconds, cache.Entries, cache.StoredBytes);
-        var ids = Answer.Run(inference, cache, prompt, logits, recomputeLast: compressor is not null, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
+        var ids = Answer.Run(engine, cache, prompt, logits, recomputeLast: compressor is not null, most, [.. settings.StopIds], sampler.Next, id => Show(tokenizer.HasToken(id) ? stream.Append(id) : ""), stop).Ids;
         Show(stream.Flush());
         return new GeneratedText(ids, text.ToString(), prompt.Length, prefill, clock.Elapsed.TotalSeconds - prefill, entries, bytes, cache.Entries) { TouchedBytes = cache.AttendedTokens > 0 ? (double)cache.TouchedBytes / cache.AttendedTokens : null };
 
@@ -115,7 +115,7 @@ public sealed class TextGenerator : IDisposable
     /// <summary>Frees the model.</summary>
     public void Dispose()
     {
-        inference?.Dispose();
+        engine?.Dispose();
         decoder?.Dispose();
         folder.Dispose();
     }

@@ -26,7 +26,7 @@ public sealed class CalibrationFolderTests : FolderTests
         Assert.Null(tables.Find(TableKinds.EnhancedRetrieval));
         Assert.Null(tables.Find(TableKinds.DuoGates));
         File.WriteAllText(Inside("other.tsv"), "1");
-        Assert.Null(tables.Find(new TableKind<HeadTable>("other", "other.tsv", "others' tables", "measure them")));
+        Assert.Null(tables.Find(new TableKind<HeadImportance>("other", "other.tsv", "others' tables", "measure them")));
     }
 
     [Fact]

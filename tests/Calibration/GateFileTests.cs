@@ -76,7 +76,7 @@ public sealed class GateFileTests : IDisposable
     [Fact]
     public void A_budget_larger_than_the_prompt_saves_it_only_under_an_equal_total()
     {
-        var method = Catalogue.Find("DuoAttention").Create(new(("sinks", 2), ("recent", 11)), CalibrationTables.None.With(TableKinds.DuoGates, new HeadTable(1, 2, [0.9, 0.1])));
+        var method = Catalogue.Find("DuoAttention").Create(new(("sinks", 2), ("recent", 11)), CalibrationTables.None.With(TableKinds.DuoGates, new HeadImportance(1, 2, [0.9, 0.1])));
         var published = new PromptAllocation(method, new Budget(500, 8, BudgetRule.AsPublished), 1, 2, 2, 100);
         Assert.False(published.KeepsAll);
         Assert.Equal([100, 13], published.Select(default, new HeadRows<float>(new float[200], 2, 100)).Select(kept => kept.Length));
@@ -88,7 +88,7 @@ public sealed class GateFileTests : IDisposable
     [Fact]
     public void Heads_of_low_gate_keep_sinks_and_recent_tokens()
     {
-        var gates = new HeadTable(1, 2, [0.9, 0.1]);
+        var gates = new HeadImportance(1, 2, [0.9, 0.1]);
         var method = Catalogue.Find("DuoAttention").Create(new(("sinks", 2), ("recent", 11)), CalibrationTables.None.With(TableKinds.DuoGates, gates));
         Assert.Equal(new Duo(gates, 0.5, 2, 11), method.Share);
         Assert.Equal(new SinksAndRecent(2), method.Scorer);

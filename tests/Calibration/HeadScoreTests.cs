@@ -172,7 +172,7 @@ public sealed class HeadScoreTests : IDisposable
     [Fact]
     public void Groups_of_heads_become_kv_heads()
     {
-        var table = new HeadTable(1, 4, [1, 3, 0, 2]);
+        var table = new HeadImportance(1, 4, [1, 3, 0, 2]);
         Assert.Equal([2.0, 1], table.Aggregate(2, GroupReduction.Mean).Values.ToArray());
         Assert.Equal([3.0, 2], table.Aggregate(2, GroupReduction.Max).Values.ToArray());
         Assert.Equal([4.0, 2], table.Aggregate(2, GroupReduction.Sum).Values.ToArray());

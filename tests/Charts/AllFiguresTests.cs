@@ -13,8 +13,8 @@ public sealed class AllFiguresTests
 
     private static IEnumerable<(string Name, Func<Figure> Draw)> Figures()
     {
-        yield return ("heads, small", () => HeadImportance.Draw(Grid(2, 2)));
-        yield return ("heads, Llama-3-70B", () => HeadImportance.Draw(Grid(80, 64), "Query head"));
+        yield return ("heads, small", () => HeadMap.Draw(Grid(2, 2)));
+        yield return ("heads, Llama-3-70B", () => HeadMap.Draw(Grid(80, 64), "Query head"));
         yield return ("scores", () => BudgetScores.Draw([.. Methods.SelectMany(method => new[] { 0.015, 0.03, 0.06, 0.12, 0.25 }.Select(budget => new BudgetScore(method, budget, Math.Sqrt(budget), budget, 1)))]));
         yield return ("bars, one method", () => BudgetBars.Draw([new("HeadKV-R2", Entries(6, 4))]));
         yield return ("bars, three methods", () => BudgetBars.Draw([new("HeadKV-R2", Entries(32, 8)), new("SnapKV", Entries(32, 8)), new("PyramidKV", Entries(32, 8))]));

@@ -9,7 +9,7 @@ namespace HeadKvLab.Tests.Charts;
 /// <summary>How figures and tables show in notebooks, found the way a kernel finds it: by the names of types and members.</summary>
 public sealed class FigureTests
 {
-    private static readonly Figure Sample = HeadImportance.Draw(new[,] { { 0.5, 1.0 } }, title: "</script><b>\"Heads\" & more");
+    private static readonly Figure Sample = HeadMap.Draw(new[,] { { 0.5, 1.0 } }, title: "</script><b>\"Heads\" & more");
 
     /// <summary>What a kernel does with a value: finds the attribute by name, makes the source, asks its formatters.</summary>
     private static Dictionary<string, string> Show(object value, out string[] preferred)
@@ -73,7 +73,7 @@ public sealed class FigureTests
 
     [Fact]
     public void Equal_figures_give_equal_html() =>
-        Assert.Equal(Sample.ToHtml(), HeadImportance.Draw(new[,] { { 0.5, 1.0 } }, title: Sample.Title).ToHtml());
+        Assert.Equal(Sample.ToHtml(), HeadMap.Draw(new[,] { { 0.5, 1.0 } }, title: Sample.Title).ToHtml());
 
     [Fact]
     public void Pages_are_saved_with_and_without_a_script()

@@ -109,5 +109,5 @@ public sealed class ReadabilityTests
 
     [Fact]
     public void The_note_on_heads_names_the_measure_and_claims_nothing_else() =>
-        Assert.Equal("One cell is one head; the darker, the higher its share of Eq. 1.", HeadImportance.Draw(new[,] { { 1.0 } }, measure: "share of Eq. 1").Note);
+        Assert.Equal("One cell is one head; the darker, the higher its share of Eq. 1.", HeadMap.Draw(new[,] { { 1.0 } }, measure: "share of Eq. 1").Note);
 }

@@ -83,19 +83,19 @@ public sealed class ThemeTests
     [Fact]
     public void Logarithmic_axes_spell_the_quantities()
     {
-        var axis = Axis.Logarithmic("", [4096, 512, 512], Words.Tokens);
+        var axis = Axis.Logarithmic("", [4096, 512, 512], Format.Tokens);
         Assert.Equal([new Tick(9, "512"), new Tick(12, "4k")], axis.Ticks);
-        Assert.Throws<ArgumentException>(() => Axis.Logarithmic("", [0, 1], Words.Tokens));
+        Assert.Throws<ArgumentException>(() => Axis.Logarithmic("", [0, 1], Format.Tokens));
     }
 
     [Fact]
     public void Numbers_are_spelled_the_same_everywhere()
     {
-        Assert.Equal(["1,234.50", "−0.25", "0.00", "–"], new[] { 1234.5, -0.25, -0.001, double.NaN }.Select(value => Words.Fixed(value, 2)));
-        Assert.Equal(["0", "1,230", "12.3", "0.0123", "−1.5", "∞"], new[] { 0, 1230, 12.34, 0.01234, -1.5, double.PositiveInfinity }.Select(Words.Short));
-        Assert.Equal(["3 %", "12.5 %", "100 %"], new[] { 0.03, 0.125, 1 }.Select(Words.Percent));
-        Assert.Equal(["512", "4k", "2,000", "128k"], new double[] { 512, 4096, 2000, 131072 }.Select(Words.Tokens));
-        Assert.Equal("0.62 [0.55, 0.69]", Words.Interval(0.62, 0.55, 0.69));
+        Assert.Equal(["1,234.50", "−0.25", "0.00", "–"], new[] { 1234.5, -0.25, -0.001, double.NaN }.Select(value => Format.Fixed(value, 2)));
+        Assert.Equal(["0", "1,230", "12.3", "0.0123", "−1.5", "∞"], new[] { 0, 1230, 12.34, 0.01234, -1.5, double.PositiveInfinity }.Select(Format.Short));
+        Assert.Equal(["3 %", "12.5 %", "100 %"], new[] { 0.03, 0.125, 1 }.Select(Format.Percent));
+        Assert.Equal(["512", "4k", "2,000", "128k"], new double[] { 512, 4096, 2000, 131072 }.Select(Format.Tokens));
+        Assert.Equal("0.62 [0.55, 0.69]", Format.Interval(0.62, 0.55, 0.69));
         Assert.Equal("&lt;&amp;&quot;&#39;&gt;\uFFFD", HtmlForm.Escape("<&\"'>\u0001"));
     }
 }

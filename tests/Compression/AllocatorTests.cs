@@ -6,7 +6,7 @@ namespace HeadKvLab.Tests.Compression;
 
 public class AllocatorTests
 {
-    private static readonly HeadTable Four = new(2, 2, [0.5, 0.25, 0.25, 0]);
+    private static readonly HeadImportance Four = new(2, 2, [0.5, 0.25, 0.25, 0]);
 
     private static int[] Allot(IAllocator allocator, Budget budget, int n, int layers = 2, int kvHeads = 2, int queryHeads = 2) =>
         PromptAllocation.OfModel(new Method("test", new SinksAndRecent(), allocator), budget.Rule, BudgetFrame.Of(budget, layers, kvHeads, queryHeads, n));
@@ -31,7 +31,7 @@ public class AllocatorTests
     [InlineData(2, 4)] // two query heads to a KV head: the budgets are permuted, not the scores that are averaged into them
     public void The_control_deals_the_very_same_budgets_to_other_heads(int kvHeads, int queryHeads)
     {
-        var table = new HeadTable(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
+        var table = new HeadImportance(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
         var measured = new HeadKv(table, 1.01);
         foreach (var budget in new[] { Published(40), Equal(40) })
         {
@@ -53,7 +53,7 @@ public class AllocatorTests
     [InlineData(4, 4), InlineData(2, 4)]
     public void The_control_deals_what_full_heads_leave_as_well(int kvHeads, int queryHeads)
     {
-        var table = new HeadTable(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
+        var table = new HeadImportance(3, queryHeads, [.. Enumerable.Range(0, 3 * queryHeads).Select(h => h < 2 ? 40.0 : 1 + h)]);
         var measured = new HeadKv(table, 1.01);
         int[] Deal(IAllocator allocator) => Allot(allocator, Equal(40), 90, 3, kvHeads, queryHeads);
         var straight = Deal(measured);
@@ -66,7 +66,7 @@ public class AllocatorTests
     public void HeadKv_rounds_half_to_even()
     {
         // b' = 10, p = floor(10 / 1.5) = 6, minimum 4: S = (1/16, 3/16, 5/16, 7/16) * 24 + 4 = 5.5, 8.5, 11.5, 14.5
-        var table = new HeadTable(1, 4, [1, 3, 5, 7]);
+        var table = new HeadImportance(1, 4, [1, 3, 5, 7]);
         Assert.Equal([6, 8, 12, 14], Allot(new HeadKv(table, 1.5), Published(18), 1000, 1, 4, 4));
     }
 
@@ -86,7 +86,7 @@ public class AllocatorTests
     [InlineData(1.3, 19, 26)]
     public void The_pool_is_floored_as_in_Python(double beta, int pool, int selectable = 120)
     {
-        var table = new HeadTable(1, 2, [1, 0]);
+        var table = new HeadImportance(1, 2, [1, 0]);
         Assert.Equal([selectable + pool, selectable - pool], Allot(new HeadKv(table, beta), Published(selectable + 8), 100_000, 1, 2, 2));
     }
 
@@ -109,7 +109,7 @@ public class AllocatorTests
     public void Kv_heads_keep_the_rounded_mean_of_their_query_heads()
     {
         // two KV heads of two query heads each, one layer: capacities by query head 36, 20 | 20, 4 -> means 28 and 12
-        var table = new HeadTable(1, 4, [0.5, 0.25, 0.25, 0]);
+        var table = new HeadImportance(1, 4, [0.5, 0.25, 0.25, 0]);
         Assert.Equal([28, 12], Allot(new HeadKv(table, 1.25), Published(28), 1000, 1, 2, 4));
         // max: importances 0.5 and 0.25 -> 2/3, 1/3 of 16*2, plus 4
         Assert.Equal([25, 15], Allot(new HeadKv(table, 1.25, reduction: GroupReduction.Max), Published(28), 1000, 1, 2, 4));
@@ -119,7 +119,7 @@ public class AllocatorTests
     public void What_a_full_KV_head_leaves_goes_to_the_others_by_the_importance_of_their_query_heads()
     {
         // S = (4, 4 | 3, 0 | 1, 0) / 12 of 16 * 6, plus 4: 36, 36 | 28, 4 | 12, 4, means 36, 16, 8; of 28 candidates head 0 leaves 8, shared 3 : 1
-        var table = new HeadTable(1, 6, [4, 4, 3, 0, 1, 0]);
+        var table = new HeadImportance(1, 6, [4, 4, 3, 0, 1, 0]);
         Assert.Equal([28, 22, 10], Allot(new HeadKv(table, 1.25), Equal(28), 36, 1, 3, 6));
     }
 
@@ -165,7 +165,7 @@ public class AllocatorTests
             var values = new double[layers * heads];
             for (var i = 0; i < values.Length; i++) values[i] = random.Next(3) == 0 ? 0 : Math.Pow(random.NextDouble(), 8);
             values[random.Next(values.Length)] = 1;
-            var table = new HeadTable(layers, heads, values);
+            var table = new HeadImportance(layers, heads, values);
             foreach (IAllocator allocator in new IAllocator[] { new HeadKv(table, 1 + random.NextDouble()), new Uniform(), new Pyramid(), new Razor(table) })
             {
                 var kept = Allot(allocator, Equal(entries), n, layers, heads, heads);
@@ -178,7 +178,7 @@ public class AllocatorTests
     [Fact]
     public void Equal_bytes_at_query_heads_spends_what_kv_heads_spend()
     {
-        var table = new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]);
+        var table = new HeadImportance(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]);
         var byKv = Allot(new HeadKv(table), new Budget(100, 8, BudgetRule.EqualBytes), 5000, 2, 2, 4);
         var byQuery = Allot(new HeadKv(table), new Budget(100, 8, BudgetRule.EqualBytes, Granularity.QueryHead), 5000, 2, 2, 4);
         Assert.Equal(byKv.Sum() + 8 * byKv.Length, byQuery.Sum() + 8 * byQuery.Length);
@@ -188,15 +188,15 @@ public class AllocatorTests
     [Fact]
     public void Permuting_heads_permutes_allocations()
     {
-        var a = Allot(new HeadKv(new HeadTable(1, 4, [1, 2, 3, 4]), 1.3), Published(60), 500, 1, 4, 4);
-        var b = Allot(new HeadKv(new HeadTable(1, 4, [4, 2, 1, 3]), 1.3), Published(60), 500, 1, 4, 4);
+        var a = Allot(new HeadKv(new HeadImportance(1, 4, [1, 2, 3, 4]), 1.3), Published(60), 500, 1, 4, 4);
+        var b = Allot(new HeadKv(new HeadImportance(1, 4, [4, 2, 1, 3]), 1.3), Published(60), 500, 1, 4, 4);
         Assert.Equal([a[3], a[1], a[0], a[2]], b);
     }
 
     [Fact]
     public void More_budget_never_takes_more_than_a_rounded_entry_away()
     {
-        var table = new HeadTable(1, 5, [0.01, 5, 1, 0, 0.3]);
+        var table = new HeadImportance(1, 5, [0.01, 5, 1, 0, 0.3]);
         var before = Allot(new HeadKv(table, 1.1), Equal(8), 300, 1, 5, 5);
         for (var entries = 9; entries < 300; entries++)
         {
@@ -211,19 +211,19 @@ public class AllocatorTests
     public void Razor_protects_as_many_heads_as_the_budget_allows()
     {
         // b' = 40, sinks 4: pool 36 * 4 = 144; a whole head costs 108 - 8 - 4 = 96 more: one; the next in rank takes the other 48
-        var table = new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]);
+        var table = new HeadImportance(2, 2, [0.1, 0.9, 0.5, 0.2]);
         Assert.Equal([4, 100, 4, 4], Allot(new Razor(table), Published(48), 108));
         Assert.Equal([4, 100, 52, 4], Allot(new Razor(table), Equal(48), 108));
         // the paper's rule: half of the heads whole, the others 4 sinks and the last max(20, 108 / 5), 8 of them the window
         Assert.Equal([17, 100, 100, 17], Allot(new Razor(table, 4, 0.5, 20), Published(48), 108));
         // a KV head ranks by the best of its query heads, 0.9 before 0.6, not by their mean, 0.5 behind 0.6
-        Assert.Equal([100, 17], Allot(new Razor(new HeadTable(1, 4, [0.1, 0.9, 0.6, 0.6]), 4, 0.5, 20), Published(48), 108, 1, 2, 4));
+        Assert.Equal([100, 17], Allot(new Razor(new HeadImportance(1, 4, [0.1, 0.9, 0.6, 0.6]), 4, 0.5, 20), Published(48), 108, 1, 2, 4));
     }
 
     [Fact]
     public void Duo_splits_at_the_quantile()
     {
-        var gates = new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]);
+        var gates = new HeadImportance(2, 2, [0.1, 0.9, 0.5, 0.2]);
         Assert.Equal([24, 192, 192, 24], Allot(new Duo(gates, 0.5, 16, 16), Published(48), 200));
         Assert.Equal([24, 192, 192, 192], Allot(new Duo(gates, 1.0 / 3, 16, 16), Published(48), 200)); // the quantile is 0.2: a gate on it keeps all
     }

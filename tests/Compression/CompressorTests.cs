@@ -10,7 +10,7 @@ public sealed class CompressorTests : IDisposable
 {
     private const int Layers = 3, KvHeads = 2, QueryHeads = 4, Dim = 16, N = 120, Window = 8;
     private static readonly CalibrationTables Importances = SomeTables.Of(
-        new HeadTable(Layers, QueryHeads, [9, 0, 1, 2, 0.1, 0.1, 5, 0, 0, 0.3, 0.2, 1]), KvHeads);
+        new HeadImportance(Layers, QueryHeads, [9, 0, 1, 2, 0.1, 0.1, 5, 0, 0, 0.3, 0.2, 1]), KvHeads);
 
     private readonly DisposeScope _scope = NewDisposeScope();
 
@@ -199,7 +199,7 @@ public sealed class CompressorTests : IDisposable
     [MemberData(nameof(Names))]
     public void A_query_head_keeps_what_a_kv_head_of_its_own_would(string name)
     {
-        var importance = SomeTables.Of(new HeadTable(1, QueryHeads, [1, 3, 0.5, 2]), KvHeads);
+        var importance = SomeTables.Of(new HeadImportance(1, QueryHeads, [1, 3, 0.5, 2]), KvHeads);
         var layer = Layer(0);
         var twice = layer with { Keys = layer.Keys.repeat_interleave(2, 0), Values = layer.Values.repeat_interleave(2, 0) };
         using var shared = Store(layer, Granularity.QueryHead, KvHeads);
@@ -246,7 +246,7 @@ public sealed class CompressorTests : IDisposable
         var layer = new LayerView(0, equal, equal, Random(QueryHeads, N, 1), 0.25f, Kinds: SomeKinds.Of(N));
         foreach (var method in Catalogue.Methods)
         {
-            var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadTable(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
+            var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadImportance(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
             compressor.Accept(layer);
             using var cache = compressor.TakeCache();
             if (method.Name is "SnapKV" or "Knorm" or "TOVA") Assert.Equal(Enumerable.Range(N - 20, 20), cache[0].Positions(0).ToArray());
@@ -281,7 +281,7 @@ public sealed class CompressorTests : IDisposable
         foreach (var method in Catalogue.Methods)
         {
             var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-            using (var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadTable(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads))
+            using (var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadImportance(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads))
                 compressor.Accept(layer);
             Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         }

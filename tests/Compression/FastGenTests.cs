@@ -49,7 +49,7 @@ public sealed class FastGenTests : IDisposable
         {
             using var compressor = new Compressor(Catalogue.Find("FastGen").Create(new(("threshold", threshold))), new Budget(64, 8, BudgetRule.AsPublished),
                 new CacheShape(model.Config.Layers, model.Config.KvHeads, model.Config.HeadDim), model.Config.QueryHeads);
-            model.Inference.Prefill(prompt, null, compressor);
+            model.Engine.Prefill(prompt, null, compressor);
             using var cache = compressor.TakeCache();
             return Enumerable.Range(0, model.Config.Layers).Select(l => Enumerable.Range(0, model.Config.KvHeads).Select(h => cache[l].Positions(h).ToArray()).ToArray()).ToArray();
         }).ToArray();

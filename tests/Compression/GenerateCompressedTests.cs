@@ -30,10 +30,10 @@ public sealed class GenerateCompressedTests
         Compressor Compress(CacheShape shape) => new(policy, budget, shape, model.Config.QueryHeads);
         var written = writer.Write(ids, writer.Settings with { Sample = false, MaxNewTokens = 8 }, compress: Compress);
         using var compressor = Compress(model.CacheShape());
-        model.Inference.Prefill(ids, null, compressor);
+        model.Engine.Prefill(ids, null, compressor);
         using var cache = compressor.TakeCache();
         Assert.Equal((cache.Entries, cache.StoredBytes), (written.Entries, written.Bytes));
-        Assert.Equal(Answer.Run(model.Inference, cache, ids, [], recomputeLast: true, 8, [.. writer.Settings.StopIds], Generation.Greedy).Ids, written.Ids);
+        Assert.Equal(Answer.Run(model.Engine, cache, ids, [], recomputeLast: true, 8, [.. writer.Settings.StopIds], Generation.Greedy).Ids, written.Ids);
         Assert.Equal(cache.Entries, written.EntriesAtEnd);
     }
 

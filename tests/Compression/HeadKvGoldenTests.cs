@@ -39,7 +39,7 @@ public class HeadKvGoldenTests
             foreach (var (n, key) in new[] { (2000, "kept_n2000"), (7950, "kept_n7950"), (31500, "kept_n31500") })
             {
                 var clipped = PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 32, 8, 32, n));
-                Assert.Equal(expected.GetProperty(key).GetInt64(), clipped.Sum(e => (long)e + budget.Window));
+                Assert.Equal(expected.GetProperty(key).GetInt64(), clipped.Sum(e => (long)e + budget.ObservationWindow));
             }
         }
     }

@@ -70,7 +70,7 @@ public sealed class SettingTests
         Assert.Contains("kernel", Refused(() => Catalogue.Parse("SnapKV kernel=x")));
         Assert.True(Catalogue.Find("SnapKV").IsReady(CalibrationTables.None));
         Assert.False(Catalogue.Find("HeadKV-R2").IsReady(CalibrationTables.None));
-        Assert.True(Catalogue.Find("HeadKV-R2").IsReady(SomeTables.Of(new HeadTable(1, 2, [1, 2]), 2)));
+        Assert.True(Catalogue.Find("HeadKV-R2").IsReady(SomeTables.Of(new HeadImportance(1, 2, [1, 2]), 2)));
         Assert.Equal($"{TableKinds.Retrieval.Holds} are missing: {TableKinds.Retrieval.Cure}", Refused(() => CalibrationTables.None.Get(TableKinds.Retrieval)));
     }
 
@@ -98,7 +98,7 @@ public sealed class SettingTests
     [Fact]
     public void Methods_are_called_as_their_entries_and_tell_what_they_take()
     {
-        var tables = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
+        var tables = SomeTables.Of(new HeadImportance(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
         foreach (var entry in Catalogue.Methods) Assert.Equal(entry.Name, entry.Create(null, tables).Name);
         Assert.Equal(("none", "none"), (Catalogue.Find("FullKV").Defaults, Catalogue.Find("FullKV").NeedsInWords));
         Assert.Equal("kernel 7, pooling max, reduction mean", Catalogue.Find("SnapKV").Defaults);
@@ -110,7 +110,7 @@ public sealed class SettingTests
     [Fact]
     public void A_table_of_another_model_is_refused_with_both_sizes()
     {
-        var table = new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]);
+        var table = new HeadImportance(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]);
         object? Required(int layers, int heads, bool gates)
         {
             table.Require(new BudgetFrame(layers, heads, 100, 8, 12, 40), gates);

@@ -20,7 +20,7 @@ public sealed class SettingsTests
     /// <summary>A value that is not the setting's default, whose methods may differ in it.</summary>
     private static object Other(Setting setting) => string.Equals(Others[setting.Name].ToString(), setting.Default, StringComparison.OrdinalIgnoreCase) ? setting.Name == "alike" ? "true" : "max" : Others[setting.Name];
 
-    private static readonly CalibrationTables Importances = SomeTables.Of(new HeadTable(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
+    private static readonly CalibrationTables Importances = SomeTables.Of(new HeadImportance(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
 
     public static TheoryData<string> Compressing => [.. Catalogue.Methods.Skip(1).Select(m => m.Name)];
 
@@ -139,9 +139,9 @@ public sealed class SettingsTests
     [Fact]
     public void A_tables_hash_is_of_what_methods_compute_with()
     {
-        HeadTable Table(int layers, params double[] values) => new(layers, values.Length / layers, values);
+        HeadImportance Table(int layers, params double[] values) => new(layers, values.Length / layers, values);
         Assert.Equal(Table(2, 1, 2, 3, 4).Hash, (Table(2, 1, 2, 3, 4)).Hash);
-        Assert.Equal(Table(2, 1, 2, 3, 4).Hash, new HeadTable(2, 2, [1, 2, 3, 4]) { Source = "elsewhere.json" }.Hash);
+        Assert.Equal(Table(2, 1, 2, 3, 4).Hash, new HeadImportance(2, 2, [1, 2, 3, 4]) { Source = "elsewhere.json" }.Hash);
         string[] different = [Table(2, 1, 2, 3, 4).Hash, Table(1, 1, 2, 3, 4).Hash, Table(4, 1, 2, 3, 4).Hash, Table(2, 1, 2, 3, Math.BitIncrement(4.0)).Hash, Table(2, 2, 1, 3, 4).Hash];
         Assert.Equal(different.Length, different.Distinct().Count());
         Assert.All(different, hash => Assert.Matches("^[0-9a-f]{16}$", hash));

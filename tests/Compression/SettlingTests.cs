@@ -119,7 +119,7 @@ public sealed class SettlingTests
         Says("KV size 0: a head must keep at least its window; give --kv-size 8 or more", () => new Budget(0, 8));
         Says("window 0: the last prompt token is always kept; give --window 1 or more", () => new Budget(8, 0));
         Says("window 9 is larger than KV size 8", () => new Budget(8, 9));
-        Assert.Equal((8, 8), (new Budget(8, 8).Entries, new Budget(8, 8).Window));
+        Assert.Equal((8, 8), (new Budget(8, 8).Entries, new Budget(8, 8).ObservationWindow));
         foreach (var share in (double[])[0, -0.1, 1.01, double.NaN]) Says("give a share above 0 and at most 1", () => Budget.OfShare(share, 100));
         Says("3 query heads cannot share 2 KV heads", () => BudgetFrame.Of(new Budget(8, 4), 1, 2, 3, 100));
         Says("3 query heads cannot share 0 KV heads", () => BudgetFrame.Of(new Budget(8, 4), 1, 0, 3, 100));
@@ -131,19 +131,19 @@ public sealed class SettlingTests
         Says("Ada floor 1.1", () => new Ada(1.1));
         Says("Ada floor -0.1", () => new Ada(-0.1));
         Says("pyramid beta 0", () => new Pyramid(0));
-        Says("Duo sparsity 1.5", () => new Duo(new HeadTable(1, 1, [1]), 1.5));
-        Says("Razor's protected share -1", () => new Razor(new HeadTable(1, 1, [1]), ProtectedShare: -1));
+        Says("Duo sparsity 1.5", () => new Duo(new HeadImportance(1, 1, [1]), 1.5));
+        Says("Razor's protected share -1", () => new Razor(new HeadImportance(1, 1, [1]), ProtectedShare: -1));
         Says("sinks -1", () => new HeadKvLab.Compression.Scorers.SinksAndRecent(-1));
-        Says("3 values do not make 2 layers of 2 heads", () => new HeadTable(2, 2, [1, 2, 3]));
-        Says("0 values do not make 0 layers of 2 heads", () => new HeadTable(0, 2, []));
-        Says("0 values do not make 2 layers of 0 heads", () => new HeadTable(2, 0, []));
-        Says("head 1-0 has importance -1", () => new HeadTable(2, 2, [1, 2, -1, 3]));
-        Says("head 0-1 has importance NaN", () => new HeadTable(2, 2, [1, double.NaN, 1, 3]));
-        Says("all are zero", () => new HeadTable(1, 2, [0, 0]));
-        Says("temperature 0", () => new HeadTable(1, 2, [1, 0]).Normalised(0));
-        Says("temperature Infinity", () => new HeadTable(1, 2, [1, 0]).Normalised(double.PositiveInfinity));
-        Says("4 query heads cannot share 3 KV heads", () => new HeadTable(1, 4, [1, 0, 0, 0]).Aggregate(3, GroupReduction.Max));
-        Says("4 query heads cannot share 0 KV heads", () => new HeadTable(1, 4, [1, 0, 0, 0]).Aggregate(0, GroupReduction.Max));
+        Says("3 values do not make 2 layers of 2 heads", () => new HeadImportance(2, 2, [1, 2, 3]));
+        Says("0 values do not make 0 layers of 2 heads", () => new HeadImportance(0, 2, []));
+        Says("0 values do not make 2 layers of 0 heads", () => new HeadImportance(2, 0, []));
+        Says("head 1-0 has importance -1", () => new HeadImportance(2, 2, [1, 2, -1, 3]));
+        Says("head 0-1 has importance NaN", () => new HeadImportance(2, 2, [1, double.NaN, 1, 3]));
+        Says("all are zero", () => new HeadImportance(1, 2, [0, 0]));
+        Says("temperature 0", () => new HeadImportance(1, 2, [1, 0]).Normalised(0));
+        Says("temperature Infinity", () => new HeadImportance(1, 2, [1, 0]).Normalised(double.PositiveInfinity));
+        Says("4 query heads cannot share 3 KV heads", () => new HeadImportance(1, 4, [1, 0, 0, 0]).Aggregate(3, GroupReduction.Max));
+        Says("4 query heads cannot share 0 KV heads", () => new HeadImportance(1, 4, [1, 0, 0, 0]).Aggregate(0, GroupReduction.Max));
 
         static void Says(string words, Func<object> refused) => Assert.Contains(words, Assert.Throws<LabException>(refused).Message, StringComparison.Ordinal);
     }
@@ -153,11 +153,11 @@ public sealed class SettlingTests
     {
         Assert.Equal((0.0, 1.0), (new Ada(0).Floor, new Ada(1).Floor));
         Assert.Equal(1, new Pyramid(1).Beta);
-        Assert.Equal((1, 1), (new Budget(1, 1).Entries, new Budget(1, 1).Window));
-        foreach (var share in (double[])[0, 1]) Assert.Equal(share, new Razor(new HeadTable(1, 1, [1]), ProtectedShare: share).ProtectedShare);
+        Assert.Equal((1, 1), (new Budget(1, 1).Entries, new Budget(1, 1).ObservationWindow));
+        foreach (var share in (double[])[0, 1]) Assert.Equal(share, new Razor(new HeadImportance(1, 1, [1]), ProtectedShare: share).ProtectedShare);
         Assert.Equal(HeadKvLab.Cache.ScorerNeeds.None, new Compressor(Catalogue.Find("Knorm").Create(), new Budget(20), new HeadKvLab.Cache.CacheShape(1, 1, 8), 2).Needs);
-        HeadTable gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
-        int[] Duo(HeadTable table, double sparsity, int heads) => PromptAllocation.OfModel(new Method("d", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Duo(table, sparsity, 16, 16)), BudgetRule.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
+        HeadImportance gates = new(2, 2, [0.1, 0.9, 0.5, 0.2]), two = new(1, 2, [0.9, 0.1]);
+        int[] Duo(HeadImportance table, double sparsity, int heads) => PromptAllocation.OfModel(new Method("d", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Duo(table, sparsity, 16, 16)), BudgetRule.AsPublished, new BudgetFrame(table.Layers, heads, 200, 8, 40, 192));
         Assert.Equal([192, 192, 192, 192], Duo(gates, 0, 2));
         Assert.Equal([24, 192, 24, 24], Duo(gates, 1, 2));
         Assert.Equal([192, 192, 24, 24], Duo(two, 0.5, 4));                      // two query heads to a gate
@@ -174,7 +174,7 @@ public sealed class SettlingTests
     [InlineData(50, 1), InlineData(52, 2)]
     public void Razor_buys_whole_heads_while_they_are_paid_for(int selectable, int whole)
     {
-        var entries = PromptAllocation.OfModel(new Method("r", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Razor(new HeadTable(2, 2, [0.1, 0.9, 0.5, 0.2]))), BudgetRule.AsPublished, new BudgetFrame(2, 2, 108, 8, selectable, 4 * (selectable + 8)));
+        var entries = PromptAllocation.OfModel(new Method("r", new HeadKvLab.Compression.Scorers.SinksAndRecent(), new Razor(new HeadImportance(2, 2, [0.1, 0.9, 0.5, 0.2]))), BudgetRule.AsPublished, new BudgetFrame(2, 2, 108, 8, selectable, 4 * (selectable + 8)));
         Assert.Equal(whole == 1 ? [4, 100, 4, 4] : [4, 100, 100, 4], entries);
     }
 
@@ -200,7 +200,7 @@ public sealed class SettlingTests
     [Fact]
     public void A_table_shows_its_heads_where_they_are()
     {
-        var table = new HeadTable(2, 3, [1, 2, 3, 4, 5, 6]);
+        var table = new HeadImportance(2, 3, [1, 2, 3, 4, 5, 6]);
         Assert.Equal(new double[,] { { 1, 2, 3 }, { 4, 5, 6 } }, table.ToMatrix());
         Assert.Equal((3, 4), (table[0, 2], table[1, 0]));
         Assert.Same(table, table.Aggregate(3, GroupReduction.Sum));

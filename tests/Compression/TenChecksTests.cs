@@ -22,7 +22,7 @@ namespace HeadKvLab.Tests.Compression;
 public sealed class TenChecksTests : IDisposable
 {
     private const int Dim = 16, N = 90, Window = 8;
-    private static readonly HeadTable Heads = new(2, 4, [9, 0, 1, 2, 0.1, 0.1, 5, 0]);
+    private static readonly HeadImportance Heads = new(2, 4, [9, 0, 1, 2, 0.1, 0.1, 5, 0]);
     private readonly DisposeScope _scope = NewDisposeScope();
 
     public void Dispose() => _scope.Dispose();
@@ -34,7 +34,7 @@ public sealed class TenChecksTests : IDisposable
         var prompt = new LayerView(layer, Random(kvHeads, n, 1 + layer), Random(kvHeads, n, 5), Random(4, n, 9), 0.25f, Kinds: SomeKinds.Of(n));
         var selector = new PromptAllocation(method, budget, 2, kvHeads, 4, n);
         var scores = new HeadRows<float>(new float[selector.Heads * n], selector.Heads, n);
-        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.Window, scores);
+        if (!selector.KeepsAll) method.Scorer.Score(prompt, budget.ObservationWindow, scores);
         return selector.Select(prompt, scores);
     }
 
@@ -96,7 +96,7 @@ public sealed class TenChecksTests : IDisposable
             var (config, step) = (decoder.Config, new DecodeStep(decoder));
             var ids = model.GetProperty("greedyIds").EnumerateArray().Select(id => id.GetInt32()).ToArray();
             int[] prompt = [1, .. ids[..24]];
-            var table = new HeadTable(config.Layers, config.QueryHeads, [.. Enumerable.Range(1, config.Layers * config.QueryHeads).Select(i => (double)i)]);
+            var table = new HeadImportance(config.Layers, config.QueryHeads, [.. Enumerable.Range(1, config.Layers * config.QueryHeads).Select(i => (double)i)]);
             float[]? reference = null;
             foreach (var entry in Catalogue.Methods)
             {

@@ -38,7 +38,7 @@ public sealed class BundledModelTests
     public void Decoded_from_8_bit_weights_it_answers_nearly_as_well()
     {
         var narrow = HeadKvLab.Models.LanguageModel.Load(Repository.Model.DirectoryName, precision: HeadKvLab.Models.DecodePrecision.Int8);
-        Assert.InRange(narrow.Inference.WeightBytes, 1, 0.6 * Repository.Model.Inference.WeightBytes);
+        Assert.InRange(narrow.Engine.WeightBytes, 1, 0.6 * Repository.Model.Engine.WeightBytes);
         EvaluationPlan plan = new([], []);
         var suite = Suite(4, 8).ToSamples();
         var (exact, rounded) = (SuiteEvaluation.Run(Repository.Model, suite, plan).Average(r => r.Score), SuiteEvaluation.Run(narrow, suite, plan).Average(r => r.Score));

@@ -19,7 +19,7 @@ public sealed class PromptTrialTests
         Assert.Equal(2, trial.HeadsHolding(3, 1));
         Assert.Equal(new[,] { { 0.5, 1 } }, trial.ShareKept(2, 2));
         Assert.Equal(new[,] { { 2, 2 } }, trial.Counts());
-        Assert.Equal(0.25 * 0.5 + 0.75, trial.ImportanceHolding(new HeadTable(1, 2, [1, 3]), 2, 2), 12);
+        Assert.Equal(0.25 * 0.5 + 0.75, trial.ImportanceHolding(new HeadImportance(1, 2, [1, 3]), 2, 2), 12);
     }
 
     [Fact]

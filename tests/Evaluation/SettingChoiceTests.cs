@@ -65,7 +65,7 @@ public sealed class SettingChoiceTests
     [Fact]
     public void The_chart_has_a_line_for_each_budget_and_spells_every_digit()
     {
-        var rows = (from m in new[] { 1.005, 1.01, 10 } from s in new[] { 0.04, 0.08 } from c in "ab" select Row($"{c}", 0, Words.Exact(m), c == 'a', s)).ToArray();
+        var rows = (from m in new[] { 1.005, 1.01, 10 } from s in new[] { 0.04, 0.08 } from c in "ab" select Row($"{c}", 0, Format.Exact(m), c == 'a', s)).ToArray();
         var figure = SettingScores.Draw(rows, r => double.Parse(r.Variant.Method, System.Globalization.CultureInfo.InvariantCulture), "beta", "t");
         foreach (var words in (string[])["1.005", "1.01", "10", "4 % of the entries", "8 % of the entries", "beta"]) Assert.Contains(words, figure.Svg);
     }

@@ -81,7 +81,7 @@ public sealed class SuiteEvaluationTests
         var plan = new EvaluationPlan(methods, [0.25]) { Protocol = Protocol.Find(protocol) };
 
         var byTensors = LanguageModel.Load(Repository.Model.DirectoryName);
-        byTensors.Inference = new Inference(byTensors.Decoder, byTensors: true);
+        byTensors.Engine = new Engine(byTensors.Decoder, byTensors: true);
         var expected = SuiteEvaluation.Run(Repository.Model, suite, plan);
         var found = SuiteEvaluation.Run(byTensors, suite, plan);
 

@@ -79,7 +79,7 @@ public sealed class FrozenModelTests
         foreach (var method in new[] { "FullKV", "HeadKV-R2" })
         {
             using var compressor = new Compressor(Catalogue.Find(method).Create(null, scores), new Budget(48), model.CacheShape(model.Type.Scalar()), model.Config.QueryHeads);
-            List<float> all = [.. model.Inference.Prefill(prompt, null, compressor)];
+            List<float> all = [.. model.Engine.Prefill(prompt, null, compressor)];
             using var cache = compressor.TakeCache();
             var last = all;
             foreach (var id in Continuation)
@@ -96,7 +96,7 @@ public sealed class FrozenModelTests
         var compressors = cases.Select(one => new Compressor(one.Entry.Create(null, scores), one.Budget, model.CacheShape(one.Type), model.Config.QueryHeads)).ToArray();
         try
         {
-            model.Inference.Prefill(prompt, null, PromptSinks.Combine(compressors));
+            model.Engine.Prefill(prompt, null, PromptSinks.Combine(compressors));
             return [.. cases.Zip(compressors, (one, compressor) =>
             {
                 using var cache = compressor.TakeCache();

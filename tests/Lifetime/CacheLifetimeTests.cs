@@ -135,17 +135,17 @@ public sealed class CacheLifetimeTests : IDisposable
         var model = Repository.Model;
         int[] first = [1, 20, 300, 40, 50], second = [60, 70, 80];
         using var cache = new RaggedCache(model.CacheShape());
-        model.Inference.Prefill(first, cache);
+        model.Engine.Prefill(first, cache);
         using var untouched = cache.Clone();
-        Assert.Throws<InvalidOperationException>(() => model.Inference.Prefill(second, cache, new Refusing(1)));
+        Assert.Throws<InvalidOperationException>(() => model.Engine.Prefill(second, cache, new Refusing(1)));
         AssertSame(untouched, cache);
         Assert.Throws<InvalidOperationException>(() => { model.Step.Session(new Refusing(1)).Run(9, cache); });
         AssertSame(untouched, cache);
-        Assert.Equal(model.Inference.Prefill(second, untouched), model.Inference.Prefill(second, cache));
+        Assert.Equal(model.Engine.Prefill(second, untouched), model.Engine.Prefill(second, cache));
         AssertSame(untouched, cache);
 
         using var empty = new RaggedCache(model.CacheShape());
-        Assert.Throws<InvalidOperationException>(() => new Inference(model.Decoder, byTensors: true).Prefill(second, empty, new Refusing(1)));
+        Assert.Throws<InvalidOperationException>(() => new Engine(model.Decoder, byTensors: true).Prefill(second, empty, new Refusing(1)));
         Assert.Equal((0, 0), (empty.Entries, empty.LogicalLength));
     }
 

@@ -125,8 +125,8 @@ public sealed class FlatMemoryTests(ITestOutputHelper output)
                 int[] prompt = [.. Enumerable.Range(0, 256).Select(t => 1 + (t * 37 + i) % 1900)];
                 using (var cache = new RaggedCache(model.CacheShape()))
                 {
-                    var logits = model.Inference.Prefill(prompt, cache);
-                    using var continuation = model.Inference.Continue(cache, 8);
+                    var logits = model.Engine.Prefill(prompt, cache);
+                    using var continuation = model.Engine.Continue(cache, 8);
                     Generation.Run(continuation.Run, logits, 8, [], Generation.Greedy);
                 }
                 PromptTrial.Run(model, prompt, methods, new Budget(64), most: 4);

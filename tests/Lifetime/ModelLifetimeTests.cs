@@ -15,7 +15,7 @@ public sealed class ModelLifetimeTests
     private static RaggedCache Prompt(LanguageModel model, int length)
     {
         var cache = new RaggedCache(model.CacheShape());
-        model.Inference.Prefill([.. Enumerable.Range(0, length).Select(i => 1 + i * 37 % 1900)], cache);
+        model.Engine.Prefill([.. Enumerable.Range(0, length).Select(i => 1 + i * 37 % 1900)], cache);
         return cache;
     }
 
@@ -24,7 +24,7 @@ public sealed class ModelLifetimeTests
     {
         var model = Repository.Model;
         using RaggedCache one = Prompt(model, 12), two = Prompt(model, 30);
-        using DecodeSession first = model.Inference.Continue(one, 4), second = model.Inference.Continue(two, 4);
+        using DecodeSession first = model.Engine.Continue(one, 4), second = model.Engine.Continue(two, 4);
         var logits = first.Run(7);
         var copy = logits.ToArray();
         Assert.NotEqual(copy, second.Run(9).ToArray());
@@ -39,7 +39,7 @@ public sealed class ModelLifetimeTests
         float[] Decode(int sequence)
         {
             using var cache = Prompt(model, 10 + 5 * sequence);
-            using var continuation = model.Inference.Continue(cache, 30);
+            using var continuation = model.Engine.Continue(cache, 30);
             return [.. Enumerable.Range(0, 30).SelectMany(t => continuation.Run(1 + (sequence * 100 + t * 13) % 1900).ToArray())];
         }
         float[][] alone = [.. Enumerable.Range(0, 4).Select(Decode)], together = new float[4][];
@@ -55,7 +55,7 @@ public sealed class ModelLifetimeTests
         var model = Repository.Model;
         using RaggedCache watched = Prompt(model, 6), other = Prompt(model, 20);
         var recorder = new AttentionRecorder(model.Config);
-        using DecodeSession seen = model.Inference.Continue(watched, 2, recorder), unseen = model.Inference.Continue(other, 2);
+        using DecodeSession seen = model.Engine.Continue(watched, 2, recorder), unseen = model.Engine.Continue(other, 2);
         seen.Run(5);
         unseen.Run(5);
         model.Step.Run(5, other);
@@ -67,7 +67,7 @@ public sealed class ModelLifetimeTests
     {
         var model = LanguageModel.Load(Folder);
         using var cache = Prompt(model, 6);
-        var continuation = model.Inference.Continue(cache, 4);
+        var continuation = model.Engine.Continue(cache, 4);
         var (step, ids) = (model.Step, model.Tokenizer.Encode("Eva"));
         model.Dispose();
         model.Dispose();

@@ -74,10 +74,10 @@ public class DecodeStepTests
     {
         var decoder = Repository.Model.Decoder;
         using RaggedCache first = Prompt(decoder, 60), second = first.Clone();
-        Inference exact = new(decoder), narrow = new(decoder, DecodePrecision.Int8);
+        Engine exact = new(decoder), narrow = new(decoder, DecodePrecision.Int8);
         Assert.InRange(narrow.WeightBytes / (double)exact.WeightBytes, 0.5, 0.52);
         Assert.NotEqual(exact.Continue(first, 1).Run(7).ToArray(), narrow.Continue(second, 1).Run(7).ToArray());
-        Assert.Contains("--decode-weights", Assert.Throws<LabException>(() => new Inference(decoder, byTensors: true, DecodePrecision.Int8)).Message);
+        Assert.Contains("--decode-weights", Assert.Throws<LabException>(() => new Engine(decoder, byTensors: true, DecodePrecision.Int8)).Message);
     }
 
     [Fact]
@@ -113,8 +113,8 @@ public class DecodeStepTests
     public void BothWaysReadTheSameBytes()
     {
         var decoder = Repository.Model.Decoder;
-        using var onCpu = new Inference(decoder, DecodePrecision.AsLoaded);
-        using var byTensors = new Inference(decoder, byTensors: true);
+        using var onCpu = new Engine(decoder, DecodePrecision.AsLoaded);
+        using var byTensors = new Engine(decoder, byTensors: true);
         var (config, matrices) = (decoder.Config, 0L);
         matrices += (long)config.VocabSize * config.HiddenSize;
         matrices += config.Layers * (2L * config.QueryHeads * config.HeadDim * config.HiddenSize + 2L * config.KvHeads * config.HeadDim * config.HiddenSize + 3L * config.IntermediateSize * config.HiddenSize);
@@ -129,14 +129,14 @@ public class DecodeStepTests
     public void TheFirstTokenComesFromThePrefillUnlessItIsRecomputed()
     {
         var decoder = Repository.Model.Decoder;
-        using var inference = new Inference(decoder);
+        using var engine = new Engine(decoder);
         int[] prompt = [.. Enumerable.Range(0, 12).Select(i => (i * 37 + 12) % 1900)];
         var said = new float[decoder.Config.VocabSize];
         said[1234] = 1;
         int First(bool recompute)
         {
             using var cache = Prompt(decoder, 12);
-            return Answer.Run(inference, cache, prompt, said, recompute, 1, [], Generation.Greedy).Ids.Single();
+            return Answer.Run(engine, cache, prompt, said, recompute, 1, [], Generation.Greedy).Ids.Single();
         }
         Assert.Equal(1234, First(false));
         Assert.NotEqual(1234, First(true));

@@ -18,13 +18,13 @@ public sealed class PromptKindsTests
     [InlineData(false), InlineData(true)]
     public void They_reach_who_asks(bool byTensors)
     {
-        using var inference = new Inference(Model.Decoder, byTensors) { Kinds = Model.Kinds };
+        using var engine = new Engine(Model.Decoder, byTensors) { Kinds = Model.Kinds };
         var ids = Model.Tokenizer.Encode("The old town, she said, lies by the sea.");
         var (asking, not) = (new Sink(true), new Sink(false));
-        inference.Prefill(ids, null, PromptSinks.Combine(asking, not));
+        engine.Prefill(ids, null, PromptSinks.Combine(asking, not));
         Assert.Equal(Enumerable.Repeat(Model.Kinds.Value.Of(ids), Model.Config.Layers), asking.Kinds);
         Assert.Equal(TokenKind.Special, asking.Kinds[0]![0]);
-        inference.Prefill(ids, null, not = new Sink(false));
+        engine.Prefill(ids, null, not = new Sink(false));
         Assert.All(not.Kinds, Assert.Null);
     }
 
@@ -32,10 +32,10 @@ public sealed class PromptKindsTests
     public void A_piece_or_a_model_without_a_tokenizer_is_refused_by_name()
     {
         using var cache = new RaggedCache(Model.CacheShape());
-        Model.Inference.Prefill([1, 2, 3], cache);
-        Assert.Contains("the kinds of all tokens", Assert.Throws<LabException>(() => Model.Inference.Prefill([4, 5], cache, new Sink(true))).Message);
+        Model.Engine.Prefill([1, 2, 3], cache);
+        Assert.Contains("the kinds of all tokens", Assert.Throws<LabException>(() => Model.Engine.Prefill([4, 5], cache, new Sink(true))).Message);
         Assert.Equal(3, cache.LogicalLength);
-        using var bare = new Inference(Model.Decoder);
+        using var bare = new Engine(Model.Decoder);
         Assert.Contains("without a tokenizer", Assert.Throws<LabException>(() => bare.Prefill([1, 2, 3], null, new Sink(true))).Message);
     }
 

@@ -50,7 +50,7 @@ public class TensorDecodeStepTests
         const int window = 70;
         using var decoder = RandomModel.Create(Sliding(window));
         int[] prompt = [.. Enumerable.Range(0, 60).Select(i => i * 37 % 97)];
-        var method = Catalogue.Find(name).Create(null, CalibrationTables.HeadScores(new HeadTable(2, 4, [1, 5, 2, 8, 1, 1, 7, 3])));
+        var method = Catalogue.Find(name).Create(null, CalibrationTables.HeadScores(new HeadImportance(2, 4, [1, 5, 2, 8, 1, 1, 7, 3])));
         using var compressor = new Compressor(method, new Budget(12), new CacheShape(2, 2, 32), 4);
         decoder.Prefill(prompt, null, compressor).Dispose();
         using var ragged = compressor.TakeCache();
@@ -74,18 +74,18 @@ public class TensorDecodeStepTests
         var kept = new List<int[]>();
         foreach (var byTensors in new[] { false, true })
         {
-            using var inference = new Inference(decoder, byTensors);
+            using var engine = new Engine(decoder, byTensors);
             using var full = new RaggedCache(new CacheShape(2, 2, 32));
-            inference.Prefill(prompt.AsSpan(0, 50), full);
+            engine.Prefill(prompt.AsSpan(0, 50), full);
             using var compressor = new Compressor(Catalogue.Find("SnapKV").Create(), new Budget(20), new CacheShape(2, 2, 32), 4);
-            var logits = inference.Prefill(prompt.AsSpan(50), full, compressor);
+            var logits = engine.Prefill(prompt.AsSpan(50), full, compressor);
             Assert.Equal(90, full.LogicalLength);
             using var cache = compressor.TakeCache();
             kept.Add([.. cache[1].Positions(0)]);
             using var cut = cache.Clone();
             cut.Truncate(89);
             using var copy = new GroupedCache(cut, CPU, ScalarType.Float32, 13);       // the last token again, and 12
-            var answer = Answer.Run(inference, cache, prompt, logits, recomputeLast: true, 12, [], Generation.Greedy);
+            var answer = Answer.Run(engine, cache, prompt, logits, recomputeLast: true, 12, [], Generation.Greedy);
             answers.Add(answer.Ids);
             Assert.Equal(byTensors ? copy.ReservedBytes : cache.ReservedBytes, answer.ReservedBytes);
         }

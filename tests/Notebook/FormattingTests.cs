@@ -45,7 +45,7 @@ public sealed class FormattingTests : IDisposable
     [Fact]
     public void A_figure_of_the_lab_shows_as_image_chart_and_text()
     {
-        var figure = HeadImportance.Draw(new double[,] { { 0.1, 0.9 }, { 0.4, 0.2 } });
+        var figure = HeadMap.Draw(new double[,] { { 0.1, 0.9 }, { 0.4, 0.2 } });
         Assert.Equal(["text/html", "application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], MimeTypes(figure));
         Assert.Contains("<img src=\"data:image/svg+xml;base64,", Bundle.Of(figure)[0].Value);
     }

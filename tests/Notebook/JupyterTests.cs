@@ -110,7 +110,7 @@ public sealed class JupyterTests(ITestOutputHelper log) : IDisposable
     {
         Assert.SkipWhen(Browser.Executable is null, "no chromium here (Debian: chromium)");
         var (notebook, html) = (Path.Combine(folder, "n.ipynb"), Path.Combine(folder, "n.html"));
-        File.WriteAllText(notebook, Notebooks.Of($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
+        File.WriteAllText(notebook, Notebooks.Of($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadMap.Draw(new double[,] {{ {{ 0.1, 0.9 }}, {{ 0.4, 0.2 }} }})"));
         var (code, said) = await Run("dotnet", Notebooks.Program, "run", notebook, "-o", notebook, "--html", html);
         Assert.True(code == 0, said);
         await using var page = await Browser.Open("file://" + html);

@@ -154,7 +154,7 @@ public sealed class RunnerTests : FolderTests
     [Fact]
     public async Task A_figure_is_stored_as_the_drawing_that_code_hosts_show_and_its_page_has_both()
     {
-        var run = await Run([$"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadImportance.Draw(new double[,] {{ {{ 0.1, 0.9 }} }})"], "--html", Inside("figure.html"));
+        var run = await Run([$"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\nHeadKvLab.Charts.HeadMap.Draw(new double[,] {{ {{ 0.1, 0.9 }} }})"], "--html", Inside("figure.html"));
         Assert.Equal(0, run.Code);
         var data = run.Cells[0]!["outputs"]![0]!["data"]!.AsObject();
         Assert.Equal(["application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"], data.Select(pair => pair.Key));

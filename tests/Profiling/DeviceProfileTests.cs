@@ -4,7 +4,7 @@ using HeadKvLab.Charts;
 using HeadKvLab.Cli;
 using HeadKvLab.Compression;
 using HeadKvLab.Models;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using HeadKvLab.Profiling.Runs;
 using static TorchSharp.torch;
 
@@ -47,7 +47,7 @@ public class DeviceProfileTests
     public void A_model_decoded_by_tensors_is_profiled_like_one_decoded_by_kernels(ScalarType storage)
     {
         var (decoder, plan) = (Repository.Model.Decoder, Plan("FullKV", "SnapKV") with { Storage = storage });
-        var byTensors = new Inference(decoder, byTensors: true);
+        var byTensors = new Engine(decoder, byTensors: true);
         var runs = new Profiler(decoder, plan, null, byTensors).Run().ToArray();
         var kernels = new Profiler(decoder, plan).Run().ToArray();
         Assert.Equal(kernels.Length, runs.Length);
@@ -87,7 +87,7 @@ public class DeviceProfileTests
         var library = Library(folder);
         var gpu = GpuDriver.Open(0, library)!;
         var decoder = Repository.Model.Decoder;
-        var profiler = new Profiler(decoder, Plan("SnapKV"), gpu, new Inference(decoder, byTensors: true));
+        var profiler = new Profiler(decoder, Plan("SnapKV"), gpu, new Engine(decoder, byTensors: true));
         var runs = profiler.Run().ToArray();
         Assert.Equal([1, 2, 0, 0], runs.Select(r => r.DevicePeakBytes == 0 ? 0 : (r.DevicePeakBytes - r.DeviceIdleBytes) / Megabyte)); // one more each time it is asked
         var summary = ProfileSummary.Of(runs);
@@ -110,7 +110,7 @@ public class DeviceProfileTests
         var library = Library(folder);
         using var timed = HeadKvLab.Profiling.Decode.TimedModel.Open(Repository.Path("data", "models", "world-4m"), 200_000);
         var plan = Plan("FullKV") with { Contexts = [160_000] }; // 6 layers x 4 heads x 2 x 32 numbers x 4 bytes = 6,144 bytes a token
-        var message = Assert.Throws<LabException>(() => new Profiler(timed.Decoder, plan, GpuDriver.Open(0, library), new Inference(timed.Decoder, byTensors: true))).Message;
+        var message = Assert.Throws<LabException>(() => new Profiler(timed.Decoder, plan, GpuDriver.Open(0, library), new Engine(timed.Decoder, byTensors: true))).Message;
         Assert.Contains("160,006 tokens takes 983,076,864 bytes", message);
         Assert.Contains("Test GPU 1000", message);
     }

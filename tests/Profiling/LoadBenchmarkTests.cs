@@ -1,7 +1,7 @@
 using HeadKvLab.Cli;
 using HeadKvLab.Profiling;
-using HeadKvLab.Profiling.Engine;
-using HeadKvLab.Tests.Engine;
+using HeadKvLab.Profiling.Machine;
+using HeadKvLab.Tests.Libtorch;
 
 namespace HeadKvLab.Tests.Profiling;
 

@@ -3,7 +3,7 @@ using HeadKvLab.Cli;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Decode;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using HeadKvLab.Profiling.Runs;
 
 namespace HeadKvLab.Tests.Profiling;
@@ -105,7 +105,7 @@ public class ProfilerTests
     public void AProfileSaysWithWhichSettingsScoresAndProgram()
     {
         using var folder = new TemporaryFolder();
-        var scores = new HeadTable(2, 2, [1, 2, 3, 4]);
+        var scores = new HeadImportance(2, 2, [1, 2, 3, 4]);
         var method = Catalogue.Find("HeadKV-R2").Create(new(("beta", 2)), CalibrationTables.HeadScores(scores));
         ProfileFolder.Create(folder.Path, "model", EngineProbe.Run(), plan: new([method], [256]) { Window = 16 }).Dispose();
         var page = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "environment.json")))!;

@@ -45,7 +45,7 @@ public sealed record Axis(string Title, double Min, double Max, IReadOnlyList<Ti
         var step = RoundStep((high - low) / 5);
         if (min is null) low = Math.Floor(low / step + 1e-9) * step;
         if (max is null) high = Math.Ceiling(high / step - 1e-9) * step;
-        var spell = format ?? (value => Words.Fixed(value, Decimals(step)));
+        var spell = format ?? (value => Format.Fixed(value, Decimals(step)));
         var first = (long)Math.Ceiling(low / step - 1e-9);
         var last = (long)Math.Floor(high / step + 1e-9);
         var ticks = new List<Tick>();
@@ -79,7 +79,7 @@ public sealed record Axis(string Title, double Min, double Max, IReadOnlyList<Ti
         double[] round = [.. Enumerable.Range((int)Math.Floor(Math.Log10(finite.Min())) - 1, 30).SelectMany(power => new[] { 1, 2, 5 }.Select(factor => factor * Math.Pow(10, power)))];
         var first = Array.FindLastIndex(round, value => value <= finite.Min() * (1 + 1e-9));
         var last = Math.Max(first + 1, Array.FindIndex(round, value => value >= finite.Max() * (1 - 1e-9)));
-        return new Axis(title, Math.Log2(round[first]), Math.Log2(round[last]), [.. round[first..(last + 1)].Select(value => new Tick(Math.Log2(value), Words.Short(value)))]);
+        return new Axis(title, Math.Log2(round[first]), Math.Log2(round[last]), [.. round[first..(last + 1)].Select(value => new Tick(Math.Log2(value), Format.Short(value)))]);
     }
 
     /// <summary>An axis of cells or groups, one each at 0, 1, 2, ...</summary>

@@ -8,7 +8,7 @@ internal static class SvgRenderer
     public static string Render(Sketch sketch, PageLayout page)
     {
         var svg = new SvgWriter();
-        var size = (Width: Words.Whole(sketch.Width), Height: Words.Whole(sketch.Height));
+        var size = (Width: Format.Whole(sketch.Width), Height: Format.Whole(sketch.Height));
         svg.Open("svg", ("xmlns", "http://www.w3.org/2000/svg"), ("width", size.Width), ("height", size.Height),
             ("viewBox", $"0 0 {size.Width} {size.Height}"), ("role", "img"), ("font-family", Theme.Font));
         svg.Note("title", sketch.Title);

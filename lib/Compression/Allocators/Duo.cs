@@ -10,7 +10,7 @@ namespace HeadKvLab.Compression.Allocators;
 /// <param name="Sparsity">Share of heads that stream.</param>
 /// <param name="Sinks">First tokens a streaming head keeps.</param>
 /// <param name="Recent">Last tokens a streaming head keeps.</param>
-public sealed record Duo(HeadTable Gates, double Sparsity = 0.5, int Sinks = 64, int Recent = 256) : IAllocator
+public sealed record Duo(HeadImportance Gates, double Sparsity = 0.5, int Sinks = 64, int Recent = 256) : IAllocator
 {
     /// <summary>Share of heads that stream.</summary>
     public double Sparsity { get; } = Sparsity is >= 0 and <= 1 ? Sparsity
@@ -28,7 +28,7 @@ public sealed record Duo(HeadTable Gates, double Sparsity = 0.5, int Sinks = 64,
         Gates.Require(frame, byKvHead: true);
         var threshold = Quantile(Gates.Values, Sparsity);
         var group = frame.Heads / Gates.Heads;
-        var streaming = Math.Min(frame.Candidates, Sinks + Math.Max(0, Recent - frame.Window));
+        var streaming = Math.Min(frame.Candidates, Sinks + Math.Max(0, Recent - frame.Recent));
         for (var h = 0; h < allotment.Requested.Length; h++)
         {
             var gate = Gates.Values[h / group];

@@ -13,14 +13,14 @@ public sealed record HeadKv : IAllocator
     /// <summary>Divisor used by KVCache-Factory's default and by most published runs.</summary>
     public const double PaperBeta = 1.01;
 
-    private readonly HeadTable _importance;
+    private readonly HeadImportance _importance;
 
     /// <summary>Creates the allocator.</summary>
     /// <param name="importance">Importance of every query head, <c>[layer, queryHead]</c>.</param>
     /// <param name="beta">Pool divisor, above 1.</param>
     /// <param name="temperature">Exponent of the normalised importances; 1 in all published runs.</param>
     /// <param name="reduction">How a group's importances become a KV head's.</param>
-    public HeadKv(HeadTable importance, double beta = PaperBeta, double temperature = 1, GroupReduction reduction = GroupReduction.Mean)
+    public HeadKv(HeadImportance importance, double beta = PaperBeta, double temperature = 1, GroupReduction reduction = GroupReduction.Mean)
     {
         if (!double.IsFinite(beta) || beta <= 1)
             throw new LabException(FormattableString.Invariant($"beta {beta}: the pool divisor must be a number above 1, for example 1.01"));

@@ -14,7 +14,7 @@ namespace HeadKvLab.Compression.Allocators;
 /// <param name="LeastRecent">S0, the least number of last tokens under the paper's rule.</param>
 /// <param name="RecentDivisor">C: last tokens are n / C if that is more.</param>
 public sealed record Razor(
-    HeadTable Importance, int Sinks = 4, double? ProtectedShare = null, int LeastRecent = 4000, int RecentDivisor = 5) : IAllocator
+    HeadImportance Importance, int Sinks = 4, double? ProtectedShare = null, int LeastRecent = 4000, int RecentDivisor = 5) : IAllocator
 {
     /// <summary>Share of heads that keep everything.</summary>
     public double? ProtectedShare { get; } = ProtectedShare is null or (>= 0 and <= 1) ? ProtectedShare
@@ -32,7 +32,7 @@ public sealed record Razor(
         Importance.Require(frame);
         var heads = allotment.Requested.Length;
         var sinks = Math.Min(Sinks, frame.Selectable);
-        var recent = Math.Max(LeastRecent, frame.PromptLength / RecentDivisor) - frame.Window;
+        var recent = Math.Max(LeastRecent, frame.PromptLength / RecentDivisor) - frame.Recent;
         var (whole, others) = ProtectedShare is { } share
             ? ((int)Math.Round(share * heads), Math.Min(frame.Candidates, Sinks + Math.Max(0, recent)))
             : ((int)Math.Min(heads, (frame.Selectable - sinks) * (double)heads / Math.Max(1, frame.Candidates - sinks)), sinks);

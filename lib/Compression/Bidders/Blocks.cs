@@ -25,7 +25,7 @@ public sealed record Blocks(int Size = 16) : IBidder
         var last = frame.PromptLength - Size * (blocks - 1);
         var free = frame.Candidates < last ? 0 : 1 + (frame.Candidates - last) / Size;       // blocks that can be freed
         var held = free == 0 ? frame.Candidates : frame.Candidates - last - Size * (free - 1); // entries that share blocks with the window
-        var heldCost = Size * (blocks - free) - frame.Window;
+        var heldCost = Size * (blocks - free) - frame.Recent;
         var rented = ArrayPool<float>.Shared.Rent(frame.Candidates);
         try
         {

@@ -24,7 +24,7 @@ public sealed record LadderSteps(Ladder Ladder, double Threshold = 0.95) : IBidd
     /// <inheritdoc/>
     public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids)
     {
-        var rungs = Ladder.Rungs(layer, scores.Heads, frame.Window);
+        var rungs = Ladder.Rungs(layer, scores.Heads, frame.Recent);
         for (var head = 0; head < scores.Heads; head++)
         {
             var (kept, price) = (0, double.PositiveInfinity);

@@ -19,5 +19,5 @@ public sealed record Continual(SquaredWindow Scorer) : ISchedule
 
     /// <inheritdoc/>
     public IPromptRetention Begin(Method method, Budget budget, CacheShape model, int queryHeads) =>
-        Reselection.Of(method with { Scorer = new SquaredAll(0) }, budget, model, queryHeads, Name, (_, _) => true, prompt => Scorer.Pooled(prompt, Math.Min(budget.Window, prompt.Length)));
+        Reselection.Of(method with { Scorer = new SquaredAll(0) }, budget, model, queryHeads, Name, (_, _) => true, prompt => Scorer.Pooled(prompt, Math.Min(budget.ObservationWindow, prompt.Length)));
 }

@@ -24,7 +24,7 @@ public sealed record LadderUpkeep(Ladder Ladder, double Threshold) : ISchedule
 
     /// <inheritdoc/>
     public IPromptRetention Begin(Method method, Budget budget, CacheShape model, int queryHeads) => budget.Rule == Only
-        ? new Heads(this, budget.Window, new DecodeRecord(new ScorerNeeds { Sums = [AttentionSum.Received], Kinds = true }, PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads), new int[model.Layers][])
+        ? new Heads(this, budget.ObservationWindow, new DecodeRecord(new ScorerNeeds { Sums = [AttentionSum.Received], Kinds = true }, PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads), new int[model.Layers][])
         : throw new LabException($"{method.Name} {Name}: while generating each head stays on the rung that its prompt chose, which the budget rule {Names<BudgetRule>.Of(budget.Rule)} cuts short: "
             + $"use {Names<BudgetRule>.Of(BudgetRule.AsPublished)}, or a schedule such as 'every 1'");
 

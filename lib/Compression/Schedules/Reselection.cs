@@ -38,19 +38,19 @@ internal sealed class Reselection : IPromptRetention
             throw new LabException($"{method.Name} {name}: its {settlement.GetType().Name} stands for what was dropped of the prompt, and takes in nothing later: leave the schedule out");
         if (budget.Rule == BudgetRule.AsPublished && method.Share is IBidder { PublishedPrice: not null })
             throw new LabException($"{method.Name} {name}: under {Names<BudgetRule>.Of(budget.Rule)} a head keeps what holds a share of the whole text's attention, much of which was dropped: use '{Catalogue.Published}', or another budget rule");
-        var frame = BudgetFrame.Of(budget, model.Layers, model.KvHeads, queryHeads, budget.Window + 1);
-        return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.Window), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads) { Start = start }, new int[model.Layers][]);
+        var frame = BudgetFrame.Of(budget, model.Layers, model.KvHeads, queryHeads, budget.ObservationWindow + 1);
+        return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.ObservationWindow), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads) { Start = start }, new int[model.Layers][]);
     }
 
     /// <inheritdoc/>
-    public bool WantsWeights => _method.Needs(_budget.Window).Sums.Count > 0;
+    public bool WantsWeights => _method.Needs(_budget.ObservationWindow).Sums.Count > 0;
 
     /// <inheritdoc/>
     public void Take(in LayerView prompt, LayerCache stored, bool whole)
     {
         _record.Take(prompt, stored);
         var shares = stored.Counts.ToArray();
-        if (whole) Array.Fill(shares, _frame.Selectable + _frame.Window);
+        if (whole) Array.Fill(shares, _frame.Selectable + _frame.Recent);
         (_shares[prompt.Layer], _whole[prompt.Layer], _chosen) = (shares, whole, prompt.Length);
     }
 
@@ -62,7 +62,7 @@ internal sealed class Reselection : IPromptRetention
     {
         _record.Finish(id, cache);
         var generated = cache.LogicalLength - _record.Prompt;
-        if (generated <= 0 || cache.LogicalLength <= _budget.Window || !_due(generated, () => Growth(cache))) return;
+        if (generated <= 0 || cache.LogicalLength <= _budget.ObservationWindow || !_due(generated, () => Growth(cache))) return;
         _chosen = cache.LogicalLength;
         using var quiet = torch.no_grad();
         if (_method.Share is IBidder bidder)
@@ -87,7 +87,7 @@ internal sealed class Reselection : IPromptRetention
     {
         if (_method.Share is not IAllocator { Scope: AllocationScope.Model }) return;
         var entries = PromptAllocation.OfModel(_method, _budget.Rule, FrameOf(tokens));
-        for (var layer = 0; layer < _frame.Layers; layer++) _shares[layer] = [.. entries.Skip(layer * _frame.Heads).Take(_frame.Heads).Select(kept => kept + _frame.Window)];
+        for (var layer = 0; layer < _frame.Layers; layer++) _shares[layer] = [.. entries.Skip(layer * _frame.Heads).Take(_frame.Heads).Select(kept => kept + _frame.Recent)];
     }
 
     private int Growth(RaggedCache cache)
@@ -112,9 +112,9 @@ internal sealed class Reselection : IPromptRetention
             if (!over) continue;
             var scores = Scored(view);
             if (_whole[layer] && heads == _frame.Heads && _method.Share is IAllocator { Scope: AllocationScope.Layer }) // the first choice of this layer, from its own scores
-                _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _budget.Window)).Select(entries => entries + _frame.Window)];
+                _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _budget.ObservationWindow)).Select(entries => entries + _frame.Recent)];
             var kept = new int[heads][];
-            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _budget.Window);
+            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _budget.ObservationWindow);
             Retain(cache[layer], view, scores, kept);
             _whole[layer] = false;
         }
@@ -133,7 +133,7 @@ internal sealed class Reselection : IPromptRetention
                 var heads = (int)view.Keys.shape[0];
                 var scores = Scored(view);
                 scored.Add((layer, view.FirstHead, heads, scores.All.ToArray()));
-                if (view.Length <= _budget.Window) continue;
+                if (view.Length <= _budget.ObservationWindow) continue;
                 var own = new Bids(heads);
                 Competition.Bid(_method, bidder, FrameOf(view.Length) with { Heads = heads }, view, scores, own);
                 for (var h = 0; h < heads; h++) bids.Add(view.FirstHead + h, own, h);
@@ -151,14 +151,14 @@ internal sealed class Reselection : IPromptRetention
     {
         var heads = (int)view.Keys.shape[0];
         var scores = new HeadRows<float>(new float[heads * view.Length], heads, view.Length);
-        _method.Score(view, _budget.Window, scores);
+        _method.Score(view, _budget.ObservationWindow, scores);
         return scores;
     }
 
     /// <summary>Entries of the highest scores, and the last ones.</summary>
     private int[] Best(ReadOnlySpan<float> scores, int entries)
     {
-        var candidates = Math.Max(0, scores.Length - _budget.Window);
+        var candidates = Math.Max(0, scores.Length - _budget.ObservationWindow);
         var chosen = new int[Math.Clamp(entries, 0, candidates)];
         Selection.Best(scores[..candidates], chosen.Length, chosen);
         return [.. chosen, .. Enumerable.Range(candidates, scores.Length - candidates)];
@@ -166,7 +166,7 @@ internal sealed class Reselection : IPromptRetention
 
     private void Retain(LayerCache layer, in LayerView view, HeadRows<float> scores, int[][] kept)
     {
-        var rows = _method.Settle(view, scores, _budget.Window, kept);
+        var rows = _method.Settle(view, scores, _budget.ObservationWindow, kept);
         for (var h = 0; h < kept.Length; h++) layer.Retain(view.FirstHead + h, kept[h], rows, h);
     }
 }

@@ -108,7 +108,7 @@ public sealed record Ladder(double Local = 0.3, double Frequent = 0.3) : IScorer
     {
         var n = layer.Tokens;
         if (layer.Kinds is not { } kinds || kinds.Length != n)
-            throw new LabException($"layer {layer.Layer}: FastGen's ladder ranks by the kinds of the {n} tokens, and {(layer.Kinds is null ? "none" : $"{layer.Kinds.Value.Length}")} came: run the prompt through a model with its tokenizer (Inference.Kinds)");
+            throw new LabException($"layer {layer.Layer}: FastGen's ladder ranks by the kinds of the {n} tokens, and {(layer.Kinds is null ? "none" : $"{layer.Kinds.Value.Length}")} came: run the prompt through a model with its tokenizer (Engine.Kinds)");
         Array.Fill(rungs, (byte)4);
         var far = n - Math.Min(n, Width(n));
         for (var j = rungs.Length - 1; j >= 0 && layer.Position(kvHead, j) >= far; j--) rungs[j] = 3;

@@ -114,7 +114,7 @@ internal sealed class ContextRun : IDisposable
         }
     }
 
-    private long? EntriesOf(RaggedCache cache) => _model.Inference.OnCpu ? cache.Entries : null;
+    private long? EntriesOf(RaggedCache cache) => _model.Engine.OnCpu ? cache.Entries : null;
 
     /// <summary>The caches of all variants, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
     private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
@@ -140,7 +140,7 @@ internal sealed class ContextRun : IDisposable
         var done = new List<Compressed>();
         try
         {
-            var logits = _model.Inference.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)]));
+            var logits = _model.Engine.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)]));
             var seconds = clock.Elapsed.TotalSeconds;
             foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds, null));
             if (done.Count > 0) full = null;
@@ -161,7 +161,7 @@ internal sealed class ContextRun : IDisposable
         var prefix = new RaggedCache(Shape);
         try
         {
-            _model.Inference.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
+            _model.Engine.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
         }
         catch
         {
@@ -176,7 +176,7 @@ internal sealed class ContextRun : IDisposable
     {
         int[] stops = [.. prompt.StopIds];
         var first = prompt.NoEmptyAnswer;
-        var answer = Models.Answer.Run(_model.Inference, cache, prompt.Ids, logits, prompt.FirstToken == FirstToken.RecomputeLast, prompt.MaxNewTokens, stops, scores =>
+        var answer = Models.Answer.Run(_model.Engine, cache, prompt.Ids, logits, prompt.FirstToken == FirstToken.RecomputeLast, prompt.MaxNewTokens, stops, scores =>
         {
             var id = Generation.Greedy(scores, first ? stops : []);
             first = false;

@@ -24,7 +24,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
     {
         if (budget.Granularity != Granularity.KvHead) throw new LabException("a prompt trial shows KV heads: give a budget of KV-head granularity");
         Compressor[] compressors = [.. methods.Select(method => new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))];
-        Generation.Greedy(model.Inference.Prefill(prompt, null, PromptSinks.Combine(compressors)));   // entries that overflowed may be evicted, and not be noticed later
+        Generation.Greedy(model.Engine.Prefill(prompt, null, PromptSinks.Combine(compressors)));   // entries that overflowed may be evicted, and not be noticed later
         int[] stops = [model.Tokenizer.IdOf(stopToken), .. model.Config.EosIds];
         var trials = new List<PromptTrial>();
         foreach (var compressor in compressors)
@@ -35,7 +35,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
             int[] answer;
             try
             {
-                answer = Models.Answer.Run(model.Inference, cache, prompt, [], recomputeLast: true, most, stops, Generation.Greedy).Ids;
+                answer = Models.Answer.Run(model.Engine, cache, prompt, [], recomputeLast: true, most, stops, Generation.Greedy).Ids;
             }
             catch (ModelOverflow e)
             {
@@ -65,7 +65,7 @@ public sealed record PromptTrial(string Method, bool[,,] Kept, string Answer, lo
     /// <param name="importance">Importance of every KV head, or of the query heads that share it.</param>
     /// <param name="start">First position.</param>
     /// <param name="length">Number of positions.</param>
-    public double ImportanceHolding(HeadTable importance, int start, int length)
+    public double ImportanceHolding(HeadImportance importance, int start, int length)
     {
         var weights = importance.Aggregate(Kept.GetLength(1), GroupReduction.Mean).Normalised();
         var shares = ShareKept(start, length);

@@ -14,7 +14,7 @@ public static class AllocationBenchmark
         foreach (var (layers, heads) in new[] { (32, 32), (80, 64) })
         {
             var random = new Random(4);
-            var table = new HeadTable(layers, heads, [.. Enumerable.Range(0, layers * heads).Select(_ => Math.Pow(random.NextDouble(), 6))]);
+            var table = new HeadImportance(layers, heads, [.. Enumerable.Range(0, layers * heads).Select(_ => Math.Pow(random.NextDouble(), 6))]);
             var allocator = new HeadKv(table);
             var rules = new[] { BudgetRule.AsPublished, BudgetRule.EqualEntries };
             var rivals = Array.ConvertAll(rules, rule => (Action)(() => Allot(allocator, rule, layers, heads)));

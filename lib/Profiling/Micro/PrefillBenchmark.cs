@@ -72,7 +72,7 @@ public static class PrefillBenchmark
         var decoder = RandomModel.Create(Standard);
         var random = new Random(7);
         int[] prompt = [.. Enumerable.Range(0, tokens).Select(_ => random.Next(Standard.VocabSize))];
-        var heads = new HeadTable(Standard.Layers, Standard.QueryHeads, [.. Enumerable.Range(0, Standard.Layers * Standard.QueryHeads).Select(_ => Math.Pow(random.NextDouble(), 4))]);
+        var heads = new HeadImportance(Standard.Layers, Standard.QueryHeads, [.. Enumerable.Range(0, Standard.Layers * Standard.QueryHeads).Select(_ => Math.Pow(random.NextDouble(), 4))]);
         var tables = CalibrationTables.HeadScores(heads).With(TableKinds.DuoGates, heads.Aggregate(Standard.KvHeads, GroupReduction.Max))
             .With(TableKinds.Prefix, PrefixCurves.Alike(Standard.Layers)).With(TableKinds.Change, new HeadChange(heads.Values, [.. Enumerable.Repeat(1.0, Standard.Layers)]));
         var chosen = Catalogue.Find(method).Create(null, tables);

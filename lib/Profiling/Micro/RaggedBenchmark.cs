@@ -1,6 +1,6 @@
 using HeadKvLab.Cache;
 using HeadKvLab.Kernels;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using HeadKvLab.Tables;
 
 namespace HeadKvLab.Profiling.Runs;

@@ -4,7 +4,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,7 +19,7 @@ namespace HeadKvLab.Profiling.Runs;
 public sealed class Profiler : IDisposable
 {
     private readonly Decoder _decoder;
-    private readonly Inference _inference;
+    private readonly Engine _engine;
     private readonly Device _device;
     private readonly GpuDriver? _gpu;
     private readonly long _deviceIdle;
@@ -33,13 +33,13 @@ public sealed class Profiler : IDisposable
     /// <param name="precision">What answers are decoded with.</param>
     /// <exception cref="LabException">A size of the plan is out of range, the model's context too short, or the memory too small.</exception>
     public Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu = null, DecodePrecision precision = DecodePrecision.Lossless)
-        : this(decoder, plan, gpu, new Inference(decoder, precision))
+        : this(decoder, plan, gpu, new Engine(decoder, precision))
     {
     }
 
-    internal Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu, Inference inference)
+    internal Profiler(Decoder decoder, ProfilePlan plan, GpuDriver? gpu, Engine engine)
     {
-        (_inference, _gpu, _device) = (inference, gpu, decoder.Model.embed_tokens.weight.device);
+        (_engine, _gpu, _device) = (engine, gpu, decoder.Model.embed_tokens.weight.device);
         (_decoder, _plan, _cases) = (decoder, plan, plan.Cases());
         var longest = _cases[^1].Context + plan.Generate.Max();
         if (longest > decoder.Config.MaxPositions)
@@ -49,7 +49,7 @@ public sealed class Profiler : IDisposable
     }
 
     /// <summary>Frees what was made for decoding; the model stays.</summary>
-    public void Dispose() => _inference.Dispose();
+    public void Dispose() => _engine.Dispose();
 
     private ModelConfig Config => _decoder.Config;
 
@@ -93,9 +93,9 @@ public sealed class Profiler : IDisposable
     /// <summary>Weights on a mapped file come into memory when first used: they are no part of what a case takes above idle.</summary>
     private void UseWeights()
     {
-        if (!_inference.OnCpu) return;
+        if (!_engine.OnCpu) return;
         using var cache = new RaggedCache(new CacheShape(Config.Layers, Config.KvHeads, Config.HeadDim, _plan.Storage));
-        _inference.Step.Run(0, cache);
+        _engine.Step.Run(0, cache);
     }
 
     private (TimedRun, int[]) Watched(ProfileCase wanted, CancellationToken stop)
@@ -130,19 +130,19 @@ public sealed class Profiler : IDisposable
             var prefilled = Now();
             var (cacheBytes, entries) = (cache.StoredBytes * NumberBytes / cache.Shape.Format.Bytes(), cache.Shape.Layers * cache.Shape.KvHeads);
             var count = 0;
-            var answer = Answer.Run(_inference, cache, prompt, logits, recomputeLast: !wanted.Method.KeepsAll, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
+            var answer = Answer.Run(_engine, cache, prompt, logits, recomputeLast: !wanted.Method.KeepsAll, most, [], Generation.Greedy, _ => stamps[count++] = Now(), stop);
             return (new TimedRun
             {
                 Method = wanted.Method.Name, KvSize = wanted.KvSize, Context = wanted.Context, Round = round,
                 PrefillMilliseconds = Milliseconds(start, prefilled), FirstTokenMilliseconds = Milliseconds(start, stamps[0]),
                 DecodeMilliseconds = _plan.Generate.Distinct().ToDictionary(n => n, n => Milliseconds(stamps[0], stamps[n - 1])),
-                CacheBytes = cacheBytes, ReservedBytes = answer.ReservedBytes, WeightBytes = _inference.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
+                CacheBytes = cacheBytes, ReservedBytes = answer.ReservedBytes, WeightBytes = _engine.WeightBytes, BytesPerToken = 2L * entries * Config.HeadDim * NumberBytes, LoadAverage = load,
             }, answer.Ids);
         }
     }
 
     /// <summary>Bytes of a cached number as decoding reads it.</summary>
-    private int NumberBytes => _inference.CacheType(_plan.Storage).Format().Bytes();
+    private int NumberBytes => _engine.CacheType(_plan.Storage).Format().Bytes();
 
     /// <summary>The time once the device has done everything it was asked for.</summary>
     private long Now()
@@ -159,10 +159,10 @@ public sealed class Profiler : IDisposable
         {
             var full = new RaggedCache(shape);
             full.Reserve(prompt.Length + most);
-            return (full, _inference.Prefill(prompt, full));
+            return (full, _engine.Prefill(prompt, full));
         }
         using var compressor = new Compressor(wanted.Method, wanted.Budget, shape, Config.QueryHeads);
-        var logits = _inference.Prefill(prompt, null, KindsSink.ForMadeUp(compressor, prompt.Length));
+        var logits = _engine.Prefill(prompt, null, KindsSink.ForMadeUp(compressor, prompt.Length));
         var cache = compressor.TakeCache();
         cache.Reserve(most);
         return (cache, logits);

@@ -196,7 +196,7 @@ public sealed class EveryTests : IDisposable
         foreach (var entry in Catalogue.Methods.Where(m => m.DecidesOnce is null))
             foreach (var granularity in Enum.GetValues<Granularity>())
             {
-                var method = entry.Create(null, SomeTables.Of(new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]), 2));
+                var method = entry.Create(null, SomeTables.Of(new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]), 2));
                 using var cache = text.Compress(new(method, new Every(4)), new Budget(16, Window, Granularity: granularity), Prompt);
                 var entries = cache.Entries;
                 for (var t = Prompt; t < 56; t++)

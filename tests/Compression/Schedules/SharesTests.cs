@@ -38,7 +38,7 @@ public sealed class SharesTests : IDisposable
     public void Shares_are_those_of_the_text_as_long_as_it_has_become()
     {
         var text = new MadeUpText(60);
-        var importance = new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
+        var importance = new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
         var method = new Method("h", new SnapKv(), new HeadKv(importance, 1.2));
         var budget = new Budget(B, Window);
         foreach (var prompt in (int[])[3, B, 14, Prompt])
@@ -106,7 +106,7 @@ public sealed class SharesTests : IDisposable
     public void Ragged_heads_go_back_to_what_each_had()
     {
         var text = new MadeUpText(60);
-        var importance = new HeadTable(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
+        var importance = new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
         using var cache = text.Compress(new(new Method("h", new SnapKv(), new HeadKv(importance, 1.2)), new Grown(5)), new Budget(B, Window), Prompt);
         var counts = Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()).ToArray();
         Assert.True(counts.Distinct().Count() > 2, string.Join(' ', counts));

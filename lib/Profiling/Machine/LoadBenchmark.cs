@@ -10,7 +10,7 @@ using HeadKvLab.Profiling.Runs;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>One process that read or loaded a file.</summary>
 /// <param name="Seconds">From opening the file to its last byte in memory.</param>

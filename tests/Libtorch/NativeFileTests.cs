@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace HeadKvLab.Tests.Engine;
+namespace HeadKvLab.Tests.Libtorch;
 
 /// <summary>The copy of libLibTorchSharp.so beside the program loads where libstdc++ ends before GLIBCXX_3.4.32, and nothing unused lies beside it.</summary>
 public sealed class NativeFileTests

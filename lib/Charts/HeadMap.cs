@@ -3,7 +3,7 @@ using HeadKvLab.Charts.Sketches;
 namespace HeadKvLab.Charts;
 
 /// <summary>Heat map of how much each head matters: layers from left to right, heads from top to bottom.</summary>
-public static class HeadImportance
+public static class HeadMap
 {
     /// <summary>Draws the heat map.</summary>
     /// <param name="scores">Importance, <c>[layer, head]</c>; not-a-number where it is not known.</param>
@@ -28,8 +28,8 @@ public static class HeadImportance
             for (var index = 0; index < heads; index++)
             {
                 var score = values[index, layer] = scores[layer, index];
-                labels[index, layer] = double.IsNaN(score) ? "" : Words.Fixed(score, decimals);
-                hover[index, layer] = $"layer {Words.Whole(layer)}, {head} {Words.Whole(index)}\n{measure}: {Words.Short(score)}";
+                labels[index, layer] = double.IsNaN(score) ? "" : Format.Fixed(score, decimals);
+                hover[index, layer] = $"layer {Format.Whole(layer)}, {head} {Format.Whole(index)}\n{measure}: {Format.Short(score)}";
             }
         }
         var fewCells = layers <= 16;
@@ -45,5 +45,5 @@ public static class HeadImportance
         return largest > 0 ? largest : 1;
     }
 
-    private static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(index => Words.Whole(index))];
+    private static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(index => Format.Whole(index))];
 }

@@ -6,7 +6,7 @@ namespace HeadKvLab.Compression;
 /// One importance per head of a model, <c>[layer, head]</c>: what a static allocator spends a shared pool by.
 /// Immutable; double precision, because single is not enough to repeat the published allocations.
 /// </summary>
-public sealed class HeadTable : ICalibrationTable
+public sealed class HeadImportance : ICalibrationTable
 {
     private readonly double[] _values;
 
@@ -15,7 +15,7 @@ public sealed class HeadTable : ICalibrationTable
     /// <param name="heads">Heads in a layer.</param>
     /// <param name="values">Importances, layer after layer: finite, not negative, at least one above 0.</param>
     /// <exception cref="LabException">A value is NaN, infinite or negative, or all are zero.</exception>
-    public HeadTable(int layers, int heads, ReadOnlySpan<double> values)
+    public HeadImportance(int layers, int heads, ReadOnlySpan<double> values)
     {
         if (layers < 1 || heads < 1 || values.Length != layers * heads)
             throw new LabException($"head scores: {values.Length} values do not make {layers} layers of {heads} heads");
@@ -61,7 +61,7 @@ public sealed class HeadTable : ICalibrationTable
 
     /// <summary>Shares that sum to 1: <c>S = m / sum m</c>, then <c>S^T / sum S^T</c>.</summary>
     /// <param name="temperature">T; 1 in all published runs.</param>
-    public HeadTable Normalised(double temperature = 1)
+    public HeadImportance Normalised(double temperature = 1)
     {
         if (!double.IsFinite(temperature) || temperature <= 0)
             throw new LabException(FormattableString.Invariant($"temperature {temperature}: give a number above 0; 1 is the paper's"));
@@ -73,7 +73,7 @@ public sealed class HeadTable : ICalibrationTable
     /// <summary>Importances of KV heads from those of the query heads that share them.</summary>
     /// <param name="kvHeads">KV heads of a layer; must divide <see cref="Heads"/>.</param>
     /// <param name="reduction">How a group's importances become one.</param>
-    public HeadTable Aggregate(int kvHeads, GroupReduction reduction)
+    public HeadImportance Aggregate(int kvHeads, GroupReduction reduction)
     {
         var group = HeadGroups.Of(Heads, kvHeads);
         if (group == 1) return this;

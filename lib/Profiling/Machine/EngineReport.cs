@@ -1,4 +1,4 @@
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>What <see cref="EngineProbe"/> found out about the tensor engine and the machine under it.</summary>
 public sealed record EngineReport

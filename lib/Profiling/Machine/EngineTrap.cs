@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>Something about this machine that makes tensor work slow or wrong, and what cures it.</summary>
 /// <param name="Name">Short name.</param>

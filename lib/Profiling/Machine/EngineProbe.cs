@@ -7,7 +7,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>Measures the tensor engine in about two seconds. Each rate is the best of several runs, so that other work on the machine disturbs least.</summary>
 public static partial class EngineProbe

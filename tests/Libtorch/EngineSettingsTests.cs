@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace HeadKvLab.Tests.Engine;
+namespace HeadKvLab.Tests.Libtorch;
 
 /// <summary>The settings that decide libtorch's speed hold in a notebook too, although nothing but <c>#r</c> brings the library there.</summary>
 public sealed class EngineSettingsTests
@@ -14,7 +14,7 @@ public sealed class EngineSettingsTests
         string[] cells =
         [
             $"#r \"{Repository.Path("bin", "HeadKvLab.dll")}\"\n#r \"{Repository.Path("bin", "TorchSharp.dll")}\"",
-            "var report = HeadKvLab.Profiling.Engine.EngineProbe.Run();\n$\"policy {report.Environment[\"OMP_WAIT_POLICY\"]}, {(report.PageFaultsPerLargeOperator < 1500 ? \"few\" : \"many\")} page faults\"",
+            "var report = HeadKvLab.Profiling.Machine.EngineProbe.Run();\n$\"policy {report.Environment[\"OMP_WAIT_POLICY\"]}, {(report.PageFaultsPerLargeOperator < 1500 ? \"few\" : \"many\")} page faults\"",
         ];
         File.WriteAllText(notebook, JsonSerializer.Serialize(new
         {

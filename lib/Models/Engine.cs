@@ -9,7 +9,7 @@ namespace HeadKvLab.Models;
 /// Runs a model where its weights lie: on a CPU tokens are decoded by <see cref="DecodeStep"/>, elsewhere by <see cref="TensorDecodeStep"/>. Prompts are
 /// stored and compressed in main memory either way, a layer at a time. Its sessions are independent of each other.
 /// </summary>
-public sealed class Inference : IDisposable
+public sealed class Engine : IDisposable
 {
     private readonly Decoder _decoder;
     private readonly DecodeStep? _step;
@@ -19,12 +19,12 @@ public sealed class Inference : IDisposable
     /// <param name="decoder">The model.</param>
     /// <param name="precision">What decoding multiplies with; 8-bit integers on a CPU only.</param>
     /// <exception cref="LabException">Its weights are not on a CPU, and 8-bit integers were asked for.</exception>
-    public Inference(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless)
+    public Engine(Decoder decoder, DecodePrecision precision = DecodePrecision.Lossless)
         : this(decoder, byTensors: decoder.Model.embed_tokens.weight.device_type != TorchSharp.DeviceType.CPU, precision)
     {
     }
 
-    internal Inference(Decoder decoder, bool byTensors, DecodePrecision precision = DecodePrecision.Lossless)
+    internal Engine(Decoder decoder, bool byTensors, DecodePrecision precision = DecodePrecision.Lossless)
     {
         _decoder = decoder;
         if (!byTensors) _step = new DecodeStep(decoder, precision);

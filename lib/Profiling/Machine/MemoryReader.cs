@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using HeadKvLab.Kernels;
 
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>
 /// Reads memory as fast as this machine's cores can: the kernels' threads, each a megabyte at a time as four streams side by side. One stream

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace HeadKvLab.Charts;
 
 /// <summary>Numbers as figures and tables spell them, the same in every culture.</summary>
-public static class Words
+public static class Format
 {
     /// <summary>A number with a fixed count of decimals, a true minus sign and thousands set off by commas.</summary>
     public static string Fixed(double value, int decimals)

@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using HeadKvLab.Profiling.Engine;
+using HeadKvLab.Profiling.Machine;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-namespace HeadKvLab.Tests.Engine;
+namespace HeadKvLab.Tests.Libtorch;
 
 /// <summary>What the lab relies on in TorchSharp and libtorch, and what <c>lab doctor</c> reports where it does not hold.</summary>
 [Collection(Alone.Name)]
@@ -88,7 +88,7 @@ public sealed class EngineTests
         var calls = Directory.EnumerateFiles(lib, "*.cs", SearchOption.AllDirectories)
             .Select(file => (Name: Path.GetRelativePath(lib, file).Replace('\\', '/'), Text: File.ReadAllText(file)))
             .Where(file => System.Text.RegularExpressions.Regex.IsMatch(file.Text, @"\b(matmul|cummax|cummin)\(|\bautograd\.grad\("));
-        Assert.Equal(["Profiling/Engine/EngineProbe.cs"], calls.Select(file => file.Name));   // shapes written out beside the call
+        Assert.Equal(["Profiling/Machine/EngineProbe.cs"], calls.Select(file => file.Name));   // shapes written out beside the call
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace HeadKvLab.Profiling.Engine;
+namespace HeadKvLab.Profiling.Machine;
 
 /// <summary>
 /// An NVIDIA GPU as its driver's library describes it: name and memory, which TorchSharp's API does not tell. Ordinals are those of <c>cuda:0</c>,

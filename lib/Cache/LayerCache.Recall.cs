@@ -17,7 +17,9 @@ public sealed unsafe partial class LayerCache
         CheckAlive();
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first + rows.Length / Dim, _counts[kvHead], nameof(rows));
-        _cache.Shape.Format.Widen(_keyData + (_offsets[kvHead] + first) * RowBytes, rows);
+        var blocks = Math.Clamp(Sealed(kvHead) - first, 0, rows.Length / Dim);
+        for (var entry = 0; entry < blocks; entry++) _blocks[kvHead].Read(first + entry, rows.Slice(entry * Dim, Dim), []);
+        _cache.Shape.Format.Widen(_keyData + (_offsets[kvHead] + first + blocks - Sealed(kvHead)) * RowBytes, rows[(blocks * Dim)..]);
         GC.KeepAlive(this);
     }
 

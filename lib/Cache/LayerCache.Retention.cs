@@ -25,6 +25,7 @@ public sealed unsafe partial class LayerCache
             last = entry > last && entry < _counts[kvHead] ? entry
                 : throw new ArgumentException($"layer {_layer}, head {kvHead}: entry {entry} follows {last} of {_counts[kvHead]} entries: indices must ascend and lie inside", nameof(entries));
         if (entries.Length == _counts[kvHead]) return;
+        RefuseSealed("entries are dropped");
         if (entries.IsEmpty || entries[0] != 0) _bias[kvHead] = 0;
         var same = 0;
         while (same < entries.Length && entries[same] == same) same++;
@@ -43,6 +44,7 @@ public sealed unsafe partial class LayerCache
     {
         Retain(kvHead, entries);
         var (keys, values) = rows?.Changed(row) ?? default;
+        if (keys is not null || values is not null) RefuseSealed("rows are changed");
         if (keys is not null) Changed(kvHead, 0);
         for (var entry = 0; entry < entries.Length; entry++)
         {
@@ -58,6 +60,14 @@ public sealed unsafe partial class LayerCache
     {
         CheckAlive();
         if (_keys is not null) Layout(_counts, _reserved);
+    }
+
+    /// <summary>Whether all tokens from a position on lie in rows, so that they can be taken back.</summary>
+    internal bool CanTruncate(int position)
+    {
+        for (var h = 0; h < _blocks.Length; h++)
+            if (_blocks[h].Entries is var kept and > 0 && _positions[h][kept - 1] >= position) return false;
+        return true;
     }
 
     /// <summary>Takes back the tokens from a position on; a disposed layer has none.</summary>

@@ -12,6 +12,7 @@ public sealed unsafe partial class LayerCache
         for (var h = 0; h < Heads; h++) Changed(h, 0);
         Array.Clear(_counts);
         Array.Clear(_bias);
+        _blocks = [];
         _summarised = false;
     }
 
@@ -34,7 +35,7 @@ public sealed unsafe partial class LayerCache
 
     private void Write(int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
     {
-        var at = (_offsets[head] + _counts[head]) * RowBytes;
+        var at = (_offsets[head] + Open(head)) * RowBytes;
         _cache.Shape.Format.Narrow(key, _keyData + at);
         _cache.Shape.Format.Narrow(value, _valueData + at);
         _positions[head][_counts[head]++] = position;
@@ -58,6 +59,7 @@ public sealed unsafe partial class LayerCache
             for (var mark = 0; mark < MarkCount; mark++) MarkRow(h, mark).Slice(_counts[h], tokens).Clear();
             for (var t = 0; t < tokens; t++) _positions[h][_counts[h]++] = _cache.LogicalLength + t;
         }
+        if (_blocks.Length > 0) SealWaiting(_cache.Format!);
     }
 
     private void MakeRoom(int tokens)
@@ -68,7 +70,7 @@ public sealed unsafe partial class LayerCache
         Layout(_counts, Math.Max(Math.Max(tokens, _reserved), longest == 0 ? 0 : Math.Max(SmallestRoom + tokens, longest / 4)));
     }
 
-    /// <summary>Moves the stored entries to buffers in which head h has <c>counts[h] + room</c> entries.</summary>
+    /// <summary>Moves the rows to buffers in which head h has room for <c>counts[h] + room</c> entries, those in its blocks left out.</summary>
     private void Layout(ReadOnlySpan<int> counts, int room)
     {
         long total = 0;
@@ -77,7 +79,7 @@ public sealed unsafe partial class LayerCache
         for (var h = 0; h < Heads; h++)
         {
             offsets[h] = total;
-            total += counts[h] + room;
+            total += counts[h] - Sealed(h) + room;
             positions[h] = new int[counts[h] + room];
             _positions[h].AsSpan(0, _counts[h]).CopyTo(positions[h]);
         }
@@ -88,7 +90,7 @@ public sealed unsafe partial class LayerCache
         Hold(empty(total, Dim, dtype: storage), empty(total, Dim, dtype: storage));
         for (var h = 0; h < Heads; h++)
         {
-            var (from, to, bytes) = (_offsets[h] * RowBytes, offsets[h] * RowBytes, (long)_counts[h] * RowBytes);
+            var (from, to, bytes) = (_offsets[h] * RowBytes, offsets[h] * RowBytes, (long)Open(h) * RowBytes);
             if (bytes > 0)
             {
                 Buffer.MemoryCopy(oldKeyData + from, _keyData + to, bytes, bytes);
@@ -112,14 +114,15 @@ public sealed unsafe partial class LayerCache
     }
 
     /// <summary>Keys of one head as a view <c>[entry, dim]</c> of the storage.</summary>
-    internal Tensor KeysOf(int head) => Stored(_keys).narrow(0, _offsets[head], _counts[head]);
+    internal Tensor KeysOf(int head) => Rows(_keys).narrow(0, _offsets[head], _counts[head]);
 
     /// <summary>Values of one head as a view <c>[entry, dim]</c> of the storage.</summary>
-    internal Tensor ValuesOf(int head) => Stored(_values).narrow(0, _offsets[head], _counts[head]);
+    internal Tensor ValuesOf(int head) => Rows(_values).narrow(0, _offsets[head], _counts[head]);
 
-    private Tensor Stored(Tensor? storage)
+    private Tensor Rows(Tensor? storage)
     {
         CheckAlive();
+        RefuseSealed("a head's rows are viewed as a tensor");
         return storage ?? throw new InvalidOperationException($"layer {_layer} holds no entries yet");
     }
 

@@ -68,7 +68,7 @@ public sealed unsafe partial class LayerCache
     {
         get
         {
-            if (_summarised || _counts.AsSpan().IndexOfAnyExcept(_counts[0]) >= 0) return false;
+            if (_summarised || _blocks.Length > 0 || _counts.AsSpan().IndexOfAnyExcept(_counts[0]) >= 0) return false;
             for (var h = 1; h < Heads; h++)
                 if (Capacity(h) != Capacity(0)) return false;
             return true;
@@ -76,7 +76,7 @@ public sealed unsafe partial class LayerCache
     }
 
     internal long ReservedBytes =>
-        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize;
+        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize + _blocks.Sum(blocks => blocks.ReservedBytes);
 
     private int Heads => _counts.Length;
 
@@ -86,12 +86,15 @@ public sealed unsafe partial class LayerCache
         get
         {
             var room = int.MaxValue;
-            for (var h = 0; h < Heads; h++) room = (int)Math.Min(room, Capacity(h) - _counts[h]);
+            for (var h = 0; h < Heads; h++) room = (int)Math.Min(room, Capacity(h) - Open(h));
             return room;
         }
     }
 
-    /// <summary>Entries that fit where a head lies.</summary>
+    /// <summary>Entries of a head that lie in rows.</summary>
+    private int Open(int head) => _counts[head] - Sealed(head);
+
+    /// <summary>Rows that fit where a head lies.</summary>
     private long Capacity(int head) => (head + 1 < Heads ? _offsets[head + 1] : _rows) - _offsets[head];
 
     private int Dim => _cache.Shape.HeadDim;
@@ -120,7 +123,7 @@ public sealed unsafe partial class LayerCache
         var group = Heads / (int)keys.shape[0];
         for (var h = 0; h < Heads; h++)
         {
-            var end = _offsets[h] + _counts[h];
+            var end = _offsets[h] + Open(h);
             _keys!.narrow(0, end, tokens).copy_(keys.select(0, h / group));
             _values!.narrow(0, end, tokens).copy_(values.select(0, h / group));
         }
@@ -140,7 +143,7 @@ public sealed unsafe partial class LayerCache
         var (group, format) = (Heads / given, _cache.Shape.Format);
         for (var h = 0; h < Heads; h++)
         {
-            var at = (_offsets[h] + _counts[h]) * RowBytes;
+            var at = (_offsets[h] + Open(h)) * RowBytes;
             var source = h / group * Dim;
             format.Narrow(keys.Slice(source, Dim), _keyData + at);
             format.Narrow(values.Slice(source, Dim), _valueData + at);
@@ -199,6 +202,7 @@ public sealed unsafe partial class LayerCache
         Changed(kvHead, 0);
         _counts[kvHead] = 0;
         _bias[kvHead] = 0;
+        RefuseSealed("the entries of one head are replaced");
         Span<int> counts = (int[])_counts.Clone();
         counts[kvHead] = positions.Length;
         Layout(counts, _reserved);
@@ -209,7 +213,7 @@ public sealed unsafe partial class LayerCache
     internal LayerCache CloneFor(RaggedCache cache)
     {
         CheckAlive();
-        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised, Recall = Recall?.Clone() };
+        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised, Recall = Recall?.Clone(), _blocks = CloneBlocks() };
         _counts.CopyTo(copy._counts, 0);
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);
@@ -224,7 +228,7 @@ public sealed unsafe partial class LayerCache
     {
         _keys?.Dispose();
         _values?.Dispose();
-        (_keys, _values, _disposed) = (null, null, true);
+        (_keys, _values, _blocks, _disposed) = (null, null, [], true);
         _keyData = _valueData = null;
         Array.Clear(_counts);
     }

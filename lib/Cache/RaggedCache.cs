@@ -26,6 +26,7 @@ public sealed class RaggedCache : IDisposable
         Shape = source.Shape;
         LogicalLength = source.LogicalLength;
         Retention = source.Retention?.Clone();
+        Format = source.Format;
         _recall = source._recall;
         _layers = new LayerCache[source._layers.Length];
         try
@@ -76,8 +77,19 @@ public sealed class RaggedCache : IDisposable
         }
     }
 
-    /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number.</summary>
-    public long StoredBytes => Entries * Shape.EntryBytes;
+    /// <summary>How the entries are stored since <see cref="Seal"/>; null: in rows of the shape's numbers.</summary>
+    public EntryFormat? Format { get; private set; }
+
+    /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number, or those of their blocks, scales and zeros included.</summary>
+    public long StoredBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (var layer in _layers) bytes += layer.StoredBytes;
+            return bytes;
+        }
+    }
 
     /// <summary>Bytes of the tensors that hold them, growth room included, as the tensors tell them.</summary>
     public long ReservedBytes
@@ -162,6 +174,23 @@ public sealed class RaggedCache : IDisposable
         foreach (var layer in _layers) layer.Reserve(tokens);
     }
 
+    /// <summary>
+    /// Seals the entries of a prompt, once it is read: each head's but the latest. From then on entries are appended, read and copied as before; they can be taken back only
+    /// as far as they are not sealed, and not be dropped.
+    /// </summary>
+    /// <param name="format">How they are stored.</param>
+    /// <exception cref="LabException">A key or a value is infinite or no number.</exception>
+    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, drops entries while text is generated, or recalls them.</exception>
+    public void Seal(EntryFormat format)
+    {
+        if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
+        if (Retention is not null || Recall is not null) throw new InvalidOperationException("entries that are dropped or recalled while text is generated cannot be sealed");
+        if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
+        Format = format;
+        if (format.Bits == 16) return;
+        foreach (var layer in _layers) layer.SealAll(format);
+    }
+
     /// <summary>A copy that shares nothing: one prefill serves many questions.</summary>
     public RaggedCache Clone() => new(this);
 
@@ -171,11 +200,13 @@ public sealed class RaggedCache : IDisposable
     /// leaves no entries behind. What stands for dropped entries stays as it is.
     /// </summary>
     /// <param name="tokens">Tokens of the text that stay, at most those seen.</param>
-    /// <exception cref="LabException">Entries are dropped while text is generated, and more than the prompt's last token is taken back: sums of attention cannot be.</exception>
+    /// <exception cref="LabException">A token is sealed. Or entries are dropped while text is generated, and more than the prompt's last token is taken back: sums of attention cannot be.</exception>
     public void Truncate(int tokens)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, LogicalLength);
+        if (Array.Exists(_layers, layer => !layer.CanTruncate(tokens)))
+            throw new LabException($"{LogicalLength - tokens} tokens are taken back, and some of them are sealed as {Format!.Name}: entries are sealed for good; let more of them stay bfloat16 (recent=N)");
         if (tokens < LogicalLength) Retention?.TakeBack(tokens, LogicalLength);
         foreach (var layer in _layers) layer.Truncate(tokens);
         LogicalLength = tokens;

@@ -12,6 +12,7 @@ internal static class BenchCommand
         BenchLoadCommand.Create(),
         BenchDecodeCommand.Create(),
         BenchHeartCommands.Ragged(),
+        BenchHeartCommands.Formats(),
         BenchHeartCommands.Prompt(),
         BenchHeartCommands.Select(),
         BenchHeartCommands.Allocate(),

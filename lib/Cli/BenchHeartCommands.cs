@@ -4,7 +4,7 @@ using HeadKvLab.Profiling.Micro;
 
 namespace HeadKvLab.Cli;
 
-/// <summary><c>lab bench ragged</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
+/// <summary><c>lab bench ragged</c>, <c>formats</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
 internal static class BenchHeartCommands
 {
     /// <summary>Decode attention over heads of different lengths.</summary>
@@ -36,6 +36,14 @@ internal static class BenchHeartCommands
 
         Example:  lab bench allocate --json
         """, AllocationBenchmark.Run);
+
+    /// <summary>Decode attention over sealed blocks.</summary>
+    public static Command Formats() => Create("formats", """
+        Decode attention over entries sealed at 8, 4 and 2 bits against bfloat16 rows, 8,192 entries a head, in the processor's caches and out of them,
+        and what sealing costs.
+
+        Example:  lab bench formats --repetitions 9
+        """, FormatBenchmark.Run);
 
     private static Command Create(string name, string description, Func<int, IEnumerable<Measurement>> run)
     {

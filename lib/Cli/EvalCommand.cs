@@ -25,6 +25,7 @@ internal static class EvalCommand
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");
         var (set, scores) = (new Option<string[]>("--set") { Description = "A setting and its values, name=value,value; each goes to every method that takes it. May be given several times.", HelpName = "name=values" }, Options.SeveralScores());
         var schedules = Options.Words("--schedules", "When entries are dropped again while an answer is generated: never, published, 'every N' (tokens), 'grown N' (entries); several separated by commas.", Catalogue.Never);
+        var formats = Options.Words("--formats", "How entries are stored once the prompt is read: none (as the model computes them), bf16, int8, int4, int2, or one with settings such as 'int4 recent=8'; several separated by commas; each goes to every method, the full cache included.", FormatCatalogue.None);
         var recalls = Options.Words("--recalls", "Which stored entries each token of an answer reads: none (all), or a recall such as 'Quest budget=64'; several separated by commas; each goes to every method, the full cache included.", RecallCatalogue.None);
         var window = Options.Window("Last prompt tokens that are kept and vote.");
         var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
@@ -49,8 +50,9 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods "SnapKV,HeadKV-R2" --kv-sizes 64 --set kernel=5,7 --scores other-heads
             Example:  lab eval world-2048-test --methods "SnapKV,H2O,H2O published,SnapKV every 16" --kv-sizes 64
             Example:  lab eval world-2048-test --methods "FullKV +Quest budget=64,FullKV +ClusterKV budget=64 size=8,HeadKV-R2 +Exact budget=64" --shares 0.25
+            Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64 --budget-rule equal-bytes --formats bf16,int8,int4,int2
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
-            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, formats, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
@@ -69,6 +71,7 @@ internal static class EvalCommand
                 Rules = parse.Read(rule),
                 Granularity = parse.GetValue(granularity),
                 Schedules = parse.Read(schedules),
+                Formats = parse.Read(formats),
                 Recalls = parse.Read(recalls),
                 Betas = parse.Read(betas),
                 Settings = SettingValues(parse.GetValue(set) ?? []),

@@ -55,15 +55,21 @@ internal static class MethodsCommand
             Console.WriteLine($"{"",-20} settings: {m.Defaults}; needs: {m.NeedsInWords}; {Names<Fidelity>.Of(m.Fidelity)}; {m.Paper}");
             if (m.Published is not null) Console.WriteLine($"{"",-20} while generating as published: {Generating(m)}");
         }
-        Console.WriteLine("\nRecalls (`+NAME SETTING=VALUE` behind a method):");
-        foreach (var r in RecallCatalogue.All)
-        {
-            Console.WriteLine($"{r.Name,-20} {r.Reads}");
-            Console.WriteLine($"{"",-20} settings: {r.Defaults}; {Names<Fidelity>.Of(r.Fidelity)}; {r.Paper}");
-            foreach (var setting in r.Takes) Console.WriteLine($"{"",-20} {setting.Name}: {setting.Range}");
-        }
+        Print("Formats (`@NAME SETTING=VALUE` behind a method)", FormatCatalogue.All);
+        Print("Recalls (`+NAME SETTING=VALUE` behind a method)", RecallCatalogue.All);
         Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
         foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");
         return 0;
+    }
+
+    private static void Print<TPart>(string title, IReadOnlyList<PartEntry<TPart>> parts) where TPart : class
+    {
+        Console.WriteLine($"\n{title}:");
+        foreach (var part in parts)
+        {
+            Console.WriteLine($"{part.Name,-20} {part.Does}");
+            Console.WriteLine($"{"",-20} settings: {part.Defaults}; {Names<Fidelity>.Of(part.Fidelity)}; {part.Paper}");
+            foreach (var setting in part.Takes) Console.WriteLine($"{"",-20} {setting.Name}: {setting.Range}");
+        }
     }
 }

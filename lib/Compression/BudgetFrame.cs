@@ -1,3 +1,6 @@
+using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
+
 namespace HeadKvLab.Compression;
 
 /// <summary>
@@ -12,17 +15,28 @@ namespace HeadKvLab.Compression;
 /// <param name="Total">Nominal entries of the whole model, windows included.</param>
 public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLength, int Recent, int Selectable, long Total)
 {
+    /// <summary>What is to be spent, where entries are stored in a format and the rule counts bytes; null: entries are counted.</summary>
+    internal FrameBytes? Bytes { get; init; }
+
     /// <summary>Prompt positions outside the window, n - alpha: what a head can choose from.</summary>
     public int Candidates => PromptLength - Recent;
 
     /// <summary>Lays <paramref name="budget"/> on a model with <paramref name="kvHeads"/> KV heads and <paramref name="queryHeads"/> query heads.</summary>
     /// <exception cref="LabException">The window does not leave a candidate, or equal bytes at query-head granularity cannot hold the windows.</exception>
-    public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
+    /// <param name="budget">The budget.</param>
+    /// <param name="layers">Layers of the model.</param>
+    /// <param name="kvHeads">KV heads of a layer.</param>
+    /// <param name="queryHeads">Query heads of a layer.</param>
+    /// <param name="promptLength">Tokens of the prompt.</param>
+    /// <param name="format">How entries are stored; null: all take the same bytes. Under equal bytes the budget is what its entries take as bfloat16.</param>
+    /// <param name="dim">Numbers in a key or a value; looked at beside a format only.</param>
+    public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryFormat? format = null, int dim = 0)
     {
         _ = HeadGroups.Of(queryHeads, kvHeads);
         if (promptLength <= budget.ObservationWindow)
             throw new LabException($"the prompt has {promptLength} tokens, the window {budget.ObservationWindow}: such a prompt is never compressed");
         var heads = budget.Granularity == Granularity.KvHead ? kvHeads : queryHeads;
+        if (budget.Rule == BudgetRule.EqualBytes && format is not null) return InBytes(budget, layers, heads, promptLength, new(format, dim, 4L * dim * budget.Entries * layers * kvHeads));
         if (budget.Rule != BudgetRule.EqualBytes || heads == kvHeads)
             return new(layers, heads, promptLength, budget.ObservationWindow, budget.Entries - budget.ObservationWindow, (long)budget.Entries * layers * heads);
 
@@ -33,4 +47,28 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
                 + $"the window {budget.ObservationWindow}: give --kv-size {budget.ObservationWindow * heads / kvHeads} or more");
         return new(layers, heads, promptLength, budget.ObservationWindow, affordable - budget.ObservationWindow, (long)budget.Entries * layers * kvHeads);
     }
+
+    /// <summary>The nominal entries of a head are the most that the bytes pay for in every head.</summary>
+    private static BudgetFrame InBytes(Budget budget, int layers, int heads, int promptLength, FrameBytes bytes)
+    {
+        bool Affords(int entries) => heads * Enumerable.Range(0, layers).Sum(layer => bytes.Format.BytesFor(layer, entries, bytes.Dim)) <= bytes.Total;
+        var (least, most) = (0, promptLength);
+        while (least < most)
+        {
+            var middle = least + (most - least + 1) / 2;
+            if (Affords(middle)) least = middle;
+            else most = middle - 1;
+        }
+        for (var more = Math.Min(promptLength, least + 2 * BlockFormat.Least); more > least; more--) // a new block of 8 costs less than 7 open entries
+            if (Affords(more)) least = more;
+        if (least < budget.ObservationWindow)
+            throw new LabException($"equal-bytes: KV size {budget.Entries} over {heads} heads is {least} entries a head as {bytes.Format.Name}, the window {budget.ObservationWindow}: give a larger --kv-size");
+        return new(layers, heads, promptLength, budget.ObservationWindow, least - budget.ObservationWindow, (long)least * layers * heads) { Bytes = bytes };
+    }
 }
+
+/// <summary>Bytes to spend on a model's entries.</summary>
+/// <param name="Format">How entries are stored.</param>
+/// <param name="Dim">Numbers in a key or a value.</param>
+/// <param name="Total">The bytes.</param>
+internal sealed record FrameBytes(EntryFormat Format, int Dim, long Total);

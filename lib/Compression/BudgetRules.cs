@@ -15,8 +15,8 @@ public static class BudgetRules
     /// <param name="candidates">Positions a head can choose from.</param>
     /// <param name="total">What there is to spend, windows paid; in entries, or in the unit of <paramref name="cost"/>. Not looked at by <c>as-published</c>.</param>
     /// <param name="entries">Entries granted, window excluded.</param>
-    /// <param name="cost">What a head of so many entries costs, never less for more; null: an entry costs 1.</param>
-    public static void Resolve(BudgetRule rule, Allotment allotment, int candidates, long total, Span<int> entries, Func<int, long>? cost = null)
+    /// <param name="cost">What a head costs that gets so many entries: (head, entries) to cost; null: an entry costs 1. Where more entries cost less, as a new block does, some of the total may stay unspent.</param>
+    public static void Resolve(BudgetRule rule, Allotment allotment, int candidates, long total, Span<int> entries, Func<int, int, long>? cost = null)
     {
         total = Math.Max(0, total);
         if (rule == BudgetRule.AsPublished) Round(allotment.Requested, candidates, entries);
@@ -25,7 +25,7 @@ public static class BudgetRules
     }
 
     /// <summary>The most entries that the total pays for, by bisection: more water costs no less.</summary>
-    private static void FillByCost(Allotment allotment, int candidates, long total, Span<int> entries, Func<int, long> cost)
+    private static void FillByCost(Allotment allotment, int candidates, long total, Span<int> entries, Func<int, int, long> cost)
     {
         double[] requested = [.. allotment.Requested], weights = [.. allotment.Weights];
         var (least, most) = (0L, (long)candidates * entries.Length);
@@ -34,7 +34,7 @@ public static class BudgetRules
             var middle = least + (most - least + 1) / 2;
             Fill(new Allotment([.. requested], weights), candidates, middle, entries);
             long spent = 0;
-            foreach (var kept in entries) spent += cost(kept);
+            for (var head = 0; head < entries.Length; head++) spent += cost(head, entries[head]);
             if (spent <= total) least = middle;
             else most = middle - 1;
         }

@@ -3,31 +3,47 @@ using HeadKvLab.Cache;
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// What happens to a cache: a method that compresses the prompt, and, where there is one, a schedule by which entries are dropped again while text is generated, and a recall
-/// that chooses which of the stored entries each token reads.
+/// What happens to a cache: a method that compresses the prompt, and, where there is one, a schedule by which entries are dropped again while text is generated, a format in
+/// which they are stored, and a recall that chooses which of the stored entries each token reads.
 /// </summary>
 /// <param name="Method">What is kept of a prompt.</param>
 /// <param name="Schedule">When and what is dropped later; null: nothing.</param>
 /// <param name="Recall">What each token reads; null: all.</param>
-public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRecall? Recall = null)
+/// <param name="Format">How entries are stored once the prompt is read; null: as the model computes them.</param>
+public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRecall? Recall = null, EntryFormat? Format = null)
 {
-    /// <summary>How tables write it: <c>SnapKV every 128 +Quest budget=64</c>.</summary>
-    public string Name => $"{Method.Name}{(Schedule is null ? "" : " " + Schedule.Name)}{(Recall is null ? "" : " +" + RecallCatalogue.Short(Recall.Name))}";
+    /// <summary>How tables write it: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4</c>.</summary>
+    public string Name => $"{Method.Name}{(Schedule is null ? "" : " " + Schedule.Name)}{(Format is null ? "" : " @" + FormatCatalogue.Short(Format.Name))}{(Recall is null ? "" : " +" + RecallCatalogue.Short(Recall.Name))}";
 
     /// <summary>Whether nothing is ever dropped, nor passed over: the reference of every comparison.</summary>
-    public bool IsReference => Method.KeepsAll && Schedule is null && Recall is null;
+    public bool IsReference => Method.KeepsAll && Schedule is null && Recall is null && Format is null;
 
     /// <summary>A method that decides once.</summary>
     public static implicit operator CachePolicy(Method method) => new(method);
 
     /// <summary>What is called by a text such as <c>SnapKV kernel=5 every 128 +Quest budget=64</c>.</summary>
-    /// <param name="text">A method of the catalogue, settings, a schedule, a recall.</param>
+    /// <param name="text">A method of the catalogue, settings, a schedule, a format, a recall.</param>
     /// <param name="tables">Calibration tables of the model; null for none.</param>
     /// <exception cref="LabException">A name is unknown, a value out of range, a table missing, or the method cannot decide again.</exception>
     public static CachePolicy Parse(string text, CalibrationTables? tables = null)
     {
         var parts = Catalogue.Parse(text);
-        return new(parts.Entry.Create(parts.Given, tables), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall);
+        return new CachePolicy(parts.Entry.Create(parts.Given, tables), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, parts.Format).Checked();
+    }
+
+    /// <summary>This policy, if its parts go together.</summary>
+    /// <exception cref="LabException">They do not.</exception>
+    public CachePolicy Checked()
+    {
+        Check(Name, Format, Schedule is not null, Recall is not null);
+        return this;
+    }
+
+    /// <summary>Refuses parts that do not go together.</summary>
+    internal static void Check(string name, EntryFormat? format, bool scheduled, bool recalled)
+    {
+        if (format is { Bits: < 16 } && (scheduled || recalled))
+            throw new LabException($"{name}: sealed entries are neither dropped nor chosen among while generating: leave {(scheduled ? "the schedule" : "the recall")} out, or store them @bf16");
     }
 
     /// <summary>What must be seen of a prompt beside keys and values.</summary>

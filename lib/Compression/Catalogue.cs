@@ -103,6 +103,9 @@ public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Sc
 {
     /// <summary>The recall; null where none is given.</summary>
     public IRecall? Recall { get; init; }
+
+    /// <summary>The format; null where none is given.</summary>
+    public EntryFormat? Format { get; init; }
 }
 
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
@@ -197,23 +200,25 @@ public static class Catalogue
         ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
             : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
-    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 +Quest budget=64</c>; schedule and recall are null where none is given.</summary>
-    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the recall is unknown, or a value is out of range.</exception>
+    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 @bf16 +Quest budget=64</c>; schedule, format and recall are null where none is given.</summary>
+    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the format or the recall is unknown, or a value is out of range.</exception>
     public static PolicyText Parse(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         var recall = words.SkipWhile(word => !word.StartsWith('+')).ToArray();
-        words = words[..^recall.Length];
+        var format = words[..^recall.Length].SkipWhile(word => !word.StartsWith('@')).ToArray();
+        words = words[..^(recall.Length + format.Length)];
         var entry = Find(words.FirstOrDefault() ?? "");
         var settings = words.Skip(1).TakeWhile(word => word.Contains('=', StringComparison.Ordinal)).ToArray();
         var given = Setting.Given(settings);
         entry.Resolve(given);
         if (words.Skip(1 + settings.Length).FirstOrDefault() is { } next && next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
-            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; a recall last: +Quest budget=64");
+            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall last: +Quest budget=64");
         try
         {
             return new(entry, given, words.Length == 1 + settings.Length ? null : entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never)
             {
+                Format = format.Length == 0 ? null : FormatCatalogue.Parse(string.Join(' ', format)[1..]),
                 Recall = recall.Length == 0 ? null : RecallCatalogue.Parse(string.Join(' ', recall)[1..]),
             };
         }

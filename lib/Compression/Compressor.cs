@@ -1,5 +1,6 @@
 using System.Buffers;
 using HeadKvLab.Cache;
+using static TorchSharp.torch;
 
 namespace HeadKvLab.Compression;
 
@@ -22,12 +23,13 @@ public sealed class Compressor : IPromptCompressor
     /// <param name="budget">How much.</param>
     /// <param name="shape">The model's layers, KV heads, dimension, and the storage wanted.</param>
     /// <param name="queryHeads">The model's query heads.</param>
-    /// <exception cref="LabException">The schedule does not go with the method or the budget.</exception>
+    /// <exception cref="LabException">The schedule does not go with the method or the budget, or a part of the policy with another.</exception>
     public Compressor(CachePolicy policy, Budget budget, CacheShape shape, int queryHeads)
     {
         _ = HeadGroups.Of(queryHeads, shape.KvHeads);
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
+        if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape);
     }
@@ -78,8 +80,17 @@ public sealed class Compressor : IPromptCompressor
         if (_nextLayer != _shape.Layers)
             throw new InvalidOperationException($"{_nextLayer} of {_shape.Layers} layers have arrived: the cache is not complete");
         _cache = null;
-        (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
-        return cache;
+        try
+        {
+            if (Policy.Format is { } format) cache.Seal(format);
+            (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
+            return cache;
+        }
+        catch
+        {
+            cache.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Releases the cache unless it was taken.</summary>
@@ -90,7 +101,7 @@ public sealed class Compressor : IPromptCompressor
     {
         if (_cache is null || layer.Layer != _nextLayer)
             throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length);
+        _selector ??= new PromptAllocation(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
         return !_selector.KeepsAll;
     }
 

@@ -24,13 +24,16 @@ public sealed class PromptAllocation
     /// <param name="kvHeads">KV heads of a layer.</param>
     /// <param name="queryHeads">Query heads of a layer.</param>
     /// <param name="promptLength">Tokens of the prompt.</param>
-    public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength)
+    /// <param name="format">How entries are stored; null: all take the same bytes.</param>
+    /// <param name="dim">Numbers in a key or a value; looked at beside a format only.</param>
+    public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryFormat? format = null, int dim = 0)
     {
         (_method, _rule, PromptLength) = (method, budget.Rule, promptLength);
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
         KeepsAll = method.KeepsAll || promptLength <= budget.ObservationWindow;
         if (KeepsAll) return;
-        _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
+        Check(method, budget.Rule, format);
+        _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength, format, dim);
         var spare = _frame.Selectable - _frame.Candidates;
         KeepsAll = _rule == BudgetRule.AsPublished ? method.Share.FollowsBudget && spare > 0 : spare >= 0;
         if (KeepsAll) return;
@@ -48,6 +51,13 @@ public sealed class PromptAllocation
 
     /// <summary>Whether nothing is dropped, so that no scores are needed.</summary>
     public bool KeepsAll { get; }
+
+    /// <summary>Refuses a rule that cannot be kept.</summary>
+    internal static void Check(Method method, BudgetRule rule, EntryFormat? format)
+    {
+        if (rule == BudgetRule.EqualBytes && format is { Bits: < 16 } && method.Share is IBidder)
+            throw new LabException($"{method.Name}: the heads of the model compete for entries, and equal-bytes with {format.Name} would have them compete for bytes, which blocks give in jumps: use equal-entries");
+    }
 
     /// <summary>Heads of a layer that own entries: the full cache is never expanded to query heads.</summary>
     internal static int HeadsOf(Method method, Budget budget, int kvHeads, int queryHeads) =>
@@ -100,7 +110,7 @@ public sealed class PromptAllocation
     /// <param name="rule">How requests become entries.</param>
     /// <param name="frame">Sizes of the model, the prompt and the budget.</param>
     public static int[] OfModel(Method method, BudgetRule rule, in BudgetFrame frame) =>
-        Allocate(method, rule, frame, "all layers", default, frame.Layers * frame.Heads, frame.Total);
+        Allocate(method, rule, frame, 0, "all layers", default, frame.Layers * frame.Heads, frame.Bytes?.Total ?? frame.Total);
 
     /// <summary>Entries of the heads of one layer, window excluded, for an allocator of layer scope.</summary>
     /// <param name="method">The method.</param>
@@ -110,11 +120,11 @@ public sealed class PromptAllocation
     /// <param name="scores">Its scores, <c>[head, candidate]</c>.</param>
     public static int[] OfLayer(Method method, BudgetRule rule, in BudgetFrame frame, int layer, HeadRows<float> scores)
     {
-        var before = frame.Total * layer / frame.Layers;
-        return Allocate(method, rule, frame, $"layer {layer}", scores, frame.Heads, frame.Total * (layer + 1) / frame.Layers - before);
+        var total = frame.Bytes?.Total ?? frame.Total;
+        return Allocate(method, rule, frame, layer, $"layer {layer}", scores, frame.Heads, total * (layer + 1) / frame.Layers - total * layer / frame.Layers);
     }
 
-    private static int[] Allocate(Method method, BudgetRule rule, in BudgetFrame frame, string where, HeadRows<float> scores, int heads, long total)
+    private static int[] Allocate(Method method, BudgetRule rule, in BudgetFrame frame, int firstLayer, string where, HeadRows<float> scores, int heads, long total)
     {
         var allotment = new Allotment(new double[heads], new double[heads]);
         var allocator = method.Share as IAllocator ?? throw new LabException($"method {method.Name}: {method.Share.GetType().Name} bids, which takes the whole model's scores: its entries are known after a prompt only");
@@ -122,15 +132,13 @@ public sealed class PromptAllocation
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(method, "allocator", $"{allocator.GetType().Name}.Allocate, {where}, {heads} heads", e); }
         MethodFault.RefuseNoNumber(method, allotment);
 
+        // What stands for the dropped entries is an entry too: it comes out of the same total, and a head that drops nothing has none.
+        var (candidates, recent, adds, perLayer) = (frame.Candidates, frame.Recent, method.Settlement is { AddsEntry: true }, frame.Heads);
+        int Stored(int kept) => kept + recent + (adds && kept < candidates ? 1 : 0);
         var entries = new int[heads];
-        var available = total - (long)frame.Recent * heads;
-        if (method.Settlement is not { AddsEntry: true }) BudgetRules.Resolve(rule, allotment, frame.Candidates, available, entries);
-        else
-        {
-            // What stands for the dropped entries is an entry too: it comes out of the same total, and a head that drops nothing has none.
-            var candidates = frame.Candidates;
-            BudgetRules.Resolve(rule, allotment, candidates, available, entries, cost: kept => kept < candidates ? kept + 1 : kept);
-        }
+        if (frame.Bytes is { } bytes) BudgetRules.Resolve(rule, allotment, candidates, total, entries, (head, kept) => bytes.Format.BytesFor(firstLayer + head / perLayer, Stored(kept), bytes.Dim));
+        else if (adds) BudgetRules.Resolve(rule, allotment, candidates, total - (long)recent * heads, entries, (_, kept) => Stored(kept) - recent);
+        else BudgetRules.Resolve(rule, allotment, candidates, total - (long)recent * heads, entries);
         return entries;
     }
 }

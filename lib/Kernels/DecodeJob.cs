@@ -13,6 +13,7 @@ internal unsafe struct HeadTask
     public float* Weights;      // [group, entry], WeightsApart numbers from query to query: exp(logit - max), finished as the output is; null: nobody wants them
     public int WeightsApart;
     public float Scale, FirstBias;
+    public SealedBlocks Blocks; // where the entries are sealed: Keys is the first block
 }
 
 /// <summary>
@@ -53,9 +54,10 @@ internal unsafe struct DecodeJob
         for (var run = RunsFrom(0); run < RunsFrom(Heads); run++)
         {
             Parts += PartsOf(Runs[run].Count);
-            entries += Runs[run].Count;
+            if (Runs[run].Blocks is { Any: true } blocks) Bytes += blocks.Format.Bytes(blocks.Entries, Dim) * (long)((Runs[run].Count + blocks.Entries - 1) / blocks.Entries);
+            else entries += Runs[run].Count;
         }
-        Bytes = entries * Dim * 2 * Format.Bytes();
+        Bytes += entries * Dim * 2 * Format.Bytes();
         _parts = (Part*)Scratch.Take((nuint)Parts * ((nuint)sizeof(Part) + (nuint)PartialNumbers * sizeof(float)));
         _partial = (float*)(_parts + Parts);
         var part = 0;
@@ -73,7 +75,13 @@ internal unsafe struct DecodeJob
     {
         var at = _parts[part];
         var run = Runs[at.Run];
-        var start = (long)at.First * Dim * Format.Bytes();
+        var (start, blocks) = ((long)at.First * Dim * Format.Bytes(), run.Blocks);
+        if (blocks.Any)
+        {
+            var ahead = blocks.First + at.First; // entries of the first block that the run passes over, and of earlier parts
+            start = (long)(ahead / blocks.Entries) * blocks.Format.Bytes(blocks.Entries, Dim);
+            blocks = blocks with { First = ahead % blocks.Entries };
+        }
         var whole = at.Siblings == 1;
         var partial = _partial + (long)part * PartialNumbers;
         return new HeadTask
@@ -82,7 +90,7 @@ internal unsafe struct DecodeJob
             Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
             Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
             Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,
-            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart,
+            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart, Blocks = blocks,
         };
     }
 

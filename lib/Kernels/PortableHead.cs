@@ -7,7 +7,7 @@ namespace HeadKvLab.Kernels;
 /// The decode kernel for any machine and any dimension: each entry is widened once into a small buffer, then dotted with every
 /// query of the group by <see cref="Vector{T}"/> and a scalar remainder.
 /// </summary>
-internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
+internal static unsafe class PortableHead<TRows> where TRows : struct, IEntryRows
 {
     private const int Block = 64;
 
@@ -27,7 +27,7 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
             var count = Math.Min(Block, head.Count - first);
             for (var j = 0; j < count; j++)
             {
-                Widen(head.Keys + (long)(first + j) * dim * TLanes.Size, entry, dim);
+                TRows.Key(head, first + j, new(entry, dim));
                 var bias = first + j == 0 ? head.FirstBias : 0;
                 for (var g = 0; g < group; g++)
                     weights[g * Block + j] = Dot(head.Queries + g * dim, entry, dim) * head.Scale + bias;
@@ -43,7 +43,7 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
             }
             for (var j = 0; j < count; j++)
             {
-                Widen(head.Values + (long)(first + j) * dim * TLanes.Size, entry, dim);
+                TRows.Value(head, first + j, new(entry, dim));
                 for (var g = 0; g < group; g++) Add(head.Output + g * dim, entry, weights[g * Block + j], dim);
             }
         }
@@ -76,11 +76,6 @@ internal static unsafe class PortableHead<TLanes> where TLanes : struct, ILanes
             logit = MathF.Exp(logit - top);
             sum += logit;
         }
-    }
-
-    private static void Widen(byte* source, float* target, int dim)
-    {
-        for (var i = 0; i < dim; i++) target[i] = TLanes.One(source + i * TLanes.Size);
     }
 
     private static float Dot(float* a, float* b, int dim)

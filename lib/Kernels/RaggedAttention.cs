@@ -16,6 +16,9 @@ public static unsafe class RaggedAttention
     /// <summary>Largest dimension of a head: the logits and queries of a group lie on the stack of the thread that computes them, at most some 300 KB.</summary>
     public const int LargestDim = 1024;
 
+    /// <summary>Bytes behind a sealed block that may be read, and must be there.</summary>
+    public const int BlockSlack = SealedHead<Int8Codes>.Slack;
+
     /// <summary>Bytes of keys and values above which another thread's help pays: some 5 microseconds of one core's work.</summary>
     private const long WorkWorthSharing = 64 << 10;
 
@@ -53,6 +56,11 @@ public static unsafe class RaggedAttention
 
     private static void Run(in HeadTask head, NumberFormat format)
     {
+        if (head.Blocks.Any)
+        {
+            RunBlocks(head);
+            return;
+        }
         if (Vector512.IsHardwareAccelerated && head.Dim % Vector512<float>.Count == 0)
             switch (format)
             {
@@ -62,10 +70,22 @@ public static unsafe class RaggedAttention
             }
         switch (format)
         {
-            case NumberFormat.Float32: PortableHead<Float32Lanes>.Run(head); return;
-            case NumberFormat.BFloat16: PortableHead<BFloat16Lanes>.Run(head); return;
-            default: PortableHead<Float16Lanes>.Run(head); return;
+            case NumberFormat.Float32: PortableHead<LaneRows<Float32Lanes>>.Run(head); return;
+            case NumberFormat.BFloat16: PortableHead<LaneRows<BFloat16Lanes>>.Run(head); return;
+            default: PortableHead<LaneRows<Float16Lanes>>.Run(head); return;
         }
+    }
+
+    private static void RunBlocks(in HeadTask head)
+    {
+        if (Vector512.IsHardwareAccelerated && head.Dim % Vector512<float>.Count == 0)
+            switch (head.Blocks.Format.Bits)
+            {
+                case 8 when SealedHead<Int8Codes>.Serves(head.Dim): SealedHead<Int8Codes>.Run(head); return;
+                case 4 when SealedHead<Int4Codes>.Serves(head.Dim): SealedHead<Int4Codes>.Run(head); return;
+                case 2 when SealedHead<Int2Codes>.Serves(head.Dim): SealedHead<Int2Codes>.Run(head); return;
+            }
+        PortableHead<SealedRows>.Run(head);
     }
 
     private static bool HoldsEntries(ReadOnlySpan<Run> runs)

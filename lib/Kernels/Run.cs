@@ -7,7 +7,8 @@ namespace HeadKvLab.Kernels;
 /// <param name="firstBias">Added to the logit of entry 0.</param>
 /// <param name="weights">Where the attention weights of the head's first query go, <c>[entry]</c>; null: nobody wants them.</param>
 /// <param name="weightsApart">Numbers from there to the weights of the next query of the head.</param>
-public readonly unsafe struct Run(void* keys, void* values, int count, float firstBias = 0, float* weights = null, int weightsApart = 0)
+/// <param name="blocks">How the entries are sealed, where they are: keys is then the address of the first block, and values is not looked at.</param>
+public readonly unsafe struct Run(void* keys, void* values, int count, float firstBias = 0, float* weights = null, int weightsApart = 0, SealedBlocks blocks = default)
 {
     /// <summary>Keys.</summary>
     public void* Keys { get; } = keys;
@@ -26,4 +27,17 @@ public readonly unsafe struct Run(void* keys, void* values, int count, float fir
 
     /// <summary>Numbers between the weights of two queries of the head.</summary>
     public int WeightsApart { get; } = weightsApart;
+
+    /// <summary>How the entries are sealed; default: they lie in rows.</summary>
+    public SealedBlocks Blocks { get; } = blocks;
+}
+
+/// <summary>Consecutive entries in sealed blocks that lie one behind the other.</summary>
+/// <param name="Format">Bits of a code; default: no blocks.</param>
+/// <param name="Entries">Entries of each block: 64, or fewer where there is one block only.</param>
+/// <param name="First">Index in the first block of the first entry that is read.</param>
+public readonly record struct SealedBlocks(BlockFormat Format, int Entries, int First)
+{
+    /// <summary>Whether there are any.</summary>
+    public bool Any => Entries > 0;
 }

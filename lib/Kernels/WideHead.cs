@@ -49,7 +49,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
             for (var g = 0; g < group; g++)
             {
                 var before = max[g];
-                Soften(weights + g * Row, main + more, ref max[g], ref sum[g], head.Output + g * dim, dim);
+                Softening.Soften(weights + g * Row, main + more, ref max[g], ref sum[g], head.Output + g * dim, dim);
                 if (head.Weights != null) HandOver(weights + g * Row, main, more, head.Weights + (long)g * head.WeightsApart, first, quarter, before - max[g]);
             }
             WideValues<TLanes>.Run(head.Output, values, keys + (long)most * rowBytes, streams, dim, main, group, weights);
@@ -62,7 +62,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
                 (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
                 continue;
             }
-            Scale(head.Output + g * dim, dim, 1 / sum[g]);
+            Softening.Scale(head.Output + g * dim, dim, 1 / sum[g]);
             if (head.Weights != null) Elementwise.Scale(new(head.Weights + (long)g * head.WeightsApart, head.Count), 1 / sum[g]);
         }
         Join(head.Output, group * dim, dim);
@@ -94,41 +94,6 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
         for (; i < main; i += 4, target++)
             for (var stream = 0; stream < 4; stream++) target[stream * quarter] = block[i + stream];
         new Span<float>(block + main, more).CopyTo(new(row + 4 * quarter, more));
-    }
-
-    /// <summary>Turns logits into exp(logit - max); when the maximum rises, what was summed before shrinks accordingly.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Soften(float* logits, int count, ref float max, ref float sum, float* output, int dim)
-    {
-        for (var j = count; j % Lanes != 0; j++) logits[j] = float.NegativeInfinity;
-        var top = Vector512.Create(max);
-        for (var j = 0; j < count; j += Lanes) top = Vector512.MaxNative(Vector512.Load(logits + j), top); // not a number is left to the sum
-        var half = Vector256.MaxNative(top.GetLower(), top.GetUpper());
-        var quarter = Vector128.MaxNative(half.GetLower(), half.GetUpper());
-        quarter = Vector128.MaxNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
-        var highest = Vector128.MaxNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2))).ToScalar();
-        if (highest > max)
-        {
-            var shrink = FastExp.Exp(Vector512.Create(max - highest)).ToScalar();
-            sum *= shrink;
-            if (shrink > 0) Scale(output, dim, shrink);
-            else new Span<float>(output, dim).Clear();
-            max = highest;
-        }
-        var (total, level) = (Vector512<float>.Zero, Vector512.Create(highest));
-        for (var j = 0; j < count; j += Lanes)
-        {
-            var weight = FastExp.Exp(Vector512.Load(logits + j) - level);
-            weight.Store(logits + j);
-            total += weight;
-        }
-        sum += Vector512.Sum(total);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Scale(float* values, int dim, float factor)
-    {
-        for (var i = 0; i < dim; i += Lanes) (Vector512.Load(values + i) * factor).Store(values + i);
     }
 
     /// <summary>Brings vectors of <paramref name="dim"/> numbers into the order in which entries are read.</summary>

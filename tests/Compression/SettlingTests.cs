@@ -81,7 +81,7 @@ public sealed class SettlingTests
         int[] By(Func<int, long> cost, double[] requested, int candidates, long total)
         {
             var entries = new int[requested.Length];
-            BudgetRules.Resolve(BudgetRule.EqualBytes, new Allotment([.. requested], new double[requested.Length]), candidates, total, entries, cost);
+            BudgetRules.Resolve(BudgetRule.EqualBytes, new Allotment([.. requested], new double[requested.Length]), candidates, total, entries, (_, kept) => cost(kept));
             return entries;
         }
         static long Blocks(int entries) => (entries + 3) / 4 * 4;

@@ -117,8 +117,9 @@ public static class ResultExports
         return $"{model.Replace('/', '-')}-{variant.Name.Replace(' ', '-')}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
     }
 
-    /// <summary>The name of a variant's method in kvpress, and its schedule and recall behind it.</summary>
+    /// <summary>The name of a variant's method in kvpress, and its schedule, format and recall behind it.</summary>
     private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'))
+        + (variant.Format is null ? "" : "_" + Compression.FormatCatalogue.Short(variant.Format).Replace(' ', '_'))
         + (variant.Recall is null ? "" : "_" + Compression.RecallCatalogue.Short(variant.Recall).ToLowerInvariant().Replace(' ', '_'));
 
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>

@@ -32,6 +32,10 @@ public sealed record Variant
     /// <summary>When entries are dropped again while the answer is generated: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>. Rows without it decided once.</summary>
     public string Schedule { get; init; } = Catalogue.Never;
 
+    /// <summary>How entries are stored once the prompt is read: a format with all its settings, <c>int4 recent=32 early-layers=0 early-bits=16</c>; null: as the model computes them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Format { get; init; }
+
     /// <summary>Which stored entries each token of the answer reads: a recall with all its settings, <c>Quest budget=64 page=16 full-layers=2</c>; null: all of them.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Recall { get; init; }
@@ -46,15 +50,15 @@ public sealed record Variant
 
     /// <summary>Whether nothing is compressed and everything read: the reference.</summary>
     [JsonIgnore]
-    public bool IsFull => Method == Full.Method && Recall is null;
+    public bool IsFull => Method == Full.Method && Recall is null && Format is null;
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Recall is null ? "" : $" +[{Recall}]")}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{Joined(Settings)}{Joined(Tables)}");
 
-    /// <summary>Method, schedule and recall as tables write them: <c>SnapKV every 128 +Quest budget=64</c>.</summary>
+    /// <summary>Method, schedule, format and recall as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4</c>.</summary>
     [JsonIgnore]
-    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}";
+    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Format is null ? "" : $" @{FormatCatalogue.Short(Format)}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}";
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
@@ -70,17 +74,20 @@ public sealed record Variant
     }
 
     /// <summary>Refuses what cannot be run, whatever the prompt.</summary>
-    /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or the schedule does not go with the method or the budget rule.</exception>
+    /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or parts do not go together: schedule, method, budget rule, format, recall.</exception>
     public void Check()
     {
         var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
-        if (entry.ScheduleOf(Schedule, Settings) is not { } schedule) return;
+        var (format, planned) = (FormatCatalogue.Parse(Format ?? FormatCatalogue.None), entry.ScheduleOf(Schedule, Settings));
+        CachePolicy.Check(Name, format, planned is not null, Recall is not null);
+        if (entry.Needs.Count == 0) PromptAllocation.Check(entry.Create(Settings), budget.Rule, format);
+        if (planned is not { } schedule) return;
         if (schedule.Only is { } only && only != budget.Rule)
             throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for: give that rule, or write '{Method} {Catalogue.Never}'");
         if (entry.Needs.Count == 0) schedule.Begin(entry.Create(Settings), budget, new Cache.CacheShape(1, 1, 1), 1); // what a method with tables refuses it refuses by its schedule's name
     }
 
-    /// <summary>Method, schedule and recall with these settings and tables.</summary>
+    /// <summary>Method, schedule, format and recall with these settings and tables.</summary>
     /// <param name="tables">Calibration tables of the model, from one or more sources, among them those of this variant.</param>
     /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
     /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
@@ -88,7 +95,7 @@ public sealed record Variant
     {
         var entry = Catalogue.Find(Method);
         var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
-        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None));
+        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None), FormatCatalogue.Parse(Format ?? FormatCatalogue.None));
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
@@ -96,9 +103,10 @@ public sealed record Variant
     public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
         IsFull ? [this] : tables.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
 
-    /// <summary>The full cache, of which each token reads what a recall chooses.</summary>
-    /// <param name="recall">The recall with all its settings.</param>
-    public static Variant FullWith(string recall) => Full with { Share = 1, Recall = recall };
+    /// <summary>The full cache in a format, or of which each token reads what a recall chooses, or both.</summary>
+    /// <param name="format">The format with all its settings; null for none.</param>
+    /// <param name="recall">The recall with all its settings; null for none.</param>
+    public static Variant FullWith(string? format, string? recall) => format is null && recall is null ? Full : Full with { Share = 1, Format = format, Recall = recall };
 
     private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -35,6 +35,9 @@ public record VariantGrid
     /// </summary>
     public IReadOnlyList<string> Schedules { get; init; } = [];
 
+    /// <summary>How entries are stored once the prompt is read: <c>none</c> (as the model computes them), <c>bf16</c>, <c>int4 recent=8</c>; each goes to every method that names none itself, the full cache included.</summary>
+    public IReadOnlyList<string> Formats { get; init; } = [];
+
     /// <summary>Which stored entries each token of an answer reads: <c>none</c> (all), <c>Quest budget=64</c>; each goes to every method that names none itself, the full cache included. None: all.</summary>
     public IReadOnlyList<string> Recalls { get; init; } = [];
 
@@ -60,6 +63,7 @@ public record VariantGrid
         var methods = problems.Each(Methods, Catalogue.Parse);
         problems.Each(Schedules, Catalogue.Schedule);
         var recalls = problems.Each(Recalls, text => RecallCatalogue.Parse(text)?.Name);
+        var formats = problems.Each(Formats, text => FormatCatalogue.Parse(text)?.Name);
         problems.Throw();
         if (Schedules.Any(name => Catalogue.Schedule(name) != Catalogue.Never) && methods.All(m => m.Schedule is not null || m.Entry.Name == Variant.Full.Method))
             problems.Add($"schedules {string.Join(", ", Schedules)}: every method names its own, or keeps everything; leave them out");
@@ -70,10 +74,11 @@ public record VariantGrid
         {
             var (entry, given, own) = part;
             IReadOnlyList<string?> read = part.Recall is { } named ? [named.Name] : recalls.Count > 0 ? recalls : [null];
+            IReadOnlyList<string?> stored = part.Format is { } kind ? [kind.Name] : formats.Count > 0 ? formats : [null];
             if (entry.Name == Variant.Full.Method)
             {
-                if (part.Recall is null) variants.Insert(0, Variant.Full);
-                variants.AddRange(read.OfType<string>().Select(Variant.FullWith));
+                if (part.Recall is null && part.Format is null) variants.Insert(0, Variant.Full);
+                variants.AddRange(from format in stored from recall in read where format is not null || recall is not null select Variant.FullWith(format, recall));
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
@@ -82,9 +87,10 @@ public record VariantGrid
                 from rule in rules
                 from window in Windows
                 from schedule in schedules
+                from format in stored
                 from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Recall = recall, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");

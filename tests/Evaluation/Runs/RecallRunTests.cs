@@ -20,7 +20,7 @@ public sealed class RecallRunTests
     public void The_full_cache_with_a_recall_is_a_variant_of_its_own_and_not_the_reference()
     {
         var variants = Plan("FullKV", "FullKV +Quest budget=64", "fullkv +quest budget=64 page=16").Checked("test").Variants(Protocol.Standard);
-        Assert.Equal([Variant.Full, Variant.FullWith(Quest)], variants);
+        Assert.Equal([Variant.Full, Variant.FullWith(null, Quest)], variants);
         var recalled = variants[1];
         Assert.False(recalled.IsFull);
         Assert.Equal(("FullKV +Quest budget=64", "full", 120), (recalled.Name, recalled.BudgetName, recalled.BudgetFor(120).Entries));

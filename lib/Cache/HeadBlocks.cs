@@ -1,0 +1,112 @@
+using HeadKvLab.Kernels;
+
+namespace HeadKvLab.Cache;
+
+/// <summary>
+/// The sealed entries of one head: blocks one behind the other, of 64 entries each. The end of a prompt may seal one shorter block; those of
+/// entries appended later follow it.
+/// </summary>
+internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
+{
+    private byte[] _bytes = [];
+    private int _before, _short, _after; // full blocks before the short one, its entries, full blocks behind it
+
+    /// <summary>Most runs that <see cref="Runs"/> makes.</summary>
+    public const int MostRuns = 3;
+
+    /// <summary>Entries in the blocks.</summary>
+    public int Entries => (_before + _after) * BlockFormat.Entries + _short;
+
+    /// <summary>Bytes of the blocks.</summary>
+    public long Bytes => At(_before + _after) + (_short > 0 ? format.Bytes(_short, dim) : 0);
+
+    /// <summary>Bytes of the memory that holds them.</summary>
+    public long ReservedBytes => _bytes.Length;
+
+    /// <summary>Seals entries behind those sealed before.</summary>
+    /// <param name="keys">Keys, <c>[entry, dim]</c>.</param>
+    /// <param name="values">Values, same shape.</param>
+    /// <param name="entries">Entries, 64, or fewer once.</param>
+    /// <returns>False where a number is infinite or none: nothing was sealed.</returns>
+    public bool Seal(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int entries)
+    {
+        var (start, bytes) = ((int)Bytes, format.Bytes(entries, dim));
+        if (start + bytes + RaggedAttention.BlockSlack > _bytes.Length) Resize(start + bytes + RaggedAttention.BlockSlack + start / 4);
+        if (!BlockSealer.Seal(format, keys, values, entries, dim, _bytes.AsSpan(start, bytes))) return false;
+        if (entries < BlockFormat.Entries) _short = _short == 0 ? entries : throw new InvalidOperationException($"a second short block, of {entries} entries");
+        else if (_short == 0) _before++;
+        else _after++;
+        return true;
+    }
+
+    /// <summary>Gives back the room to grow.</summary>
+    public void Trim() => Resize((int)Bytes + RaggedAttention.BlockSlack);
+
+    /// <summary>A copy that shares nothing.</summary>
+    public HeadBlocks Clone()
+    {
+        var copy = new HeadBlocks(format, dim) { _before = _before, _short = _short, _after = _after };
+        copy.Resize(_bytes.Length);
+        _bytes.CopyTo(copy._bytes, 0);
+        return copy;
+    }
+
+    /// <summary>The runs that hold the entries from one on.</summary>
+    /// <param name="first">Index of the first entry.</param>
+    /// <param name="runs">Receives them.</param>
+    /// <param name="bias">Added to the logit of the head's entry 0.</param>
+    /// <param name="weights">Where the weight of entry 0 goes; null: nobody wants them.</param>
+    /// <param name="apart">Numbers from there to the weights of the next query.</param>
+    /// <returns>How many runs.</returns>
+    public int Runs(int first, Span<Run> runs, float bias, float* weights, int apart)
+    {
+        var (made, begin, block) = (0, 0, 0);
+        fixed (byte* start = _bytes) // pinned by birth: the address stays
+            foreach (var (blocks, each) in (ReadOnlySpan<(int, int)>)[(_before, BlockFormat.Entries), (_short > 0 ? 1 : 0, _short), (_after, BlockFormat.Entries)])
+            {
+                var (count, skipped) = (blocks * each, Math.Max(0, first - begin));
+                if (skipped < count)
+                {
+                    var at = AddressOf(block) + (long)(skipped / each) * format.Bytes(each, dim);
+                    runs[made++] = new(start + at, null, count - skipped, begin + skipped == 0 ? bias : 0, weights == null ? null : weights + begin + skipped, apart, new(format, each, skipped % each));
+                }
+                (begin, block) = (begin + count, block + blocks);
+            }
+        return made;
+    }
+
+    /// <summary>Bytes of the blocks that hold the entries from one on.</summary>
+    public long BytesFrom(int first) => first >= Entries ? 0 : Bytes - AddressOf(BlockOf(first));
+
+    /// <summary>Reads an entry.</summary>
+    /// <param name="entry">Its index.</param>
+    /// <param name="key">Receives its key; empty: it is not read.</param>
+    /// <param name="value">Receives its value; empty: it is not read.</param>
+    public void Read(int entry, Span<float> key, Span<float> value)
+    {
+        var block = BlockOf(entry);
+        var (entries, first) = block == _before && _short > 0 ? (_short, _before * BlockFormat.Entries)
+            : (BlockFormat.Entries, block < _before ? block * BlockFormat.Entries : (block - 1) * BlockFormat.Entries + _short);
+        fixed (byte* start = _bytes)
+        {
+            if (!key.IsEmpty) BlockSealer.Key(format, start + AddressOf(block), entries, entry - first, key);
+            if (!value.IsEmpty) BlockSealer.Value(format, start + AddressOf(block), entries, entry - first, value);
+        }
+    }
+
+    private int BlockOf(int entry) => entry < _before * BlockFormat.Entries ? entry / BlockFormat.Entries
+        : _short == 0 || entry < _before * BlockFormat.Entries + _short ? _before + (_short == 0 ? (entry - _before * BlockFormat.Entries) / BlockFormat.Entries : 0)
+        : _before + 1 + (entry - _before * BlockFormat.Entries - _short) / BlockFormat.Entries;
+
+    /// <summary>Where a block begins.</summary>
+    private long AddressOf(int block) => block <= _before || _short == 0 ? At(block) : At(block - 1) + format.Bytes(_short, dim);
+
+    private long At(int fullBlocks) => (long)fullBlocks * format.Bytes(BlockFormat.Entries, dim);
+
+    private void Resize(long bytes)
+    {
+        var moved = GC.AllocateArray<byte>(checked((int)bytes), pinned: true);
+        _bytes.AsSpan(0, Math.Min(_bytes.Length, moved.Length)).CopyTo(moved);
+        _bytes = moved;
+    }
+}

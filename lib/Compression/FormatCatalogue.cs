@@ -1,0 +1,34 @@
+using HeadKvLab.Cache;
+
+namespace HeadKvLab.Compression;
+
+/// <summary>All formats, in the order of tables: the one place that knows which exist.</summary>
+public static class FormatCatalogue
+{
+    /// <summary>A policy without a format: entries are stored as the model computes them.</summary>
+    public const string None = "none";
+
+    private static readonly PartCatalogue<EntryFormat> Known = new("format", None, "int4 recent=8", format => format.Name, shown: null,
+        new PartEntry<EntryFormat>("bf16", "all entries as bfloat16: the reference of formats", [], "-") { Build = _ => new(16), Fidelity = Fidelity.Ours },
+        Blocks(8), Blocks(4), Blocks(2));
+
+    /// <summary>The formats.</summary>
+    public static IReadOnlyList<PartEntry<EntryFormat>> All => Known.All;
+
+    /// <summary>The format of a text such as <c>int4 recent=8</c>, whatever the case of its letters.</summary>
+    /// <returns>Null for <see cref="None"/>.</returns>
+    /// <exception cref="LabException">There is none, it does not take a setting, or a value is out of range.</exception>
+    public static EntryFormat? Parse(string text) => Known.Parse(text);
+
+    /// <summary>A format's name as tables write it, without what is as by default.</summary>
+    /// <param name="name">The name with all settings.</param>
+    public static string Short(string name) => Known.Short(name);
+
+    private static PartEntry<EntryFormat> Blocks(int bits) => new($"int{bits}", $"blocks of 64 entries at {bits} bits: keys share a scale per channel, values per entry", [
+        Setting.Whole("recent", EntryFormat.UsualRecent, "1 or more, the latest entries of a head, which stay bfloat16", recent => recent >= 1),
+        Setting.Whole("early-layers", 0, "0 or more, the first layers, which have early-bits", layers => layers >= 0),
+        Setting.Word("early-bits", "the bits of the early layers", ["16", "8", "4", "2"])], "arXiv 2402.02750")
+    {
+        Build = s => new(bits, s.Whole("recent"), s.Whole("early-layers"), s.Whole("early-bits")), Fidelity = Fidelity.Reconstructed,
+    };
+}

@@ -9,6 +9,8 @@ namespace HeadKvLab.Kernels;
 /// </summary>
 public static unsafe class BlockSealer
 {
+    private const int Lanes = 16;
+
     /// <summary>Writes a block.</summary>
     /// <param name="format">Bits of a code.</param>
     /// <param name="keys">Keys, <c>[entry, dim]</c>.</param>
@@ -21,7 +23,7 @@ public static unsafe class BlockSealer
     {
         var finite = true;
         Span<float> column = stackalloc float[BlockFormat.Entries];
-        Span<byte> codes = stackalloc byte[BlockFormat.Entries + Vector512<float>.Count];
+        Span<byte> codes = stackalloc byte[Math.Max(dim, BlockFormat.Entries) + Lanes];
         var row = format.RowOf(entries);
         fixed (byte* start = block)
         {
@@ -30,7 +32,7 @@ public static unsafe class BlockSealer
             {
                 for (var entry = 0; entry < entries; entry++) column[entry] = keys[entry * dim + channel];
                 finite &= Quantise(format, column[..entries], out scales[channel], out zeros[channel], codes);
-                Pack(format, codes, 0, entries, block.Slice(BlockFormat.KeyCodesAt(dim) + channel * row, row));
+                Pack(format, codes, block.Slice(BlockFormat.KeyCodesAt(dim) + channel * row, row));
             }
             var groups = BlockFormat.GroupsOf(dim);
             scales = (Half*)(start + format.ValueScalesAt(entries, dim));
@@ -38,15 +40,13 @@ public static unsafe class BlockSealer
             row = format.RowOf(dim);
             for (var entry = 0; entry < entries; entry++)
             {
-                var packed = block.Slice(format.ValueCodesAt(entries, dim) + entry * row, row);
-                packed.Clear();
                 for (var group = 0; group < groups; group++)
                 {
                     var first = group * BlockFormat.ValueGroup;
                     var numbers = values.Slice(entry * dim + first, Math.Min(BlockFormat.ValueGroup, dim - first));
-                    finite &= Quantise(format, numbers, out scales[group * entries + entry], out zeros[group * entries + entry], codes);
-                    Add(format, codes, first, numbers.Length, packed);
+                    finite &= Quantise(format, numbers, out scales[group * entries + entry], out zeros[group * entries + entry], codes[first..]);
                 }
+                Pack(format, codes, block.Slice(format.ValueCodesAt(entries, dim) + entry * row, row));
             }
         }
         return finite;
@@ -86,33 +86,40 @@ public static unsafe class BlockSealer
 
     private static int Code(BlockFormat format, byte* row, int bytes, int index) => row[index % bytes] >> index / bytes * format.Bits & format.Largest;
 
+    /// <summary>Codes of a group, and zeros behind them up to sixteen.</summary>
     private static bool Quantise(BlockFormat format, ReadOnlySpan<float> numbers, out Half scale, out Half zero, Span<byte> codes)
     {
-        var (least, most) = (float.PositiveInfinity, float.NegativeInfinity);
-        foreach (var number in numbers) (least, most) = (Math.Min(least, number), Math.Max(most, number)); // NaN stays NaN
-        var step = (most - least) / format.Largest;
-        (zero, scale) = (Rounded(least), Rounded(step));
-        if (!float.IsFinite(least) || !float.IsFinite(most)) return false;
-        if ((float)scale <= 0)
+        var first = numbers[0];
+        var (least, most, odd) = (Vector512.Create(first), Vector512.Create(first), Vector512<float>.Zero);
+        for (var i = 0; i < numbers.Length; i += Lanes)
         {
-            scale = (Half)0;
-            codes.Clear();
-            return true;
+            var lanes = i + Lanes <= numbers.Length ? Vector512.Create(numbers[i..]) : Remainder(numbers[i..], first);
+            (least, most, odd) = (Vector512.MinNative(least, lanes), Vector512.MaxNative(most, lanes), odd + lanes * Vector512<float>.Zero);
         }
-        var (z, s, top) = (Vector512.Create(least), Vector512.Create(step), Vector512.Create((float)format.Largest));
-        for (var i = 0; i < numbers.Length; i += Vector512<float>.Count)
+        var (z, top) = (Least(least), -Least(-most));
+        var step = (top - z) / format.Largest;
+        (zero, scale) = (Rounded(z), Rounded(step));
+        if (Vector512.Sum(odd) != 0 || !float.IsFinite(step)) return false; // infinity or none times 0 is none
+        for (var i = 0; i < numbers.Length; i += Lanes)
         {
-            var lanes = i + Vector512<float>.Count <= numbers.Length ? Vector512.Create(numbers[i..]) : Remainder(numbers[i..]);
-            var code = Vector512.ConvertToInt32(Vector512.Clamp(Vector512.Round((lanes - z) / s), Vector512<float>.Zero, top));
+            var lanes = i + Lanes <= numbers.Length ? Vector512.Create(numbers[i..]) : Remainder(numbers[i..], z);
+            var code = scale == (Half)0 ? default : Vector512.ConvertToInt32Native(Vector512.MinNative(Vector512.Round((lanes - Vector512.Create(z)) / Vector512.Create(step)), Vector512.Create((float)format.Largest)));
             Vector128.Narrow(Vector256.Narrow(code.GetLower(), code.GetUpper()).GetLower(), Vector256.Narrow(code.GetLower(), code.GetUpper()).GetUpper()).AsByte().CopyTo(codes[i..]);
         }
         return true;
     }
 
-    private static Vector512<float> Remainder(ReadOnlySpan<float> numbers)
+    private static float Least(Vector512<float> lanes)
     {
-        Span<float> padded = stackalloc float[Vector512<float>.Count];
-        padded.Clear();
+        var least = lanes[0];
+        for (var lane = 1; lane < Lanes; lane++) least = Math.Min(least, lanes[lane]);
+        return least;
+    }
+
+    private static Vector512<float> Remainder(ReadOnlySpan<float> numbers, float other)
+    {
+        Span<float> padded = stackalloc float[Lanes];
+        padded.Fill(other);
         numbers.CopyTo(padded);
         return Vector512.Create<float>(padded);
     }
@@ -120,19 +127,17 @@ public static unsafe class BlockSealer
     /// <summary>The nearest float16 that is a number: what lies beyond its range is its end.</summary>
     private static Half Rounded(float number) => (Half)Math.Clamp(number, (float)Half.MinValue, (float)Half.MaxValue);
 
-    private static void Pack(BlockFormat format, ReadOnlySpan<byte> codes, int first, int count, Span<byte> row)
+    /// <summary>Puts codes into a row: the first of them into the lowest bits, as many as the row has bytes.</summary>
+    private static void Pack(BlockFormat format, ReadOnlySpan<byte> codes, Span<byte> row)
     {
-        row.Clear();
-        Add(format, codes, first, count, row);
-    }
-
-    /// <summary>Puts codes into a row whose code <paramref name="first"/> is the first of them.</summary>
-    private static void Add(BlockFormat format, ReadOnlySpan<byte> codes, int first, int count, Span<byte> row)
-    {
-        for (var i = 0; i < count; i++)
+        codes[..row.Length].CopyTo(row);
+        for (var part = 1; part < format.PerByte; part++)
         {
-            var at = first + i;
-            row[at % row.Length] |= (byte)(codes[i] << at / row.Length * format.Bits);
+            var above = codes[(part * row.Length)..];
+            var (shift, i) = (part * format.Bits, 0);
+            for (; i + Vector128<byte>.Count <= row.Length; i += Vector128<byte>.Count) // no code reaches into its neighbour
+                (Vector128.Create<byte>(row[i..]) | (Vector128.Create(above[i..]).AsUInt16() << shift).AsByte()).CopyTo(row[i..]);
+            for (; i < row.Length; i++) row[i] |= (byte)(above[i] << shift);
         }
     }
 }

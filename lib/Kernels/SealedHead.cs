@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace HeadKvLab.Kernels;
 
@@ -87,25 +88,23 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
     private static void Logits<TQueries>(float* queries, byte* block, int entries, int dim, float scale, float* scaled, float* logits) where TQueries : struct, IExtent
     {
         ushort* scales = (ushort*)block, zeros = scales + dim;
-        var offsets = stackalloc float[4];
-        for (var g = 0; g < TQueries.Count; g++)
+        Vector512<float> za = default, zb = default, zc = default, zd = default; // sums over channels of q z
+        for (var c = 0; c < dim; c += Lanes)
         {
-            float* q = queries + g * dim, target = scaled + g * dim;
-            var total = Vector512<float>.Zero;
-            for (var c = 0; c < dim; c += Lanes)
-            {
-                var query = Vector512.Load(q + c) * scale;
-                (query * FiniteHalf.Load(scales + c)).Store(target + c);
-                total = Vector512.FusedMultiplyAdd(query, FiniteHalf.Load(zeros + c), total);
-            }
-            offsets[g] = Vector512.Sum(total);
+            var (s, z) = (FiniteHalf.Load(scales + c) * scale, FiniteHalf.Load(zeros + c) * scale);
+            Weigh(queries + c, s, z, scaled + c, ref za);
+            if (TQueries.Count > 1) Weigh(queries + dim + c, s, z, scaled + dim + c, ref zb);
+            if (TQueries.Count > 2) Weigh(queries + 2 * dim + c, s, z, scaled + 2 * dim + c, ref zc);
+            if (TQueries.Count > 3) Weigh(queries + 3 * dim + c, s, z, scaled + 3 * dim + c, ref zd);
         }
         var bytes = TCodes.Format.RowOf(entries);
         var row = block + BlockFormat.KeyCodesAt(dim);
-        Vector512<float> a0 = Vector512.Create(offsets[0]), a1 = a0, a2 = a0, a3 = a0, b0 = Vector512.Create(offsets[1]), b1 = b0, b2 = b0, b3 = b0;
-        Vector512<float> c0 = Vector512.Create(offsets[2]), c1 = c0, c2 = c0, c3 = c0, d0 = Vector512.Create(offsets[3]), d1 = d0, d2 = d0, d3 = d0;
+        Vector512<float> a0 = Vector512.Create(Vector512.Sum(za)), a1 = a0, a2 = a0, a3 = a0, b0 = TQueries.Count > 1 ? Vector512.Create(Vector512.Sum(zb)) : default, b1 = b0, b2 = b0, b3 = b0;
+        Vector512<float> c0 = TQueries.Count > 2 ? Vector512.Create(Vector512.Sum(zc)) : default, c1 = c0, c2 = c0, c3 = c0, d0 = TQueries.Count > 3 ? Vector512.Create(Vector512.Sum(zd)) : default, d1 = d0, d2 = d0, d3 = d0;
+        var ahead = TCodes.Format.ValueCodesAt(entries, dim) - BlockFormat.KeyCodesAt(dim);
         for (var c = 0; c < dim; c++, row += bytes)
         {
+            Sse.Prefetch0(row + ahead);
             Vector512<float> k0 = TCodes.Vector(row, 0), k1 = TCodes.Vector(row, 1), k2 = TCodes.Vector(row, 2), k3 = TCodes.Vector(row, 3);
             Four(scaled + c, k0, k1, k2, k3, ref a0, ref a1, ref a2, ref a3);
             if (TQueries.Count > 1) Four(scaled + c + dim, k0, k1, k2, k3, ref b0, ref b1, ref b2, ref b3);
@@ -116,6 +115,15 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
         if (TQueries.Count > 1) Store(logits + Row, bytes, b0, b1, b2, b3);
         if (TQueries.Count > 2) Store(logits + 2 * Row, bytes, c0, c1, c2, c3);
         if (TQueries.Count > 3) Store(logits + 3 * Row, bytes, d0, d1, d2, d3);
+    }
+
+    /// <summary>Multiplies sixteen numbers with their groups' scales, and adds their products with the zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Weigh(float* numbers, Vector512<float> scales, Vector512<float> zeros, float* scaled, ref Vector512<float> total)
+    {
+        var sixteen = Vector512.Load(numbers);
+        (sixteen * scales).Store(scaled);
+        total = Vector512.FusedMultiplyAdd(sixteen, zeros, total);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -149,20 +157,25 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
         var (groups, width, bytes) = (BlockFormat.GroupsOf(dim), dim + 64, TCodes.Format.RowOf(dim));
         var scales = (ushort*)(block + TCodes.Format.ValueScalesAt(entries, dim));
         var zeros = scales + groups * entries;
-        for (var g = 0; g < TQueries.Count; g++)
-            for (var part = 0; part < groups; part++)
+        var apart = groups * BlockFormat.Entries;
+        for (var part = 0; part < groups; part++)
+        {
+            Vector512<float> za = default, zb = default, zc = default, zd = default; // sums over entries of p z
+            var target = scaled + part * BlockFormat.Entries;
+            for (var e = 0; e < end; e += Lanes) // weights beyond the end are 0
             {
-                var total = Vector512<float>.Zero;
-                for (var e = 0; e < end; e += Lanes) // weights beyond the end are 0
-                {
-                    var weight = Vector512.Load(weights + g * Row + e);
-                    (weight * FiniteHalf.Load(scales + part * entries + e)).Store(scaled + (g * groups + part) * BlockFormat.Entries + e);
-                    total = Vector512.FusedMultiplyAdd(weight, FiniteHalf.Load(zeros + part * entries + e), total);
-                }
-                var (offset, to) = (Vector512.Sum(total), Math.Min(BlockFormat.ValueGroup, dim - part * BlockFormat.ValueGroup));
-                var channels = output + g * width + part * BlockFormat.ValueGroup;
-                for (var c = 0; c < to; c += Lanes) (Vector512.Load(channels + c) + Vector512.Create(offset)).Store(channels + c);
+                var (s, z) = (FiniteHalf.Load(scales + part * entries + e), FiniteHalf.Load(zeros + part * entries + e));
+                Weigh(weights + e, s, z, target + e, ref za);
+                if (TQueries.Count > 1) Weigh(weights + Row + e, s, z, target + apart + e, ref zb);
+                if (TQueries.Count > 2) Weigh(weights + 2 * Row + e, s, z, target + 2 * apart + e, ref zc);
+                if (TQueries.Count > 3) Weigh(weights + 3 * Row + e, s, z, target + 3 * apart + e, ref zd);
             }
+            var (channels, to) = (part * BlockFormat.ValueGroup, Math.Min(BlockFormat.ValueGroup, dim - part * BlockFormat.ValueGroup));
+            Raise(output + channels, to, za);
+            if (TQueries.Count > 1) Raise(output + width + channels, to, zb);
+            if (TQueries.Count > 2) Raise(output + 2 * width + channels, to, zc);
+            if (TQueries.Count > 3) Raise(output + 3 * width + channels, to, zd);
+        }
         var codes = block + TCodes.Format.ValueCodesAt(entries, dim);
         for (var at = 0; at < bytes;)
             switch (TCodes.Format.Bits)
@@ -176,6 +189,14 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
             }
     }
 
+    /// <summary>Adds the sum of <paramref name="total"/> to numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Raise(float* numbers, int count, Vector512<float> total)
+    {
+        var sum = Vector512.Create(Vector512.Sum(total));
+        for (var c = 0; c < count; c += Lanes) (Vector512.Load(numbers + c) + sum).Store(numbers + c);
+    }
+
     /// <summary>output[query, channel] += sum_e scaled[query, e] code[e, channel] for the channels of 16 to 64 bytes of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Columns<TQueries, TVectors>(float* output, byte* codes, int bytes, int at, int first, int end, int dim, float* scaled) where TQueries : struct, IExtent where TVectors : struct, IExtent
@@ -186,10 +207,12 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
         var apart = groups * BlockFormat.Entries; // weights of a query to those of the next
         float* w0 = Weights<TVectors>(scaled, bytes, at, 0), w1 = Weights<TVectors>(scaled, bytes, at, 1), w2 = Weights<TVectors>(scaled, bytes, at, 2), w3 = Weights<TVectors>(scaled, bytes, at, 3);
         var row = codes + at + first * bytes;
-        var e = first;
+        var (e, ahead) = (first, dim * BlockFormat.Entries / TCodes.Format.PerByte);
         if (TQueries.Count <= 2)
             for (; e + 1 < end; e += 2, row += 2 * bytes) // two entries side by side, so that sums do not wait for each other
             {
+                Sse.Prefetch0(row + ahead);
+                Sse.Prefetch0(row + ahead + bytes);
                 Load<TVectors>(row, out var v0, out var v1, out var v2, out var v3);
                 Load<TVectors>(row + bytes, out var u0, out var u1, out var u2, out var u3);
                 Add<TVectors>(w0 + e, w1 + e, w2 + e, w3 + e, v0, v1, v2, v3, ref a0, ref a1, ref a2, ref a3);
@@ -200,6 +223,7 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
             }
         for (; e < end; e++, row += bytes)
         {
+            Sse.Prefetch0(row + ahead);
             Load<TVectors>(row, out var v0, out var v1, out var v2, out var v3);
             Add<TVectors>(w0 + e, w1 + e, w2 + e, w3 + e, v0, v1, v2, v3, ref a0, ref a1, ref a2, ref a3);
             if (TQueries.Count > 1) Add<TVectors>(w0 + e + apart, w1 + e + apart, w2 + e + apart, w3 + e + apart, v0, v1, v2, v3, ref b0, ref b1, ref b2, ref b3);

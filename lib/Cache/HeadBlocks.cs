@@ -51,32 +51,47 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
         return copy;
     }
 
-    /// <summary>The runs that hold the entries from one on.</summary>
+    /// <summary>The runs that hold consecutive entries, as far as they are sealed.</summary>
     /// <param name="first">Index of the first entry.</param>
+    /// <param name="last">Index behind the last one; what is not sealed is passed over.</param>
     /// <param name="runs">Receives them.</param>
     /// <param name="bias">Added to the logit of the head's entry 0.</param>
     /// <param name="weights">Where the weight of entry 0 goes; null: nobody wants them.</param>
     /// <param name="apart">Numbers from there to the weights of the next query.</param>
     /// <returns>How many runs.</returns>
-    public int Runs(int first, Span<Run> runs, float bias, float* weights, int apart)
+    public int Runs(int first, int last, Span<Run> runs, float bias, float* weights, int apart)
     {
         var (made, begin, block) = (0, 0, 0);
         fixed (byte* start = _bytes) // pinned by birth: the address stays
             foreach (var (blocks, each) in (ReadOnlySpan<(int, int)>)[(_before, BlockFormat.Entries), (_short > 0 ? 1 : 0, _short), (_after, BlockFormat.Entries)])
             {
-                var (count, skipped) = (blocks * each, Math.Max(0, first - begin));
-                if (skipped < count)
+                var (end, skipped) = (Math.Min(blocks * each, last - begin), Math.Max(0, first - begin));
+                if (skipped < end)
                 {
                     var at = AddressOf(block) + (long)(skipped / each) * format.Bytes(each, dim);
-                    runs[made++] = new(start + at, null, count - skipped, begin + skipped == 0 ? bias : 0, weights == null ? null : weights + begin + skipped, apart, new(format, each, skipped % each));
+                    runs[made++] = new(start + at, null, end - skipped, begin + skipped == 0 ? bias : 0, weights == null ? null : weights + begin + skipped, apart, new(format, each, skipped % each));
                 }
-                (begin, block) = (begin + count, block + blocks);
+                (begin, block) = (begin + blocks * each, block + blocks);
             }
         return made;
     }
 
     /// <summary>Bytes of the blocks that hold the entries from one on.</summary>
     public long BytesFrom(int first) => first >= Entries ? 0 : Bytes - AddressOf(BlockOf(first));
+
+    /// <summary>Bytes of the blocks in which an entry is marked: whoever reads one entry reads its block.</summary>
+    /// <param name="marked">One for each entry, <c>[entry]</c>.</param>
+    public long BytesOf(ReadOnlySpan<bool> marked)
+    {
+        long bytes = 0;
+        for (var entry = 0; entry < Entries;)
+        {
+            var entries = EntriesOf(BlockOf(entry));
+            if (marked.Slice(entry, entries).Contains(true)) bytes += format.Bytes(entries, dim);
+            entry += entries;
+        }
+        return bytes;
+    }
 
     /// <summary>Reads an entry.</summary>
     /// <param name="entry">Its index.</param>
@@ -85,8 +100,7 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     public void Read(int entry, Span<float> key, Span<float> value)
     {
         var block = BlockOf(entry);
-        var (entries, first) = block == _before && _short > 0 ? (_short, _before * BlockFormat.Entries)
-            : (BlockFormat.Entries, block < _before ? block * BlockFormat.Entries : (block - 1) * BlockFormat.Entries + _short);
+        var (entries, first) = (EntriesOf(block), block <= _before || _short == 0 ? block * BlockFormat.Entries : (block - 1) * BlockFormat.Entries + _short);
         fixed (byte* start = _bytes)
         {
             if (!key.IsEmpty) BlockSealer.Key(format, start + AddressOf(block), entries, entry - first, key);
@@ -94,9 +108,13 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
         }
     }
 
-    private int BlockOf(int entry) => entry < _before * BlockFormat.Entries ? entry / BlockFormat.Entries
-        : _short == 0 || entry < _before * BlockFormat.Entries + _short ? _before + (_short == 0 ? (entry - _before * BlockFormat.Entries) / BlockFormat.Entries : 0)
-        : _before + 1 + (entry - _before * BlockFormat.Entries - _short) / BlockFormat.Entries;
+    private int BlockOf(int entry)
+    {
+        var behind = entry - _before * BlockFormat.Entries; // the full blocks before the short one
+        return behind < 0 || _short == 0 ? entry / BlockFormat.Entries : behind < _short ? _before : _before + 1 + (behind - _short) / BlockFormat.Entries;
+    }
+
+    private int EntriesOf(int block) => block == _before && _short > 0 ? _short : BlockFormat.Entries;
 
     /// <summary>Where a block begins.</summary>
     private long AddressOf(int block) => block <= _before || _short == 0 ? At(block) : At(block - 1) + format.Bytes(_short, dim);

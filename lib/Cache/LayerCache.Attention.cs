@@ -29,12 +29,12 @@ public sealed unsafe partial class LayerCache
         fixed (float* rows = weights)
         {
             AttendedTokens++;
+            if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows)) return;
             if (_blocks.Length > 0)
             {
                 AttendSealed(queries, output, scale, slidingWindow, rows);
                 return;
             }
-            if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows)) return;
             var row = rows; // null where nobody wants them
             for (var h = 0; h < Heads; h++)
             {

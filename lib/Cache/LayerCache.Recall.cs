@@ -39,25 +39,28 @@ public sealed unsafe partial class LayerCache
         var read = choice.End();
         TouchedBytes += choice.IndexBytes;
         if (read is not { } entries) return false;
-        TouchedBytes += entries * _cache.Shape.EntryBytes;
-        var chosen = choice.All;
-        var runs = choice.Memory;
+        if (_blocks.Length == 0) TouchedBytes += entries * _cache.Shape.EntryBytes;
+        else
+            for (var h = 0; h < Heads; h++) TouchedBytes += BytesOf(h, choice.Read(h));
+        var (runs, firstRun) = choice.Memory(_blocks.Length == 0 ? 1 : MostRunsOfHead);
+        var made = 0;
         for (var q = 0; q < queryHeads; q++)
         {
             var head = q / choice.Group;
             if (weights != null) new Span<float>(weights, _counts[head]).Clear();
-            for (var run = chosen.FirstRun.Span[q]; run < chosen.FirstRun.Span[q + 1]; run++)
-            {
-                var (first, count) = chosen.Runs.Span[run];
-                var at = (_offsets[head] + first) * RowBytes;
-                runs[run] = new(_keyData + at, _valueData + at, count, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]);
-            }
+            firstRun[q] = made;
+            foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights);
             if (weights != null) weights += _counts[head];
         }
-        RaggedAttention.Decode(queries, new RaggedHeads(runs, chosen.FirstRun.Span, _cache.Shape.Format, Dim), output, scale);
+        firstRun[queryHeads] = made;
+        RaggedAttention.Decode(queries, new RaggedHeads(runs[..made], firstRun, _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this);
         return true;
     }
+
+    /// <summary>Bytes that reading a head's marked entries touches: those of rows, and of whole blocks.</summary>
+    private long BytesOf(int head, ReadOnlySpan<bool> read) =>
+        _blocks[head].BytesOf(read[..Sealed(head)]) + (long)read[Sealed(head)..].Count(true) * _cache.Shape.EntryBytes;
 
     /// <summary>Tells the recall that entries of a head have changed, from one on.</summary>
     private void Changed(int head, int from) => Recall?.Truncate(head, from);

@@ -5,6 +5,8 @@ namespace HeadKvLab.Cache;
 /// <content>Entries in sealed blocks: each head's first ones; the others lie in rows behind them.</content>
 public sealed unsafe partial class LayerCache
 {
+    private const int MostRunsOfHead = HeadBlocks.MostRuns + 1;
+
     private HeadBlocks[] _blocks = []; // [head], empty: nothing is sealed
 
     /// <summary>Bytes of the stored entries, blocks with their scales and zeros.</summary>
@@ -81,6 +83,19 @@ public sealed unsafe partial class LayerCache
         Buffer.MemoryCopy(_valueData + from, _valueData + start, bytes, bytes);
     }
 
+    /// <summary>The runs that hold consecutive entries of a head, in blocks and in rows.</summary>
+    /// <returns>How many.</returns>
+    private int RunsOf(int head, int first, int end, Span<Run> runs, float* weights)
+    {
+        var (made, kept) = (0, Sealed(head));
+        if (first < kept) made = _blocks[head].Runs(first, end, runs, _bias[head], weights, _counts[head]);
+        first = Math.Max(first, kept);
+        if (first >= end) return made;
+        var at = (_offsets[head] + first - kept) * RowBytes;
+        runs[made] = new(_keyData + at, _valueData + at, end - first, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]);
+        return made + 1;
+    }
+
     private HeadBlocks[] CloneBlocks() => Array.ConvertAll(_blocks, blocks => blocks.Clone());
 
     /// <summary>Refuses what needs all entries in rows.</summary>
@@ -92,7 +107,7 @@ public sealed unsafe partial class LayerCache
     /// <summary>Attention over blocks and rows.</summary>
     private void AttendSealed(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights)
     {
-        const int each = HeadBlocks.MostRuns + 1;
+        const int each = MostRunsOfHead;
         var runs = Heads <= MostOnStack / each ? stackalloc Run[each * Heads] : new Run[each * Heads];
         var firstRun = Heads < MostOnStack ? stackalloc int[Heads + 1] : new int[Heads + 1];
         var (group, made) = (queries.Length / Dim / Heads, 0);
@@ -100,12 +115,8 @@ public sealed unsafe partial class LayerCache
         {
             var (first, sealedEntries) = (FirstSeen(h, slidingWindow), _blocks[h].Entries);
             firstRun[h] = made;
-            made += _blocks[h].Runs(first, runs[made..], _bias[h], weights, _counts[h]);
-            var (skipped, open) = (Math.Max(0, first - sealedEntries), _counts[h] - sealedEntries);
-            var at = (_offsets[h] + skipped) * RowBytes;
-            if (skipped < open)
-                runs[made++] = new(_keyData + at, _valueData + at, open - skipped, sealedEntries + skipped == 0 ? _bias[h] : 0, weights == null ? null : weights + sealedEntries + skipped, _counts[h]);
-            TouchedBytes += _blocks[h].BytesFrom(first) + (long)(open - skipped) * _cache.Shape.EntryBytes;
+            made += RunsOf(h, first, _counts[h], runs[made..], weights);
+            TouchedBytes += _blocks[h].BytesFrom(first) + (long)(_counts[h] - Math.Max(first, sealedEntries)) * _cache.Shape.EntryBytes;
             if (weights == null) continue;
             for (var g = 0; g < group; g++) new Span<float>(weights + (long)g * _counts[h], first).Clear();
             weights += (long)group * _counts[h];

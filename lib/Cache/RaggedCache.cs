@@ -148,13 +148,13 @@ public sealed class RaggedCache : IDisposable
         return chosen == 0 ? null : (double)hits / chosen;
     }
 
-    /// <summary>Bytes of the entries that were fetched into such a near tier, over all layers; see <see cref="NearTier.Fetched"/>.</summary>
+    /// <summary>Bytes of the entries that were fetched into such a near tier, over all layers; see <see cref="NearTier.Fetched"/>. Sealed entries count at the mean of all.</summary>
     /// <param name="steps">R, one of <see cref="NearTier.Remembered"/>.</param>
     public long FetchedBytes(int steps)
     {
         long entries = 0;
         foreach (var layer in _layers) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
-        return entries * Shape.EntryBytes;
+        return Format is { Bits: < 16 } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
     }
 
     /// <summary>Tokens that have attended in all layers since then.</summary>
@@ -180,11 +180,11 @@ public sealed class RaggedCache : IDisposable
     /// </summary>
     /// <param name="format">How they are stored.</param>
     /// <exception cref="LabException">A key or a value is infinite or no number.</exception>
-    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, drops entries while text is generated, or recalls them.</exception>
+    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, or has a retention or a recall.</exception>
     public void Seal(EntryFormat format)
     {
         if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
-        if (Retention is not null || Recall is not null) throw new InvalidOperationException("entries that are dropped or recalled while text is generated cannot be sealed");
+        if (Retention is not null || Recall is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped or recalled");
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;
         if (format.Bits == 16) return;

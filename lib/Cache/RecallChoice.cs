@@ -7,6 +7,21 @@ namespace HeadKvLab.Cache;
 /// <param name="Count">How many.</param>
 public readonly record struct EntryRun(int First, int Count);
 
+/// <summary>Runs in memory of what a token reads.</summary>
+/// <param name="runs">The runs, query head after query head.</param>
+/// <param name="firstRun">Where each query head's begin.</param>
+internal readonly ref struct ChosenMemory(Span<Run> runs, Span<int> firstRun)
+{
+    private readonly Span<Run> _runs = runs;
+    private readonly Span<int> _firstRun = firstRun;
+
+    internal void Deconstruct(out Span<Run> runs, out Span<int> firstRun)
+    {
+        runs = _runs;
+        firstRun = _firstRun;
+    }
+}
+
 /// <summary>
 /// The entries of a layer that one token reads: for each query head ascending runs of its KV head's entries; neighbours are joined. An entry that stands for dropped
 /// ones is always read, beside what is chosen. One object serves all layers of a cache: nothing is allocated once it has grown.
@@ -15,7 +30,7 @@ public sealed class RecallChoice
 {
     private int[] _first = [], _count = []; // [kvHead], the entries a token sees
     private bool[] _summarised = [];        // [kvHead]
-    private int[] _firstRun = [];           // [queryHead + 1]
+    private int[] _firstRun = [], _firstMemory = []; // [queryHead + 1]
     private EntryRun[] _runs = [];
     private Run[] _memory = [];
     private bool[] _read = [];
@@ -60,17 +75,24 @@ public sealed class RecallChoice
     /// <summary>The runs of a query head.</summary>
     public ReadOnlySpan<EntryRun> this[int queryHead] => _runs.AsSpan(_firstRun[queryHead], _firstRun[queryHead + 1] - _firstRun[queryHead]);
 
-    /// <summary>Runs of all query heads, and where each head's begin, <c>[queryHead + 1]</c>.</summary>
-    internal (ReadOnlyMemory<EntryRun> Runs, ReadOnlyMemory<int> FirstRun) All => (_runs.AsMemory(0, _used), _firstRun.AsMemory(0, _queryHeads + 1));
-
-    /// <summary>Room for as many runs in memory.</summary>
-    internal Span<Run> Memory
+    /// <summary>Room for runs in memory, and for where each query head's begin, <c>[queryHead + 1]</c>.</summary>
+    /// <param name="each">Most runs in memory that hold one run of entries.</param>
+    internal ChosenMemory Memory(int each)
     {
-        get
-        {
-            if (_memory.Length < _used) _memory = new Run[_runs.Length];
-            return _memory.AsSpan(0, _used);
-        }
+        if (_memory.Length < _used * each) _memory = new Run[_runs.Length * each];
+        if (_firstMemory.Length <= _queryHeads) _firstMemory = new int[_queryHeads + 1];
+        return new(_memory.AsSpan(0, _used * each), _firstMemory.AsSpan(0, _queryHeads + 1));
+    }
+
+    /// <summary>Which entries of a KV head some query head reads, <c>[entry]</c>, those that the token does not see among them.</summary>
+    internal ReadOnlySpan<bool> Read(int kvHead)
+    {
+        var end = _first[kvHead] + _count[kvHead];
+        if (_read.Length < end) _read = new bool[end + end / 4];
+        _read.AsSpan(0, end).Clear();
+        for (var q = kvHead * Group; q < (kvHead + 1) * Group; q++)
+            foreach (var run in this[q]) _read.AsSpan(run.First, run.Count).Fill(true);
+        return _read.AsSpan(0, end);
     }
 
     private int KvHead => (_begun - 1) / Group;
@@ -104,17 +126,10 @@ public sealed class RecallChoice
 
     private int Distinct(int head)
     {
+        if (Group > 1) return Read(head).Count(true);
         var chosen = 0;
-        if (Group > 1)
-        {
-            if (_read.Length < _count[head]) _read = new bool[_count[head] + _count[head] / 4];
-            _read.AsSpan(0, _count[head]).Clear();
-        }
-        for (var q = head * Group; q < (head + 1) * Group; q++)
-            foreach (var run in this[q])
-                if (Group > 1) _read.AsSpan(run.First - _first[head], run.Count).Fill(true);
-                else chosen += run.Count;
-        return Group > 1 ? _read.AsSpan(0, _count[head]).Count(true) : chosen;
+        foreach (var run in this[head]) chosen += run.Count;
+        return chosen;
     }
 
     private void CloseHead()

@@ -35,15 +35,15 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
     /// <exception cref="LabException">They do not.</exception>
     public CachePolicy Checked()
     {
-        Check(Name, Format, Schedule is not null, Recall is not null);
+        Check(Name, Format, Schedule is not null);
         return this;
     }
 
     /// <summary>Refuses parts that do not go together.</summary>
-    internal static void Check(string name, EntryFormat? format, bool scheduled, bool recalled)
+    internal static void Check(string name, EntryFormat? format, bool scheduled)
     {
-        if (format is { Bits: < 16 } && (scheduled || recalled))
-            throw new LabException($"{name}: sealed entries are neither dropped nor chosen among while generating: leave {(scheduled ? "the schedule" : "the recall")} out, or store them @bf16");
+        if (format is { Bits: < 16 } && scheduled)
+            throw new LabException($"{name}: sealed entries are not dropped again while generating, which would round them anew: leave the schedule out, or store them @bf16");
     }
 
     /// <summary>What must be seen of a prompt beside keys and values.</summary>

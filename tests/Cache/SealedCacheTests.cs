@@ -244,6 +244,38 @@ public sealed class SealedCacheTests : IDisposable
         Assert.Equal(rows.StoredBytes, cache.StoredBytes);
     }
 
+    /// <summary>
+    /// A recall over sealed entries: of one head of 200 entries (3 blocks of 64, 8 rows) each of two query heads reads its 12 best by the keys as stored. Blocks that hold
+    /// one of them are read whole.
+    /// </summary>
+    [Fact]
+    public void A_recall_chooses_among_sealed_entries()
+    {
+        using var cache = Cache(200, 200);
+        cache.Seal(new(4, 8));
+        using var all = cache.Clone();
+        cache.Recall = new HeadKvLab.Compression.Recalls.ExactTop(12, 0);
+        float[] keys = new float[200 * Dim], queries = Numbers(Rows(1, Group, 9)), weights = new float[Group * 200], whole = new float[Group * 200];
+        cache[0].ReadKeys(0, 0, keys);
+        var output = Attend(cache, null, weights);
+        Attend(all, null, whole);
+        var read = new HashSet<int>();
+        for (var q = 0; q < Group; q++)
+        {
+            var best = Enumerable.Range(0, 200).OrderByDescending(e => Enumerable.Range(0, Dim).Sum(i => keys[e * Dim + i] * queries[q * Dim + i])).Take(12).Order().ToArray();
+            Assert.Equal(best, Enumerable.Range(0, 200).Where(e => weights[q * 200 + e] > 0));
+            var share = best.Sum(e => whole[q * 200 + e]);
+            foreach (var e in best) Assert.Equal(whole[q * 200 + e] / share, weights[q * 200 + e], 1e-4f);
+            read.UnionWith(best);
+        }
+        Assert.True(read.Count > 12);
+        var expected = Enumerable.Range(0, 3).Count(block => read.Any(e => e / 64 == block)) * 64 * 38 + read.Count(e => e >= 192) * 128;
+        Assert.Equal(expected + 200 * 64, cache.TouchedBytes);   // and all keys, as bfloat16, to find them
+        cache.Recall = new HeadKvLab.Compression.Recalls.ExactTop(200, 0);
+        Assert.Equal(Attend(all), Attend(cache));
+        Assert.NotEqual(Attend(all), output);
+    }
+
     [Fact]
     public void What_needs_rows_is_refused()
     {

@@ -79,7 +79,7 @@ public sealed record Variant
     {
         var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
         var (format, planned) = (FormatCatalogue.Parse(Format ?? FormatCatalogue.None), entry.ScheduleOf(Schedule, Settings));
-        CachePolicy.Check(Name, format, planned is not null, Recall is not null);
+        CachePolicy.Check(Name, format, planned is not null);
         if (entry.Needs.Count == 0) PromptAllocation.Check(entry.Create(Settings), budget.Rule, format);
         if (planned is not { } schedule) return;
         if (schedule.Only is { } only && only != budget.Rule)

@@ -16,7 +16,10 @@ public static class ResultReport
         ("discipline", c => c.Variant.Rule), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
-        (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed), (Number("entries_per_head_at_end", 2), c => double.IsNaN(c.EntriesAtEnd) ? null : c.EntriesAtEnd)).ToCsv();
+        (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed), (Number("entries_per_head_at_end", 2), c => Known(c.EntriesAtEnd)),
+        (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes))).ToCsv();
+
+    private static object? Known(double value) => double.IsNaN(value) ? null : value;
 
     /// <summary>Every pair of methods at equal budgets.</summary>
     public static string ComparisonCsv(IReadOnlyList<Comparison> comparisons) => Table.Of("", comparisons,
@@ -59,13 +62,17 @@ public static class ResultReport
             [
                 ("budget", v => v.BudgetName), ("method", v => v.Name + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
                 (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
-                .. part.All(c => c.Variant.Schedule == Compression.Catalogue.Never) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("entries per head, at the end") { Format = "#,0.0", Missing = "–" }, v => Mean(v, c => c.EntriesAtEnd) is var end && double.IsNaN(end) ? null : end)],
+                .. part.All(c => c.Variant.Schedule == Compression.Catalogue.Never) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("entries per head, at the end") { Format = "#,0.0", Missing = "–" }, v => Known(Mean(v, c => c.EntriesAtEnd)))],
+                .. part.All(c => c.Variant.Recall is null && c.Variant.Format is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("read for a token", c => c.TouchedBytes)],
+                .. part.All(c => c.Variant.Recall is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("index", c => c.IndexBytes), Kib("fetched for a token", c => c.FetchedBytes)],
             ]);
             text.Append(table.ToMarkdown());
             if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)
                 text.Append("\nFailed, because the model's numbers overflowed, and counted as 0: ")
                     .AppendJoin("; ", failed.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Failed} of {f.Key.Name} at {f.Key.BudgetName}"))).Append(".\n");
             text.Append('\n');
+
+            (Column, Func<Variant, object?>) Kib(string name, Func<ScoreCell, double> bytes) => (new(name) { Unit = "KiB", Format = "#,0.0", Missing = "–" }, v => Known(Mean(v, bytes) / 1024));
 
             double Mean(Variant variant, Func<ScoreCell, double> of)
             {

@@ -104,6 +104,10 @@ public sealed record EvalRow
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<double>? HitRates { get; init; }
 
+    /// <summary>Simulated: bytes that a token fetched into such a near tier on average, from a far one that holds all entries; null where <see cref="HitRates"/> are.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<long>? FetchedBytes { get; init; }
+
     /// <summary>What was generated, special tokens left out.</summary>
     public required string Prediction { get; init; }
 

@@ -25,6 +25,15 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     /// <summary>Mean entries per head when the answers ended, those of their tokens included; NaN where no row tells.</summary>
     public double EntriesAtEnd { get; init; } = double.NaN;
 
+    /// <summary>Mean bytes that decoding a token read; NaN where no row tells.</summary>
+    public double TouchedBytes { get; init; } = double.NaN;
+
+    /// <summary>Mean bytes of the recall's index; NaN without one.</summary>
+    public double IndexBytes { get; init; } = double.NaN;
+
+    /// <summary>Mean bytes that a token fetched into a near tier that remembers the last step; NaN without a recall that chooses pages or clusters.</summary>
+    public double FetchedBytes { get; init; } = double.NaN;
+
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
@@ -95,6 +104,9 @@ public static class ScoreCells
         var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
-            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = rows.Where(r => r.EntriesAtEnd is not null).Select(r => (double)r.EntriesAtEnd! / r.Heads).DefaultIfEmpty(double.NaN).Average() };
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]) };
     }
+
+    /// <summary>The mean over the rows that tell; NaN where none does.</summary>
+    private static double MeanOf(IEnumerable<EvalRow> rows, Func<EvalRow, double?> of) => rows.Select(of).OfType<double>().DefaultIfEmpty(double.NaN).Average();
 }

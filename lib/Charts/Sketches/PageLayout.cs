@@ -23,7 +23,7 @@ internal sealed record ColourBar(ColourScale Scale, double Left, double Top, dou
 internal sealed class PageLayout
 {
     public const double Edge = 14, BarWidth = 14;
-    private const double LegendRow = 20, ColumnGap = 22, RowGap = 14;
+    private const double LegendRow = 20, NextLegendRow = 29 /* as plotly.js spaces them */, ColumnGap = 22, RowGap = 14;
 
     public required PlacedText Title { get; init; }
     public required IReadOnlyList<PlacedText> Note { get; init; }
@@ -77,7 +77,7 @@ internal sealed class PageLayout
             if (left > Edge && left + width - 18 > sketch.Width - Edge)
             {
                 left = Edge;
-                middle += LegendRow;
+                middle += NextLegendRow;
             }
             entries[index] = entries[index] with { X = left, Y = middle };
             left += width;

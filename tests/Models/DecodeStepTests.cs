@@ -55,6 +55,27 @@ public class DecodeStepTests
         Assert.Equal(a.WeightBytes, c.WeightBytes);
     }
 
+    /// <summary>Norms and biases are read as numbers whatever their type: all of a model in bfloat16, or in float64, decodes to what the prefill finds.</summary>
+    [Theory]
+    [InlineData(ScalarType.BFloat16, 2e-2f), InlineData(ScalarType.Float64, 1e-4f)]
+    public void EveryWeightMayHaveAnyType(ScalarType type, float bound)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        ModelConfig config = new()
+        {
+            Architecture = "Qwen2ForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 2, QueryHeads = 4, KvHeads = 2, HeadDim = 16, MaxPositions = 64, AttentionBias = true, QkNorm = true,
+        };
+        using var decoder = new Decoder(config, (_, shape) => nn.Parameter((randn(shape, generator: generator) * 0.3f + (shape.Length == 1 ? 1 : 0)).to(type), requires_grad: false));
+        using var cache = new RaggedCache(new CacheShape(2, 2, 16));
+        using var step = new DecodeStep(decoder);
+        step.Run(5, cache);
+        var found = step.Run(7, cache).ToArray();
+        var expected = decoder.Prefill([5, 7])[0].data<float>().ToArray();
+        var largest = expected.Max(MathF.Abs);
+        for (var i = 0; i < found.Length; i++) Assert.Equal(expected[i] / largest, found[i] / largest, bound);
+    }
+
     [Fact]
     public void EightBitWeightsReadAQuarterAndStayNear()
     {
@@ -120,6 +141,8 @@ public class DecodeStepTests
         matrices += config.Layers * (2L * config.QueryHeads * config.HeadDim * config.HiddenSize + 2L * config.KvHeads * config.HeadDim * config.HiddenSize + 3L * config.IntermediateSize * config.HiddenSize);
         Assert.Equal((4 * matrices, 4 * matrices), (onCpu.WeightBytes, byTensors.WeightBytes));
         Assert.Equal((ScalarType.BFloat16, ScalarType.Float32), (onCpu.CacheType(ScalarType.BFloat16), byTensors.CacheType(ScalarType.BFloat16)));
+        using var narrow = Load(ScalarType.BFloat16);
+        Assert.Equal(ScalarType.BFloat16, new Engine(narrow, byTensors: true).CacheType(ScalarType.Float32));   // as its products run
         Assert.Equal((true, false), (onCpu.OnCpu, byTensors.OnCpu));
         Assert.Contains("this works on the CPU only", Assert.Throws<LabException>(() => byTensors.Step).Message);
     }

@@ -133,8 +133,9 @@ public sealed class GenerateTests : IDisposable
         Save("{{ 'x' }}", "<s>", "</s>");
         using (var writer = new TextGenerator(files.Folder)) Assert.Equal([[257], Ids("he!")], [writer.Encode(""), writer.Encode("he!")]);
         files.Write("tokenizer_config.json", "{}");
-        using var without = new TextGenerator(files.Folder);
-        Assert.StartsWith("prompt: it is empty, and this model has no BOS", Assert.Throws<LabException>(() => without.Encode("")).Message);
+        using (var without = new TextGenerator(files.Folder)) Assert.StartsWith("prompt: it is empty, and this model has no BOS", Assert.Throws<LabException>(() => without.Encode("")).Message);
+        files.Write("tokenizer.json", "{}");
+        Assert.Throws<LabException>(() => new TextGenerator(files.Folder));
     }
 
     /// <summary>A tokenizer that puts a BOS before every text: a template writes its own, and there is no second one.</summary>

@@ -1,5 +1,3 @@
-using HeadKvLab.Cache;
-
 namespace HeadKvLab.Models;
 
 /// <summary>Chooses the next token from its logits <c>[vocabulary]</c>.</summary>
@@ -32,22 +30,6 @@ public static class Generation
     }
 
     /// <summary>Generates until a stop token, the limit, or a request to stop.</summary>
-    /// <param name="step">The model; it appends to <paramref name="cache"/>.</param>
-    /// <param name="cache">Holds the prompt, compressed or not.</param>
-    /// <param name="firstLogits">Logits after the last prompt token.</param>
-    /// <param name="most">Most tokens to generate; also ends where the model's context ends.</param>
-    /// <param name="stopIds">Ids that end the text; they are not part of it.</param>
-    /// <param name="choose">For example <see cref="Greedy(ReadOnlySpan{float})"/>.</param>
-    /// <param name="onToken">Called with each token as soon as it is known.</param>
-    /// <param name="stop">Ends the text early.</param>
-    public static int[] Run(DecodeStep step, RaggedCache cache, ReadOnlySpan<float> firstLogits, int most, ReadOnlySpan<int> stopIds,
-        TokenChoice choose, Action<int>? onToken = null, CancellationToken stop = default)
-    {
-        var room = Math.Min(most, step.MaxPositions - cache.LogicalLength + 1);
-        return Run(id => step.Run(id, cache), firstLogits, room, stopIds, choose, onToken, stop);
-    }
-
-    /// <summary>The same over any way to run a token.</summary>
     /// <param name="step">Runs a token and gives the logits of the next.</param>
     /// <param name="firstLogits">Logits after the last prompt token.</param>
     /// <param name="most">Most tokens to generate.</param>

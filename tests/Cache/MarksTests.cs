@@ -51,6 +51,7 @@ public sealed class MarksTests
         Append(cache, 1);
         Assert.Equal((0, 0), (cache[0].MarkCount, cache.MarkBytes));
         Assert.Throws<ArgumentOutOfRangeException>(() => cache[0].Marks(0, 0).Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache[0].ReserveMarks(-1));
     }
 
     private static float Name(int head, int position, int mark) => 1000 * head + 2 * position + mark + 0.5f;

@@ -104,7 +104,7 @@ public sealed class TenChecksTests : IDisposable
                 using var compressor = new Compressor(entry.Create(null, SomeTables.Of(table, config.KvHeads)), new Budget(prompt.Length), new CacheShape(config.Layers, config.KvHeads, config.HeadDim), config.QueryHeads);
                 var logits = decoder.Prefill(prompt, null, compressor).data<float>().ToArray();
                 using var cache = compressor.TakeCache();
-                var written = Generation.Run(step, cache, logits, 12, [], Generation.Greedy);
+                var written = Generation.Run(id => step.Run(id, cache), logits, 12, [], Generation.Greedy);
                 Assert.Equal(ids[24..36], written);
                 var last = step.Run(5, cache).ToArray();
                 Assert.Equal(reference ??= last, last);   // bit for bit

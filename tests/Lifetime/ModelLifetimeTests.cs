@@ -75,6 +75,7 @@ public sealed class ModelLifetimeTests
         Assert.Throws<ObjectDisposedException>(() => { step.Run(5, cache); });
         Assert.Throws<ObjectDisposedException>(() => { step.Session().Run(5, cache); });
         Assert.Contains("empty handle", Assert.Throws<InvalidOperationException>(() => model.Decoder.Prefill([1, 2])).Message);
+        Assert.Contains("empty handle", Assert.Throws<InvalidOperationException>(() => new DecodeStep(model.Decoder)).Message);
         Assert.Equal(6, cache.LogicalLength);
         Assert.Equal(ids, model.Tokenizer.Encode("Eva")); // what is told of it stays
         Assert.Equal(NumberFormat.Float32, model.Type);

@@ -38,6 +38,7 @@ public class ConfigSpellingTests
         { "\"rope_scaling\":{\"rope_type\":\"llama3\",\"type\":\"linear\",\"original_max_position_embeddings\":64," + Llama3 + "}", new Llama3RopeScaling(8, 1, 4, 64) },
         { "\"rope_scaling\":{\"type\":\"llama3\",\"rope_type\":\"linear\",\"factor\":3.0}", new LinearRopeScaling(3) },
         { "\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"default\",\"factor\":3.0}", null },
+        { "\"rope_parameters\":{\"rope_theta\":20000.0,\"partial_rotary_factor\":1.0}", null },                 // of the whole head
         { "\"rope_scaling\":{\"rope_type\":\"llama3\"," + Llama3 + "}", new Llama3RopeScaling(8, 1, 4, 128) },   // max_position_embeddings
         { "\"original_max_position_embeddings\":32,\"rope_scaling\":{\"rope_type\":\"llama3\",\"original_max_position_embeddings\":64," + Llama3 + "}", new Llama3RopeScaling(8, 1, 4, 32) },
     };

@@ -1,5 +1,7 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Compression;
 using HeadKvLab.Models;
+using HeadKvLab.Profiling.Decode;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Models;
@@ -53,6 +55,109 @@ public class DecodeStepTests
         Assert.Equal(expected, c.Run(7, third).ToArray());
         Assert.Equal(b.WeightBytes, 2 * a.WeightBytes);
         Assert.Equal(a.WeightBytes, c.WeightBytes);
+        Assert.Equal(a.WeightBytes, new DecodeStep(narrow, DecodePrecision.AsLoaded).WeightBytes);
+    }
+
+    /// <summary>
+    /// A cache that drops entries holds its budget token after token, whether somebody looks on or not, and the attention it adds up is what an observer beside it sees. Who does not
+    /// ask for weights finds none: nobody wrote them down.
+    /// </summary>
+    [Fact]
+    public void AScheduleIsServedAfterEachToken()
+    {
+        ModelConfig config = new() { Architecture = "LlamaForCausalLM", VocabSize = 97, HiddenSize = 64, IntermediateSize = 96, Layers = 2, QueryHeads = 4, KvHeads = 2, HeadDim = 32, MaxPositions = 128 };
+        using var decoder = RandomModel.Create(config);
+        using var compressor = new Compressor(CachePolicy.Parse("H2O every 1"), new Budget(12, 4), new CacheShape(2, 2, 32), 4);
+        decoder.Prefill([.. Enumerable.Range(0, 40)], null, compressor).Dispose();
+        using RaggedCache watched = compressor.TakeCache(), alone = watched.Clone(), plain = new(new CacheShape(2, 2, 32));
+        var adding = new Adding(watched);
+        using var step = new DecodeStep(decoder);
+        using DecodeStep looking = step.Session(adding), blind = step.Session(new Blind());
+        for (var token = 0; token < 20; token++)
+        {
+            Assert.Equal(step.Run(token, alone).ToArray(), looking.Run(token, watched).ToArray());
+            Assert.Equal((12 * 4, 12 * 4), (alone.Entries, watched.Entries));
+            blind.Run(token, plain);
+        }
+        for (var layer = 0; layer < 2; layer++)
+            for (var q = 0; q < 4; q++)
+            {
+                Assert.Equal(alone[layer].Positions(q / 2).ToArray(), watched[layer].Positions(q / 2).ToArray());
+                foreach (var (position, mark) in watched[layer].Positions(q / 2).ToArray().Zip(watched[layer].Marks(q / 2, q % 2).ToArray())) Assert.Equal(adding.Sums[(layer, q, position)], mark, 1e-5f);
+            }
+    }
+
+    /// <summary>Adds up what each query head attends to, beginning with a cache's marks.</summary>
+    private sealed class Adding : IStepObserver
+    {
+        internal Adding(RaggedCache cache)
+        {
+            for (var layer = 0; layer < cache.Shape.Layers; layer++)
+                for (var q = 0; q < 4; q++)
+                    foreach (var (position, mark) in cache[layer].Positions(q / 2).ToArray().Zip(cache[layer].Marks(q / 2, q % 2).ToArray())) Sums[(layer, q, position)] = mark;
+        }
+
+        internal Dictionary<(int Layer, int QueryHead, int Position), float> Sums { get; } = [];
+
+        public bool WantsWeights => true;
+
+        public void After(int layer, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache)
+        {
+            for (var q = 0; q < 4; q++)
+                foreach (var (position, weight) in cache.Positions(q / 2).ToArray().Zip(weights[q].ToArray())) Sums[(layer, q, position)] = Sums.GetValueOrDefault((layer, q, position)) + weight;
+        }
+    }
+
+    private sealed class Blind : IStepObserver
+    {
+        public void After(int layer, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache)
+        {
+            var thrown = false;
+            try
+            {
+                _ = weights[0];
+            }
+            catch (ArgumentOutOfRangeException)
+            {
+                thrown = true;
+            }
+            Assert.True(thrown);
+        }
+    }
+
+    /// <summary>The context holds 16 positions: after a prompt of 12 there are 4 tokens that are read, and one that nothing follows.</summary>
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void AnAnswerEndsWithTheContext(bool recompute)
+    {
+        using var decoder = RandomModel.Create(new() { Architecture = "LlamaForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 1, QueryHeads = 2, KvHeads = 1, HeadDim = 16, MaxPositions = 16 });
+        using var engine = new Engine(decoder);
+        using var cache = new RaggedCache(new CacheShape(1, 1, 16));
+        int[] prompt = [.. Enumerable.Range(0, 12)];
+        var logits = engine.Prefill(prompt, cache);
+        Assert.Equal(5, Answer.Run(engine, cache, prompt, logits, recompute, 100, [], Generation.Greedy).Ids.Length);
+        Assert.Equal(16, cache.LogicalLength);
+    }
+
+    /// <summary>Norms and biases are read as numbers whatever their type: all of a model in bfloat16, or in float64, decodes to what the prefill finds.</summary>
+    [Theory]
+    [InlineData(ScalarType.BFloat16, 2e-2f), InlineData(ScalarType.Float64, 1e-4f)]
+    public void EveryWeightMayHaveAnyType(ScalarType type, float bound)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        ModelConfig config = new()
+        {
+            Architecture = "Qwen2ForCausalLM", VocabSize = 97, HiddenSize = 32, IntermediateSize = 48, Layers = 2, QueryHeads = 4, KvHeads = 2, HeadDim = 16, MaxPositions = 64, AttentionBias = true, QkNorm = true,
+        };
+        using var decoder = new Decoder(config, (_, shape) => nn.Parameter((randn(shape, generator: generator) * 0.3f + (shape.Length == 1 ? 1 : 0)).to(type), requires_grad: false));
+        using var cache = new RaggedCache(new CacheShape(2, 2, 16));
+        using var step = new DecodeStep(decoder);
+        step.Run(5, cache);
+        var found = step.Run(7, cache).ToArray();
+        var expected = decoder.Prefill([5, 7])[0].data<float>().ToArray();
+        var largest = expected.Max(MathF.Abs);
+        for (var i = 0; i < found.Length; i++) Assert.Equal(expected[i] / largest, found[i] / largest, bound);
     }
 
     [Fact]
@@ -120,6 +225,8 @@ public class DecodeStepTests
         matrices += config.Layers * (2L * config.QueryHeads * config.HeadDim * config.HiddenSize + 2L * config.KvHeads * config.HeadDim * config.HiddenSize + 3L * config.IntermediateSize * config.HiddenSize);
         Assert.Equal((4 * matrices, 4 * matrices), (onCpu.WeightBytes, byTensors.WeightBytes));
         Assert.Equal((ScalarType.BFloat16, ScalarType.Float32), (onCpu.CacheType(ScalarType.BFloat16), byTensors.CacheType(ScalarType.BFloat16)));
+        using var narrow = Load(ScalarType.BFloat16);
+        Assert.Equal(ScalarType.BFloat16, new Engine(narrow, byTensors: true).CacheType(ScalarType.Float32));   // as its products run
         Assert.Equal((true, false), (onCpu.OnCpu, byTensors.OnCpu));
         Assert.Contains("this works on the CPU only", Assert.Throws<LabException>(() => byTensors.Step).Message);
     }

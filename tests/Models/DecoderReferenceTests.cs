@@ -43,6 +43,15 @@ public sealed class DecoderReferenceTests : IDisposable
         Assert.True(largest <= bound, FormattableString.Invariant($"{what}: logits differ by {largest:g3}, allowed {bound:g3}"));
     }
 
+    /// <summary>What training follows, and what is freed with the decoder: each weight once, under the name of its tensor.</summary>
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void EveryWeightIsAParameter(string model)
+    {
+        using var decoder = Open(model, ScalarType.Float32);
+        Assert.Equal(ModelTensors.Of(decoder.Config).Select(t => t.Name).Order(StringComparer.Ordinal), decoder.named_parameters().Select(p => p.name).Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [MemberData(nameof(Models))]
     public void PrefillMeetsTheReference(string model)

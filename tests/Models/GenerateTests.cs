@@ -131,10 +131,48 @@ public sealed class GenerateTests : IDisposable
     public void AnEmptyPromptIsTheBosWhereThereIsOne()
     {
         Save("{{ 'x' }}", "<s>", "</s>");
-        using (var writer = new TextGenerator(files.Folder)) Assert.Equal([257], writer.Encode(""));
+        using (var writer = new TextGenerator(files.Folder)) Assert.Equal([[257], Ids("he!")], [writer.Encode(""), writer.Encode("he!")]);
         files.Write("tokenizer_config.json", "{}");
-        using var without = new TextGenerator(files.Folder);
-        Assert.StartsWith("prompt: it is empty, and this model has no BOS", Assert.Throws<LabException>(() => without.Encode("")).Message);
+        using (var without = new TextGenerator(files.Folder)) Assert.StartsWith("prompt: it is empty, and this model has no BOS", Assert.Throws<LabException>(() => without.Encode("")).Message);
+        files.Write("tokenizer.json", "{}");
+        Assert.Throws<LabException>(() => new TextGenerator(files.Folder));
+    }
+
+    /// <summary>A tokenizer that puts a BOS before every text: a template writes its own, and there is no second one.</summary>
+    [Fact]
+    public void AChatHasTheSpecialTokensOfItsTemplateAlone()
+    {
+        Save("{{ bos_token + messages[0]['content'] }}", "<s>", "</s>");
+        var tokenizer = TinyTokenizer.ByteLevel(["h e"], "<s>", "</s>");
+        tokenizer["post_processor"] = TinyTokenizer.Template("<s>", 257);
+        files.Write("tokenizer.json", tokenizer.ToJsonString());
+        using var writer = new TextGenerator(files.Folder);
+        Assert.Equal([Ids(0, "he"), Ids(0, "he")], [writer.Encode("he"), writer.Chat("he")]);
+    }
+
+    /// <summary>A prompt that cannot be run is refused before the weights are read, one of which is damaged here; other prompts are told of it.</summary>
+    [Fact]
+    public void APromptIsCheckedBeforeTheWeightsAreRead()
+    {
+        Save("{{ 'x' }}", "<s>", "</s>");
+        var bytes = File.ReadAllBytes(files.Path("model.safetensors"));
+        BitConverter.TryWriteBytes(bytes.AsSpan(^4), float.NaN);
+        files.Write("model.safetensors", bytes);
+        using var writer = new TextGenerator(files.Folder);
+        Assert.StartsWith("prompt: it holds 0 tokens", Assert.Throws<LabException>(() => writer.Write([], writer.Settings)).Message);
+        Assert.Contains("holds NaN or infinity", Assert.Throws<LabException>(() => writer.Write([1], writer.Settings)).Message);
+    }
+
+    /// <summary>Two of three tokens are decoded, over 5 and 6 entries of each of 4 heads, which are 2 · 4 numbers of 4 bytes: 704 bytes for each on average; a single token comes from the prompt.</summary>
+    [Fact]
+    public void BytesAreThoseThatADecodedTokenReads()
+    {
+        Save("{{ 'x' }}", "<s>", "</s>");
+        using var writer = new TextGenerator(files.Folder);
+        var settings = writer.Settings with { StopIds = [], MaxNewTokens = 3 };
+        var written = writer.Write([5, 6, 7, 8], settings);
+        Assert.Equal((704, 16, 512, 24), (written.TouchedBytes, written.Entries, written.Bytes, written.EntriesAtEnd));
+        Assert.Null(writer.Write([5, 6, 7, 8], settings with { MaxNewTokens = 1 }).TouchedBytes);
     }
 
     /// <summary>Streamed pieces joined are the text, and no piece ends within a character (random bytes make many broken ones: each comes out whole or as U+FFFD).</summary>

@@ -85,6 +85,7 @@ public sealed class GenerationSettingsTests : IDisposable
     [InlineData("\"bad_words_ids\":[[15,15]]", "15 14 15 14 15 14")]
     [InlineData("\"bad_words_ids\":[[15,14,15],[15,15]]", "15 14 14 15 14 14")]
     [InlineData("\"bad_words_ids\":[[3,15]]", "14 15 15 15 15 15")]             // the prompt counts
+    [InlineData("\"bad_words_ids\":[[2,3,15]]", "14 15 15 15 15 15")]           // as long as the text so far
     [InlineData("\"bad_words_ids\":[[0,1,2,3,15]]", "15 15 15 15 15 15")]       // longer than the text so far
     [InlineData("\"bad_words_ids\":[[15],[14]],\"eos_token_id\":15", "15 15 15 15 15 15")]   // a stop id alone is no bad word
     [InlineData("\"suppress_tokens\":[15,13]", "14 14 14 14 14 14")]
@@ -106,10 +107,12 @@ public sealed class GenerationSettingsTests : IDisposable
         float[] logits = [.. Enumerable.Range(0, 16).Select(id => (float)id)];
         Assert.Equal(14, new Sampler(Read("""{"no_repeat_ngram_size":3}"""), [7, 8, 15, 7, 8]).Next(logits));
         Assert.Equal(15, new Sampler(Read("""{"no_repeat_ngram_size":4}"""), [7, 8, 15, 7, 8]).Next(logits));
-        Assert.Equal(15, new Sampler(Read("""{"no_repeat_ngram_size":3}"""), [7, 8]).Next(logits));
+        Assert.Equal(14, new Sampler(Read("""{"no_repeat_ngram_size":3}"""), [15, 15, 15]).Next(logits));
+        foreach (var size in (int[])[3, 4, 9]) Assert.Equal(15, new Sampler(Read($"{{\"no_repeat_ngram_size\":{size}}}"), [7, 8]).Next(logits));
         var drawn = Enumerable.Range(0, 300).Select(seed => new Sampler(Read("""{"do_sample":true,"suppress_tokens":[15,14],"temperature":2}""") with { Seed = seed }).Next(logits)).ToArray();
         Assert.Equal(13, drawn.Max());
         Assert.Contains(12, drawn);
+        Assert.Equal(1, new Sampler(new GenerationConfig { SuppressIds = [3, 2, -1] }).Next([1, 2, 3]));   // 3 is beyond the logits
         Assert.Contains("they rule out every token", Assert.Throws<LabException>(() => new Sampler(new GenerationConfig { SuppressIds = [0, 1] }).Next([1, 2])).Message);
     }
 

@@ -28,6 +28,17 @@ public sealed class PromptKindsTests
         Assert.All(not.Kinds, Assert.Null);
     }
 
+    /// <summary>Made-up tokens have no kinds: who asks is told that all are ordinary, and nobody stands before a sink that does not ask.</summary>
+    [Fact]
+    public void Made_up_tokens_are_ordinary()
+    {
+        var (asking, not) = (new Sink(true), new Sink(false));
+        Model.Decoder.Prefill([1, 2, 3], null, KindsSink.ForMadeUp(asking, 3)).Dispose();
+        Assert.Equal(Enumerable.Repeat(new TokenKind[3], Model.Config.Layers), asking.Kinds);
+        Assert.Equal(TokenKind.Ordinary, asking.Kinds[0]![2]);
+        Assert.Same(not, KindsSink.ForMadeUp(not, 3));
+    }
+
     [Fact]
     public void A_piece_or_a_model_without_a_tokenizer_is_refused_by_name()
     {

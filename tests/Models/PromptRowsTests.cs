@@ -43,14 +43,15 @@ public sealed class PromptRowsTests
         Assert.Equal(OfAllRows(decoder, piece, null, other), decoder.Prefill(piece, one)[0].data<float>().ToArray());
     }
 
-    /// <summary>What training computes, several prompts side by side and followed by autograd, is what the prefill computes for each.</summary>
+    /// <summary>What training computes, several prompts side by side, followed by autograd or not, is what the prefill computes for each.</summary>
     [Theory]
-    [InlineData(null), InlineData(20)]
-    public void TrainingComputesThePrefillsLogits(int? window)
+    [InlineData(null, true), InlineData(20, true), InlineData(null, false), InlineData(20, false)]
+    public void TrainingComputesThePrefillsLogits(int? window, bool followed)
     {
         const int prompts = 2, tokens = 60;
         using var decoder = RandomModel.Create(Config(window));
         using var scope = NewDisposeScope();
+        using var mode = set_grad_enabled(followed);
         int[][] ids = [.. Enumerable.Range(0, prompts).Select(p => Enumerable.Range(0, tokens).Select(t => (t * t + 31 * p) % 97).ToArray())];
         var hidden = decoder.Hidden(tensor(ids.SelectMany(p => p).Select(id => (long)id).ToArray(), prompts, tokens), arange(0, tokens, ScalarType.Int64).unsqueeze(0).expand(prompts, tokens));
         for (var p = 0; p < prompts; p++)

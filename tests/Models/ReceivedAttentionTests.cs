@@ -107,16 +107,39 @@ public sealed class ReceivedAttentionTests
 
     /// <summary>Whole prompts and pieces, windows shorter and longer than the prompt, a scale of the model's own; 24 dimensions, so that the kernel leaves them to libtorch.</summary>
     [Theory]
-    [InlineData(300, 300, null, 0.31f), InlineData(300, 300, 40, 0.31f), InlineData(300, 300, 300, 0.2041241f), InlineData(300, 401, null, 0.2041241f), InlineData(1, 1, null, 1f)]
-    public void Every_way_mixes_the_same(int tokens, int positions, int? window, float scale)
+    [InlineData(300, 300, null, 0.31f), InlineData(300, 300, 40, 0.31f), InlineData(255, 255, 40, 0.31f), InlineData(300, 300, 300, 0.2041241f), InlineData(300, 401, null, 0.2041241f),
+        InlineData(1, 1, null, 1f), InlineData(40, 40, null, 0.31f, 2), InlineData(40, 50, 20, 0.31f, 2)]
+    public void Every_way_mixes_the_same(int tokens, int positions, int? window, float scale, int prompts = 1)
     {
         using var quiet = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(6);
-        Tensor q = randn([1, 4, tokens, 24], generator: generator), k = randn([1, 2, positions, 24], generator: generator), v = randn([1, 2, positions, 24], generator: generator);
-        var mixed = PromptAttention.Causal(q, k, v, scale, window).Mixed;
-        Assert.Equal([1, 4, tokens, 24], mixed.shape);
-        Assert.True(mixed.allclose(PromptAttention.ByTensors(q, k, v, scale, window).Mixed, 1e-4, 1e-5));
+        Tensor q = randn([prompts, 4, tokens, 24], generator: generator), k = randn([prompts, 2, positions, 24], generator: generator), v = randn([prompts, 2, positions, 24], generator: generator);
+        var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, window);
+        Assert.Equal([prompts, 4, tokens, 24], mixed.shape);
+        var (expected, none) = PromptAttention.ByTensors(q, k, v, scale, window, []);
+        Assert.True(mixed.allclose(expected, 1e-4, 1e-5));
+        Assert.Equal((null, null), (sums, none));   // nobody asked
+    }
+
+    /// <summary>The kernel takes what it can read alone: numbers of another type, and prompts that autograd follows in any of the three, go by tensors; a head whose numbers lie apart is copied.</summary>
+    [Fact]
+    public void The_kernel_takes_only_what_it_reads()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(7);
+        Tensor q = randn([1, 4, 40, 16], generator: generator), k = randn([1, 2, 40, 16], generator: generator), v = randn([1, 2, 40, 16], generator: generator);
+        var (expected, sums) = PromptAttention.Causal(q, k, v, 0.25f, null);
+        Assert.Null(sums);
+        Tensor Apart(Tensor x) => x.transpose(2, 3).contiguous().transpose(2, 3);
+        Assert.True(PromptAttention.Causal(Apart(q), k, Apart(v), 0.25f, null).Mixed.equal(expected).all().item<bool>());
+        Assert.True(PromptAttention.Causal(q.to(ScalarType.Float64), k.to(ScalarType.Float64), v.to(ScalarType.Float64), 0.25f, null).Mixed.to(ScalarType.Float32).allclose(expected, 1e-4, 1e-5));
+        for (var followed = 0; followed < 3; followed++)
+        {
+            Tensor[] parts = [q.clone(), k.clone(), v.clone()];
+            parts[followed].requires_grad_();
+            Assert.True(PromptAttention.Causal(parts[0], parts[1], parts[2], 0.25f, null).Mixed.requires_grad, $"{followed}");
+        }
     }
 
     private sealed class Asking(ScorerNeeds wanted) : IPromptSink

@@ -15,7 +15,10 @@ public class RopeTests
     {
         Assert.Equal([1f, 0.01f], Rope.Frequencies(Config(null)));
         Assert.Equal([0.25f, 0.0025f], Rope.Frequencies(Config(new LinearRopeScaling(4))));
+        Assert.Contains("rope scaling Unknown has no rule", Assert.Throws<LabException>(() => Rope.Frequencies(Config(new Unknown()))).Message);
     }
+
+    private sealed record Unknown : RopeScaling;
 
     /// <summary>
     /// theta 10^8, dim 4: frequencies 1 and 10^-4. Original context 6283.1853 = 2 pi 1000: full turns 1000 and 0.1.

@@ -19,6 +19,26 @@ public class SamplerTests
         Assert.Equal((0, 2, 0), (Generation.Greedy([3, 3]), Generation.Greedy([1, 5, 2], [1]), Generation.Greedy([-7, -8], [1])));
     }
 
+    /// <summary>Each token is the id after the last one, 9 ends the text. The last token is handed out without running it: nobody asks what follows.</summary>
+    [Theory]
+    [InlineData(0, "", 0), InlineData(1, "5", 0), InlineData(3, "5 6 7", 2), InlineData(9, "5 6 7 8", 4)]
+    public void ATextEndsAtItsLimitOrAtAStopId(int most, string text, int steps)
+    {
+        var (ran, told) = (new List<int>(), new List<int>());
+        var ids = Generation.Run(Step, After(4), most, [3, 9], Generation.Greedy, told.Add);
+        Assert.Equal(text, string.Join(' ', ids));
+        Assert.Equal(ids, told);
+        Assert.Equal(steps, ran.Count);
+
+        ReadOnlySpan<float> Step(int id)
+        {
+            ran.Add(id);
+            return After(id);
+        }
+
+        static float[] After(int id) => [.. Enumerable.Range(0, 12).Select(next => next == id + 1 ? 1f : 0)];
+    }
+
     /// <summary>Penalty 2 with token 2 seen: 3 becomes 1.5, so token 4 wins; then 4 is seen and 3 (logit 2) wins. A negative logit is multiplied.</summary>
     [Fact]
     public void RepetitionPenaltyLowersSeenTokens()
@@ -56,6 +76,15 @@ public class SamplerTests
         Assert.Equal([2], Draw(new GenerationConfig { TopP = 0.62 }, 500, logits).Distinct());
         Assert.Equal([1, 2], Draw(new GenerationConfig { TopP = 0.64 }, 500, logits).Distinct().Order());
         Assert.Equal(3, Draw(new GenerationConfig { TopP = 1, TopK = 0 }, 500, logits).Distinct().Count());
+    }
+
+    /// <summary>The k of the whole vocabulary cuts nothing and draws as no k does; of two equal shares the first reaches a half; both zeros are equal, so that the lower id is first.</summary>
+    [Fact]
+    public void CutsAtTheirBorders()
+    {
+        Assert.Equal(Draw(new GenerationConfig { TopK = 0 }, 50), Draw(new GenerationConfig { TopK = 5 }, 50));
+        Assert.Equal([0], Draw(new GenerationConfig { TopP = 0.5 }, 100, [3, 3]).Distinct());
+        Assert.Equal([0], Draw(new GenerationConfig { TopK = 1 }, 20, [-0f, 0, -1]).Distinct());
     }
 
     /// <summary>A plain second implementation: sort the whole vocabulary, cut, draw. Logits on a coarse grid, so that many are equal, some of them -infinity.</summary>
@@ -117,6 +146,9 @@ public class SamplerTests
         Assert.Contains("NaN (token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.NaN])).Message);
         Assert.Contains("no finite maximum (token 1)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([1, float.PositiveInfinity])).Message);
         Assert.Contains("no finite maximum (token 0)", Assert.Throws<ModelOverflow>(() => new Sampler(new GenerationConfig()).Next([float.NegativeInfinity, float.NegativeInfinity])).Message);
+        Assert.Contains("no finite maximum (token 0)", Assert.Throws<ModelOverflow>(() => Generation.Greedy([float.PositiveInfinity, 1], [0])).Message);   // excluded, and wrong all the same
+        Assert.Contains("no finite maximum (token 1)", Assert.Throws<ModelOverflow>(() => Generation.Greedy([1, float.NegativeInfinity], [0])).Message);
+        Assert.Contains("no finite maximum (token 0)", Assert.Throws<ModelOverflow>(() => Generation.Greedy([1, 2], [0, 1])).Message);
         foreach (var bad in new[] { new GenerationConfig { Temperature = -1 }, new GenerationConfig { TopP = 0 }, new GenerationConfig { TopK = -1 }, new GenerationConfig { RepetitionPenalty = 0 } })
             Assert.StartsWith("generation settings: ", Assert.Throws<LabException>(() => new Sampler(bad)).Message);
     }

@@ -40,6 +40,7 @@ public class TensorDecodeStepTests
         }
         Assert.Equal(ragged.LogicalLength, grouped.LogicalLength);
         Assert.Throws<InvalidOperationException>(() => step.Run(5, grouped));   // the room is used up
+        Assert.Contains("is outside the vocabulary", Assert.Throws<LabException>(() => step.Run(-1, grouped)).Message);
     }
 
     /// <summary>Windows that leave evicted heads behind, and a merged entry that goes out of sight when the window leaves the text's beginning.</summary>
@@ -92,6 +93,20 @@ public class TensorDecodeStepTests
         Assert.Equal(kept[0], kept[1]);
         Assert.Equal(12, answers[0].Length);
         Assert.Equal(answers[0], answers[1]);
+    }
+
+    /// <summary>A cache that drops entries or chooses among them is decoded by the kernels alone: elsewhere it is refused, not copied without its schedule or recall.</summary>
+    [Theory]
+    [InlineData("TOVA every 1"), InlineData("FullKV +Exact budget=8")]
+    public void What_the_kernels_alone_decode_is_refused(string text)
+    {
+        using var decoder = RandomModel.Create(Sliding(null));
+        using var engine = new Engine(decoder, byTensors: true);
+        var policy = CachePolicy.Parse(text);
+        using var compressor = new Compressor(policy, new Budget(16), new CacheShape(2, 2, 32), 4);
+        engine.Prefill([.. Enumerable.Range(0, 60)], null, compressor);
+        using var cache = compressor.TakeCache();
+        Assert.Contains("this works on the CPU only", Assert.Throws<LabException>(() => engine.Continue(cache, 4)).Message);
     }
 
     private static ModelConfig Sliding(int? window) => new()

@@ -10,6 +10,7 @@ public sealed class NearTierTests
     public void Hits_by_hand()
     {
         var tier = new NearTier();
+        Assert.Null(tier.HitRate(1));
         foreach (var units in new int[][] { [1, 2], [2, 3], [1, 3] })
         {
             tier.Step(0);
@@ -37,6 +38,27 @@ public sealed class NearTierTests
         }
         Assert.Equal((6, 4), (tier.Chosen, tier.Hits(1)));
         Assert.Equal(6 + 2, tier.Fetched(1));
+    }
+
+    /// <summary>Pages and clusters that are cut off are fetched again when entries take their place, by every query head of every head; until then the same query fetches nothing.</summary>
+    [Fact]
+    public void What_is_cut_off_is_no_longer_near()
+    {
+        var (rows, queries) = (SomeEntries.Random(60, 16, 1), SomeEntries.Random(4, 16, 2).SelectMany(row => row).ToArray());
+        foreach (var recall in new IRecall[] { new Quest(24, 4, 0), new ClusterKv(20, 4, 0, 320, 0) })
+        {
+            using var cache = SomeEntries.Store(recall, rows, rows);
+            SomeEntries.Attend(cache, queries);
+            Assert.Null(cache.HitRate(1));   // the first step of each of four query heads
+            var first = cache.FetchedBytes(4);
+            Assert.Equal(4 * 20 * cache.Shape.EntryBytes, first);
+            SomeEntries.Attend(cache, queries);
+            Assert.Equal(first, cache.FetchedBytes(4));
+            cache.Truncate(3);
+            foreach (var row in rows[3..]) SomeEntries.Append(cache, row);
+            SomeEntries.Attend(cache, queries);
+            Assert.Equal(2 * first, cache.FetchedBytes(4));
+        }
     }
 
     /// <summary>The same query again finds all its pages and clusters near; nothing is told before the second step.</summary>

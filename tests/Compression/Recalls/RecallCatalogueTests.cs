@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Compression.Recalls;
 using HeadKvLab.Compression.Schedules;
@@ -36,14 +37,41 @@ public sealed class RecallCatalogueTests
         Assert.Equal(recall, RecallCatalogue.Parse(shown));
     }
 
+    /// <summary>The first two layers are read whole: they have no index.</summary>
+    [Theory]
+    [InlineData("Exact"), InlineData("Quest"), InlineData("ClusterKV")]
+    public void Full_layers_have_no_index(string text)
+    {
+        var recall = RecallCatalogue.Parse(text)!;
+        Assert.Equal([true, true, false, false], Enumerable.Range(0, 4).Select(layer => recall.Build(layer, new CacheShape(4, 1, 16)) is null));
+    }
+
     [Theory]
     [InlineData("FullKV +Quests", "recall 'Quests' is unknown: use one of Exact, Quest, ClusterKV, or none")]
-    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers")]
     [InlineData("FullKV +Quest budget=0", "budget 0: give 1 or more")]
+    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers")]
     [InlineData("FullKV +ClusterKV budget=16", "16 sinks are read of it")]
     [InlineData("FullKV +Quest budget=4 every 3", "'every' is no setting")]
     [InlineData("FullKV +Quest budget=4 budget=5", "'budget' is given twice")]
     public void What_is_wrong_is_told(string text, string words) => Assert.Contains(words, Assert.Throws<LabException>(() => CachePolicy.Parse(text)).Message);
+
+    public static TheoryData<string, Func<IRecall>> OutOfRange => new()
+    {
+        { "recall Exact: budget 0: give 1 or more", () => new ExactTop(0) },
+        { "recall Exact: full-layers -1: give 0 or more", () => new ExactTop(FullLayers: -1) },
+        { "recall Quest: budget 0: give 1 or more", () => new Quest(0) },
+        { "recall Quest: page 0: give 1 or more", () => new Quest(Page: 0) },
+        { "recall Quest: full-layers -1: give 0 or more", () => new Quest(FullLayers: -1) },
+        { "recall ClusterKV: budget 16: 16 sinks are read of it: give 17 or more, or fewer sinks", () => new ClusterKv(16) },
+        { "recall ClusterKV: size -1: give 1 or more", () => new ClusterKv(Size: -1) },
+        { "recall ClusterKV: sinks -1: give 0 or more", () => new ClusterKv(Sinks: -1) },
+        { "recall ClusterKV: append 0: give 1 or more", () => new ClusterKv(Append: 0) },
+        { "recall ClusterKV: full-layers -1: give 0 or more", () => new ClusterKv(FullLayers: -1) },
+    };
+
+    [Theory]
+    [MemberData(nameof(OutOfRange))]
+    public void A_setting_out_of_range_is_refused_by_name(string message, Func<IRecall> make) => Assert.Equal(message, Assert.Throws<LabException>(make).Message);
 
     [Fact]
     public void One_that_stands_in_no_catalogue_keeps_its_name() => Assert.Equal("mine budget=3", RecallCatalogue.Short("mine budget=3"));

@@ -39,6 +39,44 @@ public sealed class EveryTests : IDisposable
         });
     }
 
+    /// <summary>Three sums beside each other: of all queries, the squares of those 3 and more tokens behind, and those within a fifth of the text as it is when the query reads it.</summary>
+    [Theory]
+    [InlineData(null), InlineData(17)]
+    public void Sums_of_attention_are_those_of_the_queries_that_count(int? sliding)
+    {
+        var text = new MadeUpText(70) { SlidingWindow = sliding };
+        var scores = new double[MadeUpText.Layers, MadeUpText.QueryHeads, 70];
+        Follow(text, new Method("three", new ThreeSums(), new Uniform()), 1, (layer, token, stored) =>
+        {
+            for (var q = 0; q < MadeUpText.QueryHeads; q++)
+            {
+                var positions = stored[q / MadeUpText.Group];
+                foreach (var t in token == Prompt - 1 ? Enumerable.Range(0, Prompt) : [token])
+                    foreach (var (weight, position) in text.Attention(layer, q, t, positions).Zip(positions))
+                        if (t >= position)
+                            scores[layer, q, position] += weight + (t - position >= 3 ? 7 * weight * weight : 0) - (t - position < (token + 1) / 5 ? 2 * weight : 0);
+            }
+            return [.. stored.Select((positions, head) => positions.Select(p => scores[layer, 2 * head, p] + scores[layer, 2 * head + 1, p]).ToArray())];
+        });
+    }
+
+    private sealed class ThreeSums : IScorer
+    {
+        private static readonly (AttentionSum Sum, float Factor)[] Wanted = [(AttentionSum.Received, 1), (AttentionSum.Squares(3), 7), (AttentionSum.Near(0.2), -2)];
+
+        public ScorerNeeds Needs(int window) => new() { Sums = [.. Wanted.Select(one => one.Sum)] };
+
+        public void Score(in LayerView layer, int window, HeadRows<float> scores)
+        {
+            for (var h = 0; h < scores.Heads; h++) scores[h].Clear();
+            foreach (var (sum, factor) in Wanted)
+            {
+                var numbers = layer.Sum(sum)!.contiguous().data<float>().ToArray();   // [queryHead, entry]
+                for (var i = 0; i < numbers.Length; i++) scores[i / layer.Length / MadeUpText.Group][i % layer.Length] += factor * numbers[i];
+            }
+        }
+    }
+
     [Theory]
     [InlineData(1), InlineData(5)]
     public void TOVA_drops_what_the_newest_query_attends_to_least(int every)
@@ -151,20 +189,59 @@ public sealed class EveryTests : IDisposable
         }
     }
 
-    /// <summary>A copy goes its own way from where it was made, and leaves the original alone.</summary>
-    [Fact]
-    public void A_copy_takes_its_schedule_along()
+    /// <summary>Such a token changes nothing of what the prompt was found worth: no head drops an entry for it.</summary>
+    [Theory]
+    [InlineData("H2O every 1"), InlineData("KV-Compress every 1"), InlineData("KV-Compress published"), InlineData("PrefixKV published"), InlineData("FastGen threshold=0.6 published", BudgetRule.AsPublished)]
+    public void A_token_that_is_computed_again_drops_nothing(string policy, BudgetRule rule = BudgetRule.EqualEntries)
     {
         var text = new MadeUpText(60);
-        using var cache = text.Compress(CachePolicy.Parse("EMS every 2"), new Budget(B, Window), Prompt);
+        using var once = text.Compress(CachePolicy.Parse(policy), new Budget(B, Window, rule), Prompt);
+        using var again = once.Clone();
+        again.Truncate(Prompt - 1);
+        text.Step(again);
+        for (var i = 0; i < 4; i++) Assert.Equal(once[i / 2].Positions(i % 2).ToArray(), again[i / 2].Positions(i % 2).ToArray());
+    }
+
+    /// <summary>A copy goes its own way from where it was made, with all that was counted, added up and remembered until then, and leaves the original alone.</summary>
+    [Theory]
+    [InlineData("EMS every 2", Prompt), InlineData("SnapKV every 1", Prompt), InlineData("KV-Compress grown 3", Prompt), InlineData("PrefixKV published", Prompt), InlineData("FastGen every 2", Prompt), InlineData("Ada-SnapKV every 1", 5)]
+    public void A_copy_takes_its_schedule_along(string policy, int prompt)
+    {
+        var text = new MadeUpText(60);
+        using var cache = text.Compress(CachePolicy.Parse(policy), new Budget(B, Window), prompt);
         for (var t = 0; t < 5; t++) text.Step(cache);
         using var copy = cache.Clone();
-        for (var t = 0; t < 6; t++) text.Step(copy);
-        var (kept, key) = (copy[1].Positions(1).ToArray(), copy[1].KeysOf(1).data<float>().ToArray());
-        for (var t = 0; t < 6; t++) text.Step(cache);
-        Assert.Equal(kept, cache[1].Positions(1).ToArray());
-        Assert.Equal(key, cache[1].KeysOf(1).data<float>().ToArray());
-        Assert.True(cache[1].Counts[0] is B or B + 1);
+        for (var t = 0; t < 6; t++)
+        {
+            text.Step(copy);
+            if (t > 0) text.Step(cache);   // one behind
+        }
+        var kept = Enumerable.Range(0, 4).Select(i => (Positions: copy[i / 2].Positions(i % 2).ToArray(), Keys: copy[i / 2].KeysOf(i % 2).data<float>().ToArray())).ToArray();
+        text.Step(cache);
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal(kept[i].Positions, cache[i / 2].Positions(i % 2).ToArray());
+            Assert.Equal(kept[i].Keys, cache[i / 2].KeysOf(i % 2).data<float>().ToArray());
+            Assert.Equal(kept[i].Positions, copy[i / 2].Positions(i % 2).ToArray());
+        }
+    }
+
+    /// <summary>Five places for queries, three of them from a prompt; then each token takes the place of the one five before it, in a copy as in the original.</summary>
+    [Fact]
+    public void The_last_queries_are_remembered()
+    {
+        var text = new MadeUpText(12);
+        var ring = new QueryRing(5, MadeUpText.QueryHeads, MadeUpText.Dim);
+        ring.Fill(text.View(1, 3, new ScorerNeeds(5)));
+        for (var token = 3; token < 12; token++)
+        {
+            ring.Put(token, MadeUpText.Of(text.Queries[1], token));
+            var rows = Math.Min(5, token + 1);
+            var expected = text.Queries[1].narrow(0, 1, 2).narrow(1, token + 1 - rows, rows);
+            Assert.Equal(expected.shape, ring.Tensor(token + 1, 1, 2).shape);
+            foreach (var one in (QueryRing[])[ring, ring.Clone()]) Assert.True(one.Tensor(token + 1, 1, 2).equal(expected).all().item<bool>(), $"{token}");
+        }
+        Assert.Contains("end at position 12, the text at 11", Assert.Throws<InvalidOperationException>(() => ring.Tensor(11, 0, 4)).Message);
     }
 
     /// <summary>EMS merges what it drops later, too: keys and values of kept entries change, their number and places do not.</summary>
@@ -223,6 +300,7 @@ public sealed class EveryTests : IDisposable
         Assert.Contains("takes in nothing later", Assert.Throws<LabException>(() => new Every().Begin(new Method("r", new SinksAndRecent(), new Uniform(), new HeadKvLab.Compression.Settlements.CompensationToken()), new Budget(B), MadeUpText.Shape, 4)).Message);
         Assert.Contains("give 1 token or more", Assert.Throws<LabException>(() => new Every(0)).Message);
         Assert.Contains("give 1 entry or more", Assert.Throws<LabException>(() => new Grown(0)).Message);
+        Assert.Equal(("every 1", "grown 1"), (new Every(1).Name, new Grown(1).Name));
         var ladder = CachePolicy.Parse("FastGen Every 3");
         Assert.Contains("use 'published', or another budget rule", Assert.Throws<LabException>(() => ladder.Schedule!.Begin(ladder.Method, new Budget(B, Window, BudgetRule.AsPublished), MadeUpText.Shape, 4)).Message);
         Assert.Contains("nothing to choose again", Assert.Throws<LabException>(() => new Every().Begin(new Method("f", new SnapKv(), new FullCache()), new Budget(B), MadeUpText.Shape, 4)).Message);

@@ -27,6 +27,9 @@ public sealed class PublishedScheduleTests : IDisposable
             if (slot is not null) entries--;
         }
         Assert.Equal(70, entries);
+        Assert.Equal(35, FixedSlot.Drop(62, 101, 60, 100));        // 60 kept: 25 before the end
+        Assert.Equal(1, FixedSlot.Drop(28, 101, 26, 100));         // 26 kept: just behind the first
+        Assert.Equal(12, FixedSlot.Drop(27, 101, 25, 100));        // 25 kept: the middle
         Assert.Equal(10, FixedSlot.Drop(25, 30, 20, 26));          // 20 kept: 25 before the end is before the first: their middle
         Assert.Null(FixedSlot.Drop(100, 100, 100, 100));           // all of it is kept: nothing ever leaves
         Assert.Equal(0, FixedSlot.Drop(2, 200, 1, 1000));          // one entry kept: its middle is itself
@@ -37,19 +40,18 @@ public sealed class PublishedScheduleTests : IDisposable
     {
         var text = new MadeUpText(60);
         using var cache = text.Compress(CachePolicy.Parse("PrefixKV published"), new Budget(20, 4), 40);
-        var kept = cache[0].Positions(0).ToArray();
-        var total = cache[0].Counts[0];
+        var stored = Enumerable.Range(0, 4).Select(i => cache[i / 2].Positions(i % 2).ToArray().ToList()).ToArray();
+        int[] kept = [.. stored.Select(positions => positions.Count)];
         for (var t = 41; t <= 60; t++)
         {
             text.Step(cache);
-            if (FixedSlot.Drop(++total, t, kept.Length, 40) is not null) total--;
-            Assert.Equal(total, cache[0].Counts[0]);
+            for (var i = 0; i < 4; i++)
+            {
+                stored[i].Add(t - 1);
+                if (FixedSlot.Drop(stored[i].Count, t, kept[i], 40) is { } slot) stored[i].RemoveAt(slot);
+                Assert.Equal(stored[i], cache[i / 2].Positions(i % 2).ToArray());
+            }
         }
-        var slot = kept.Length - 25 >= 1 ? kept.Length - 25 : kept.Length / 2;
-        Assert.Equal(kept[..slot], cache[0].Positions(0).ToArray()[..slot]);        // before the slot nothing changes
-        Assert.Equal(59, cache[0].Positions(0)[^1]);
-        using var copy = cache.Clone();
-        Assert.NotNull(copy.Retention);
     }
 
     /// <summary>Every head beside a naive program: rungs from the prompt, then the rule of the paper's second algorithm on lists.</summary>

@@ -41,9 +41,9 @@ public sealed class SharesTests : IDisposable
         var importance = new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
         var method = new Method("h", new SnapKv(), new HeadKv(importance, 1.2));
         var budget = new Budget(B, Window);
-        foreach (var prompt in (int[])[3, B, 14, Prompt])
+        foreach (var (prompt, schedule) in (((int, ISchedule)[])[(3, new Every()), (B, new Every()), (14, new Every()), (Prompt, new Every()), (3, new Grown(1)), (14, new Grown(1))]))
         {
-            using var cache = text.Compress(new(method, new Every()), budget, prompt);
+            using var cache = text.Compress(new(method, schedule), budget, prompt);
             for (var t = prompt; t < 60; t++)
             {
                 text.Step(cache);
@@ -51,10 +51,40 @@ public sealed class SharesTests : IDisposable
                 Assert.Equal(wanted, Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()));
             }
         }
-        using var ada = text.Compress(CachePolicy.Parse("Ada-SnapKV every 1"), budget, B);
-        for (var t = B; t < 30; t++) text.Step(ada);
-        for (var l = 0; l < 2; l++) Assert.Equal(2 * B, ada[l].Entries);
-        Assert.NotEqual(ada[0].Counts[0], ada[0].Counts[1]);
+    }
+
+    /// <summary>Allotted by a layer's scores, heads of a prompt that fits get their numbers when the text first exceeds the budget, and then hold them.</summary>
+    [Theory]
+    [InlineData(5), InlineData(8), InlineData(B)]
+    public void A_layers_scores_allot_once(int prompt)
+    {
+        var text = new MadeUpText(60);
+        using var cache = text.Compress(CachePolicy.Parse("Ada-SnapKV every 1"), new Budget(B, Window), prompt);
+        int[] allotted = [];
+        for (var t = prompt; t < 30; t++)
+        {
+            text.Step(cache);
+            int[] counts = [.. cache[0].Counts, .. cache[1].Counts];
+            if (t < B) Assert.Equal(Enumerable.Repeat(t + 1, 4), counts);
+            else if (t == B) allotted = counts;
+            Assert.True(t < B || allotted.SequenceEqual(counts), $"{t}: {string.Join(' ', counts)}");
+        }
+        Assert.Equal((2 * B, 2 * B), (allotted[0] + allotted[1], allotted[2] + allotted[3]));
+        Assert.NotEqual(allotted[0], allotted[1]);
+    }
+
+    /// <summary>Under a bidder heads have no share to grow beyond: what counts is what each has got since the last choice.</summary>
+    [Fact]
+    public void Heads_that_compete_grow_from_choice_to_choice()
+    {
+        var text = new MadeUpText(60);
+        using var cache = text.Compress(CachePolicy.Parse("KV-Compress grown 3"), new Budget(B, Window), Prompt);
+        var entries = cache.Entries;
+        for (var t = Prompt; t < 60; t++)
+        {
+            text.Step(cache);
+            Assert.Equal(entries + 4 * ((t - Prompt + 1) % 3), cache.Entries);
+        }
     }
 
     /// <summary>Prompts shorter than the window, of which everything is kept.</summary>
@@ -101,13 +131,15 @@ public sealed class SharesTests : IDisposable
         Assert.Equal([6, 7, 8, 6, 7, 8, 9, 6], sizes);
     }
 
-    /// <summary>Heads keep their own numbers: what HeadKV gave a head is what it goes back to.</summary>
-    [Fact]
-    public void Ragged_heads_go_back_to_what_each_had()
+    /// <summary>Heads keep their own numbers: what HeadKV gave a head, or Ada-KV by a layer's scores, is what it goes back to.</summary>
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void Ragged_heads_go_back_to_what_each_had(bool byScores)
     {
         var text = new MadeUpText(60);
         var importance = new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
-        using var cache = text.Compress(new(new Method("h", new SnapKv(), new HeadKv(importance, 1.2)), new Grown(5)), new Budget(B, Window), Prompt);
+        var method = byScores ? CachePolicy.Parse("Ada-SnapKV").Method : new Method("h", new SnapKv(), new HeadKv(importance, 1.2));
+        using var cache = text.Compress(new(method, new Grown(5)), new Budget(B, Window), Prompt);
         var counts = Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()).ToArray();
         Assert.True(counts.Distinct().Count() > 2, string.Join(' ', counts));
         for (var t = Prompt; t < 60; t++)

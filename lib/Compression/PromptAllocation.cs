@@ -70,8 +70,8 @@ public sealed class PromptAllocation
             Array.Fill(kept, [.. Enumerable.Range(0, PromptLength)]);
             return kept;
         }
-        var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores.Trim(_frame.Candidates));
-        for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
+        var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores);
+        for (var h = 0; h < Heads; h++) kept[h] = _competition is null ? Keep(scores[h], entries[h]) : Kept(new CutBack(layer.Layer, h, entries[h]));
         return kept;
     }
 
@@ -81,7 +81,7 @@ public sealed class PromptAllocation
 
     private int[] Granted(in LayerView layer, HeadRows<float> scores)
     {
-        if (_competition is null) return OfLayer(_method, _rule, _frame, layer.Layer, scores);
+        if (_competition is null) return OfLayer(_method, _rule, _frame, layer.Layer, scores.Trim(_frame.Candidates));
         (var entries, CutBacks) = _competition.Admit(layer, scores);
         return [.. entries];
     }

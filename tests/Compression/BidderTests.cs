@@ -90,6 +90,61 @@ public sealed class BidderTests : IDisposable
         Assert.Equal([[first], [second]], waterline.Entries.Select(layer => layer.ToArray()));
     }
 
+    /// <summary>
+    /// PrefixKV's own search by hand: the same two layers, the lowest score first, 8 tokens of which the first and the last are protected. At p = 1/2 the layers keep 1 and 4 and drop
+    /// (8 - 1 - 2, 8 - 4 - 2) = (5, 2), 7 in all; at 1/4 (5, 4); at 3/4 (4, 0).
+    /// Size 4 drops 8: 7 is near enough; times 8/7 (5.7, 2.3), which is (5, 2). Size 5 drops 6: times 6/7 (4.3, 1.7), (4, 1). Size 6 drops 4: times 4/7, (2, 1).
+    /// Size 2 drops 12, five more than 7: at 1/4 9, times 12/9 (6.7, 5.3), (6, 5). Size 7 drops 2, five less than 7: at 3/4 4, times 2/4 (2, 0).
+    /// </summary>
+    [Theory]
+    [InlineData(4, "0 6 7", "0 3 4 5 6 7")]
+    [InlineData(5, "0 5 6 7", "0 2 3 4 5 6 7")]
+    [InlineData(6, "0 3 4 5 6 7", "0 2 3 4 5 6 7")]
+    [InlineData(2, "0 7", "0 6 7")]
+    [InlineData(7, "0 3 4 5 6 7", "0 1 2 3 4 5 6 7")]
+    [InlineData(8, "0 1 2 3 4 5 6 7", "0 1 2 3 4 5 6 7")]
+    [InlineData(1, "0 7", "0 7")]                                                     // what is protected stays, whatever the size
+    public void The_published_search_ends_near_the_budget_and_rounds_down(int kvSize, string first, string second)
+    {
+        float[] halves = [1, 1, 2, 4, 8, 16, 32, 64], alike = [.. Enumerable.Repeat(.125f, 8)];
+        var kept = Kept(new EqualShare(new PrefixSearch()), [[halves, halves], [alike, alike]], 1, new Budget(kvSize, 1, BudgetRule.AsPublished));
+        Assert.Equal([first, first, second, second], kept.SelectMany(layer => layer).Select(positions => string.Join(' ', positions)));
+    }
+
+    /// <summary>
+    /// All scores equal, 8 tokens, size 4: two layers drop (2, 2) at p = 1/2, within five of 8, and (4, 4) times 8/4. Of 20 such layers and 4 whose attention lies in one token, size 5, 72 are to go:
+    /// at p up to 3/8 20 * 3 + 4 * 5 = 80 go, above it 60, and none is near enough. At 3/8, where the digits of p end, times 72/80 (2.7, 4.5), which is (2, 4).
+    /// </summary>
+    [Fact]
+    public void The_published_search_ends_where_no_share_meets_the_budget()
+    {
+        var search = new PrefixSearch();
+        float[] alike = [.. Enumerable.Repeat(3f, 8)], none = new float[8], unknown = [.. Enumerable.Repeat(float.NaN, 8)], sharp = [0, 9, 0, 0, 0, 0, 0, 0];
+        foreach (var row in (float[][])[alike, none, unknown]) Assert.Equal([3, 3], search.Entries(new BudgetFrame(2, 1, 8, 1, 3, 8), [row, row]));
+        var entries = search.Entries(new BudgetFrame(24, 1, 8, 1, 4, 120), [.. Enumerable.Repeat(alike, 20), .. Enumerable.Repeat(sharp, 4)]);
+        Assert.Equal([.. Enumerable.Repeat(5, 20), .. Enumerable.Repeat(3, 4)], entries);
+        Assert.Equal([1], search.Entries(new BudgetFrame(1, 1, 2, 1, 0, 1), [[1, 2]]));     // both tokens are protected
+    }
+
+    [Fact]
+    public void PrefixKV_s_cache_is_cut_back_after_its_last_layer_under_as_published()
+    {
+        const int Layers = 4, N = 120;
+        using var compressor = new Compressor(Catalogue.Find("PrefixKV").Create(), new Budget(40, 8, BudgetRule.AsPublished), new CacheShape(Layers, 2, 16), 4);
+        for (var l = 0; l < Layers; l++)
+            compressor.Accept(new LayerView(l, RandomTensors.Make(2, N, 16, l), RandomTensors.Make(2, N, 16, 50 + l), RandomTensors.Make(4, N, 16, 100 + l) * (1 + 2 * l), 0.25f));
+        using var cache = compressor.TakeCache();
+        Assert.Equal(cache.StoredBytes, cache.ReservedBytes);
+        var counts = Enumerable.Range(0, Layers).Select(l => cache[l].Counts[0]).ToArray();
+        Assert.True(counts.Distinct().Count() > 1, string.Join(' ', counts));
+        Assert.InRange(counts.Sum(), 40 * Layers, 40 * Layers + Layers);                      // what is dropped is rounded down
+        for (var l = 0; l < Layers; l++)
+        {
+            Assert.Equal(cache[l].Positions(0).ToArray(), cache[l].Positions(1).ToArray());
+            Assert.Equal([0, .. Enumerable.Range(N - 8, 8)], (int[])[cache[l].Positions(0)[0], .. cache[l].Positions(0)[^8..]]);
+        }
+    }
+
     [Fact]
     public void Equal_scores_share_equally_and_so_do_scores_of_nothing()
     {

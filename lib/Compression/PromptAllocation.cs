@@ -6,7 +6,7 @@ namespace HeadKvLab.Compression;
 /// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks an allocator how
 /// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives; or it has a
 /// bidder's steps bought by a <see cref="Waterline"/> over the model, which may cut back heads of earlier layers.
-/// The window is always kept, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
+/// The window is always kept, but for what a published form does not protect of it, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
 /// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too, and whatever b is for methods that know none.
 /// </summary>
 public sealed class PromptAllocation
@@ -30,7 +30,7 @@ public sealed class PromptAllocation
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
         KeepsAll = method.KeepsAll || promptLength <= budget.ObservationWindow;
         if (KeepsAll) return;
-        _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength);
+        _frame = FrameOf(method, budget, layers, kvHeads, queryHeads, promptLength);
         var spare = _frame.Selectable - _frame.Candidates;
         KeepsAll = _rule == BudgetRule.AsPublished ? method.Share.FollowsBudget && spare > 0 : spare >= 0;
         if (KeepsAll) return;
@@ -55,6 +55,13 @@ public sealed class PromptAllocation
 
     /// <summary>The cache that a method makes of a model's.</summary>
     internal static CacheShape ShapeOf(Method method, Budget budget, CacheShape model, int queryHeads) => model with { KvHeads = HeadsOf(method, budget, model.KvHeads, queryHeads) };
+
+    /// <summary>A budget laid on a model and a text: the window that it protects is the published form's under <c>as-published</c>.</summary>
+    internal static BudgetFrame FrameOf(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int tokens)
+    {
+        var frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, tokens);
+        return budget.Rule == BudgetRule.AsPublished && method.Share is IBidder bidder ? frame.Protecting(bidder.PublishedWindow(frame.Recent)) : frame;
+    }
 
     /// <summary>Heads of earlier layers that keep less since the last layer was selected; none without a bidder.</summary>
     public IReadOnlyList<CutBack> CutBacks { get; private set; } = [];

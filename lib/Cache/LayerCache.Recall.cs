@@ -23,7 +23,7 @@ public sealed unsafe partial class LayerCache
 
     /// <summary>Attends over what the recall chooses.</summary>
     /// <returns>False where it chooses everything: nothing was computed.</returns>
-    private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights)
+    private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights, StepSum? sum)
     {
         var (choice, queryHeads) = (_cache.Choice, queries.Length / Dim);
         if (queryHeads % Heads != 0) return false; // refused there
@@ -38,23 +38,33 @@ public sealed unsafe partial class LayerCache
         TouchedBytes += choice.IndexBytes;
         if (read is not { } entries) return false;
         TouchedBytes += entries * _cache.Shape.EntryBytes;
+        Span<RunSum> sums = sum is null ? [] : queryHeads <= MostOnStack ? stackalloc RunSum[queryHeads] : new RunSum[queryHeads];
+        fixed (RunSum* all = sums) Attend(choice, queries, output, scale, weights, sum, all);
+        return true;
+    }
+
+    private void Attend(RecallChoice choice, ReadOnlySpan<float> queries, Span<float> output, float scale, float* weights, StepSum? sum, RunSum* sums)
+    {
         var chosen = choice.All;
         var runs = choice.Memory;
-        for (var q = 0; q < queryHeads; q++)
+        for (var q = 0; q < queries.Length / Dim; q++)
         {
             var head = q / choice.Group;
-            if (weights != null) new Span<float>(weights, _counts[head]).Clear();
+            if (sum is { } wanted) sums[q] = SumOf(wanted, head, q % choice.Group);
+            else if (weights != null) new Span<float>(weights, _counts[head]).Clear();
             for (var run = chosen.FirstRun.Span[q]; run < chosen.FirstRun.Span[q + 1]; run++)
             {
                 var (first, count) = chosen.Runs.Span[run];
                 var at = (_offsets[head] + first) * RowBytes;
-                runs[run] = new(_keyData + at, _valueData + at, count, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]);
+                runs[run] = new(_keyData + at, _valueData + at, count, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head])
+                {
+                    Sum = sum is null ? null : sums + q, Before = first,
+                };
             }
             if (weights != null) weights += _counts[head];
         }
         RaggedAttention.Decode(queries, new RaggedHeads(runs, chosen.FirstRun.Span, _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this);
-        return true;
     }
 
     /// <summary>Tells the recall that entries of a head have changed, from one on.</summary>

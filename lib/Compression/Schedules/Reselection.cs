@@ -46,6 +46,9 @@ internal sealed class Reselection : IPromptRetention
     public bool WantsWeights => _method.Needs(_budget.ObservationWindow).Sums.Count > 0;
 
     /// <inheritdoc/>
+    public StepSum? Sum => _record.OnlySum;
+
+    /// <inheritdoc/>
     public void Take(in LayerView prompt, LayerCache stored, bool whole)
     {
         _record.Take(prompt, stored);

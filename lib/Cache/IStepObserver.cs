@@ -17,6 +17,9 @@ public interface IStepObserver
 /// <summary>Looks after one cache while text is generated: it may drop entries again after each token. A part of the cache, cloned with it.</summary>
 public interface IRetention : IStepObserver
 {
+    /// <summary>The sum that the decode kernel adds to the first marks of the entries, where it wants no weights but for that; it is handed none then. Null: it adds up itself.</summary>
+    StepSum? Sum => null;
+
     /// <summary>Called after a token has passed all layers and is counted.</summary>
     /// <param name="id">The token.</param>
     /// <param name="cache">All entries, those of the token last.</param>
@@ -43,6 +46,9 @@ public readonly ref struct StepWeights(ReadOnlySpan<float> numbers, ReadOnlySpan
 
     /// <summary>Query heads that share the entries of a head.</summary>
     public int Group { get; } = group;
+
+    /// <summary>Whether nobody wanted them, or the kernel has added them up.</summary>
+    public bool IsEmpty => _numbers.IsEmpty;
 
     /// <summary>Weights of one query head, <c>[entry]</c>; they sum to 1.</summary>
     public ReadOnlySpan<float> this[int queryHead]

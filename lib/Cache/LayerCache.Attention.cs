@@ -20,18 +20,23 @@ public sealed unsafe partial class LayerCache
     /// reaches back to the beginning of the text.
     /// </param>
     /// <param name="weights">Receives the attention weights as <see cref="StepWeights"/> lays them out, at least <see cref="WeightsOf"/> numbers; empty: nobody wants them.</param>
-    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default)
+    /// <param name="sum">Added to the first marks of the entries, one for each query head that shares them; <paramref name="weights"/> are then scratch. Null: nothing.</param>
+    public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default, StepSum? sum = null)
     {
         CheckAlive();
         var group = queries.Length / Dim / Heads;
+        if (sum is not null && (weights.IsEmpty || MarkCount < group)) throw new ArgumentException($"layer {_layer}: a sum over {group} query heads beside {MarkCount} marks, and room for {weights.Length} weights", nameof(sum));
         if (!weights.IsEmpty && weights.Length < group * Entries) throw new ArgumentException($"layer {_layer}: room for {weights.Length} weights of {group * Entries}", nameof(weights));
         var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
+        Span<RunSum> sums = sum is null ? [] : Heads <= MostOnStack ? stackalloc RunSum[Heads] : new RunSum[Heads];
+        fixed (RunSum* heads = sums)
         fixed (float* rows = weights)
         {
             AttendedTokens++;
-            if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows)) return;
+            if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows, sum)) return;
             if (_blocks.Length > 0)
             {
+                if (sum is not null) RefuseSealed("attention is added up beside the entries");
                 AttendSealed(queries, output, scale, slidingWindow, rows);
                 return;
             }
@@ -41,7 +46,13 @@ public sealed unsafe partial class LayerCache
                 runs[h] = RunOf(h, slidingWindow, row);
                 TouchedBytes += (long)runs[h].Count * _cache.Shape.EntryBytes;
                 if (row == null) continue;
-                for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
+                if (sum is { } wanted)
+                {
+                    heads[h] = SumOf(wanted, h, 0);
+                    runs[h] = runs[h] with { Sum = heads + h, Before = _counts[h] - runs[h].Count };
+                }
+                else
+                    for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
                 row += (long)group * _counts[h];
             }
             RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);

@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using HeadKvLab.Kernels;
+
 namespace HeadKvLab.Cache;
 
 /// <content>Numbers beside the entries, for whoever drops entries again while text is generated: running sums of attention. They move with their entries.</content>
@@ -16,7 +20,7 @@ public sealed unsafe partial class LayerCache
         CheckAlive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         MarkCount = count;
-        _marks = count == 0 ? [] : [.. _positions.Select(positions => new float[positions.Length * count])];
+        _marks = count == 0 ? [] : [.. _positions.Select(positions => NewMarks(positions.Length * count))];
     }
 
     /// <summary>One of the numbers beside the entries of a head, <c>[entry]</c>; what is written here stays.</summary>
@@ -35,13 +39,30 @@ public sealed unsafe partial class LayerCache
         return _marks[head].AsSpan(mark * capacity, capacity);
     }
 
+    /// <summary>Where the kernel adds up the weights of a head's queries, from one of them on.</summary>
+    private RunSum SumOf(StepSum sum, int head, int query)
+    {
+        var (start, end) = sum.Range(Positions(head));
+        ref var marks = ref MemoryMarshal.GetArrayDataReference(_marks[head]); // pinned
+        return new((float*)Unsafe.AsPointer(ref marks) + (long)query * _positions[head].Length, _positions[head].Length, start, end, sum.Sum.Power == 2);
+    }
+
+    private static float[] NewMarks(int count) => GC.AllocateArray<float>(count, pinned: true);
+
+    private static float[] CopyOfMarks(float[] marks)
+    {
+        var copy = NewMarks(marks.Length);
+        marks.CopyTo(copy, 0);
+        return copy;
+    }
+
     /// <summary>Moves the marks to rows as long as those of the positions, whose place they are about to take.</summary>
     private void MoveMarks(int[][] positions)
     {
         var moved = new float[Heads][];
         for (var h = 0; h < Heads; h++)
         {
-            moved[h] = new float[positions[h].Length * MarkCount];
+            moved[h] = NewMarks(positions[h].Length * MarkCount);
             for (var mark = 0; mark < MarkCount; mark++) MarkRow(h, mark)[.._counts[h]].CopyTo(moved[h].AsSpan(mark * positions[h].Length));
         }
         _marks = moved;

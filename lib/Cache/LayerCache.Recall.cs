@@ -25,7 +25,7 @@ public sealed unsafe partial class LayerCache
 
     /// <summary>Attends over what the recall chooses.</summary>
     /// <returns>False where it chooses everything: nothing was computed.</returns>
-    private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights)
+    private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights, StepSum? sum)
     {
         var (choice, queryHeads) = (_cache.Choice, queries.Length / Dim);
         if (queryHeads % Heads != 0) return false; // refused there
@@ -42,20 +42,28 @@ public sealed unsafe partial class LayerCache
         if (_blocks.Length == 0) TouchedBytes += entries * _cache.Shape.EntryBytes;
         else
             for (var h = 0; h < Heads; h++) TouchedBytes += BytesOf(h, choice.Read(h));
+        if (sum is not null) RefuseSealed("attention is added up beside the entries");
+        Span<RunSum> sums = sum is null ? [] : queryHeads <= MostOnStack ? stackalloc RunSum[queryHeads] : new RunSum[queryHeads];
+        fixed (RunSum* all = sums) Attend(choice, queries, output, scale, weights, sum, all);
+        return true;
+    }
+
+    private void Attend(RecallChoice choice, ReadOnlySpan<float> queries, Span<float> output, float scale, float* weights, StepSum? sum, RunSum* sums)
+    {
         var (runs, firstRun) = choice.Memory(_blocks.Length == 0 ? 1 : MostRunsOfHead);
-        var made = 0;
+        var (made, queryHeads) = (0, queries.Length / Dim);
         for (var q = 0; q < queryHeads; q++)
         {
             var head = q / choice.Group;
-            if (weights != null) new Span<float>(weights, _counts[head]).Clear();
+            if (sum is { } wanted) sums[q] = SumOf(wanted, head, q % choice.Group);
+            else if (weights != null) new Span<float>(weights, _counts[head]).Clear();
             firstRun[q] = made;
-            foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights);
+            foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights, sum is null ? null : sums + q);
             if (weights != null) weights += _counts[head];
         }
         firstRun[queryHeads] = made;
         RaggedAttention.Decode(queries, new RaggedHeads(runs[..made], firstRun, _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this);
-        return true;
     }
 
     /// <summary>Bytes that reading a head's marked entries touches: those of rows, and of whole blocks.</summary>

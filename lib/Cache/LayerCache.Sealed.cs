@@ -85,14 +85,14 @@ public sealed unsafe partial class LayerCache
 
     /// <summary>The runs that hold consecutive entries of a head, in blocks and in rows.</summary>
     /// <returns>How many.</returns>
-    private int RunsOf(int head, int first, int end, Span<Run> runs, float* weights)
+    private int RunsOf(int head, int first, int end, Span<Run> runs, float* weights, RunSum* sum = null)
     {
         var (made, kept) = (0, Sealed(head));
         if (first < kept) made = _blocks[head].Runs(first, end, runs, _bias[head], weights, _counts[head]);
         first = Math.Max(first, kept);
         if (first >= end) return made;
         var at = (_offsets[head] + first - kept) * RowBytes;
-        runs[made] = new(_keyData + at, _valueData + at, end - first, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]);
+        runs[made] = new(_keyData + at, _valueData + at, end - first, first == 0 ? _bias[head] : 0, weights == null ? null : weights + first, _counts[head]) { Sum = sum, Before = first };
         return made + 1;
     }
 

@@ -22,7 +22,7 @@ public sealed unsafe partial class LayerCache
     private readonly long[] _offsets;  // [head], first entry of the head in the buffers
     private readonly int[][] _positions; // [head][entry]
     private readonly float[] _bias;    // [head], added to the logit of entry 0
-    private float[][] _marks = [];     // [head][mark * capacity + entry], empty unless reserved
+    private float[][] _marks = [];     // [head][mark * capacity + entry], empty unless reserved; pinned, for the kernel
     private int _reserved;             // room asked for
     private bool _summarised, _disposed;
     private Tensor? _keys, _values;    // [entry, dim]
@@ -218,7 +218,7 @@ public sealed unsafe partial class LayerCache
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);
         for (var h = 0; h < Heads; h++) copy._positions[h] = (int[])_positions[h].Clone();
-        (copy.MarkCount, copy._marks) = (MarkCount, [.. _marks.Select(marks => (float[])marks.Clone())]);
+        (copy.MarkCount, copy._marks) = (MarkCount, [.. _marks.Select(CopyOfMarks)]);
         using var scope = NewDisposeScope();
         if (_keys is not null) copy.Hold(_keys.clone(), _values!.clone());
         return copy;

@@ -21,6 +21,10 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
     /// <summary>Prompt positions outside the window, n - alpha: what a head can choose from.</summary>
     public int Candidates => PromptLength - Recent;
 
+    /// <summary>The same budget where other last tokens are always kept.</summary>
+    /// <param name="recent">How many.</param>
+    internal BudgetFrame Protecting(int recent) => this with { Recent = recent, Selectable = Selectable + Recent - recent };
+
     /// <summary>Lays <paramref name="budget"/> on a model with <paramref name="kvHeads"/> KV heads and <paramref name="queryHeads"/> query heads.</summary>
     /// <exception cref="LabException">The window does not leave a candidate, or equal bytes at query-head granularity cannot hold the windows.</exception>
     /// <param name="budget">The budget.</param>

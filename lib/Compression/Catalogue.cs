@@ -155,7 +155,7 @@ public static class Catalogue
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
             { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()), DecidesOnce = "its compensation token stands for what was dropped of the prompt" },
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
-            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare()), Published = _ => new FixedSlot() },
+            { Build = (_, _) => new("PrefixKV", new Attended(), new EqualShare(new PrefixSearch())), Published = _ => new FixedSlot() },
         new("PrefixKV-head", "H2O's choice; every head of the model holds the same share of its attention", [Take.Reduction()], "after arXiv 2412.03409")
             { Build = (s, _) => new("PrefixKV-head", new H2O(Reduction(s, "reduction")), new EqualShare()), Fidelity = Fidelity.Ours },
         new("PrefixKV-offline", "what all queries attend to, the same for all heads; layers keep by shares measured beforehand", [Take.FirstToken], "arXiv 2412.03409", TableKinds.Prefix)

@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Compression.Bidders;
 
 namespace HeadKvLab.Compression;
 
@@ -13,6 +14,13 @@ public interface IBidder : IShare
 
     /// <summary>Entries that the published form stores together: <c>as-published</c> rounds the budget up to a multiple and buys steps whole or not at all.</summary>
     int Block => 1;
+
+    /// <summary>How many last tokens the published form protects of a window, at least 1.</summary>
+    /// <param name="window">Last tokens whose queries vote.</param>
+    int PublishedWindow(int window) => window;
+
+    /// <summary>The authors' own search for the entries of all heads, by which <c>as-published</c> decides after the prompt; null: by the steps.</summary>
+    PrefixSearch? PublishedSearch => null;
 
     /// <inheritdoc/>
     bool IShare.FollowsBudget => PublishedPrice is null;

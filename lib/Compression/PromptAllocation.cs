@@ -6,7 +6,7 @@ namespace HeadKvLab.Compression;
 /// Chooses the positions each head of each layer keeps of one prompt, from scores: the rule that <see cref="Compressor"/> stores by. It asks an allocator how
 /// much each head may keep and has <see cref="BudgetRules"/> make whole entries of the answer, for all layers at once or for each as it arrives; or it has a
 /// bidder's steps bought by a <see cref="Waterline"/> over the model, which may cut back heads of earlier layers.
-/// The window is always kept, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
+/// The window is always kept, but for what a published form does not protect of it, kept positions ascend, of equal scores the later position is kept. A prompt that fits into the budget
 /// is kept whole; the published code compresses a prompt of exactly b tokens, and <c>as-published</c> does so too, and whatever b is for methods that know none.
 /// </summary>
 public sealed class PromptAllocation
@@ -33,7 +33,7 @@ public sealed class PromptAllocation
         KeepsAll = method.KeepsAll || promptLength <= budget.ObservationWindow;
         if (KeepsAll) return;
         Check(method, budget.Rule, format);
-        _frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, promptLength, format, dim);
+        _frame = FrameOf(method, budget, layers, kvHeads, queryHeads, promptLength, format, dim);
         var spare = _frame.Selectable - _frame.Candidates;
         KeepsAll = _rule == BudgetRule.AsPublished ? method.Share.FollowsBudget && spare > 0 : spare >= 0;
         if (KeepsAll) return;
@@ -66,6 +66,13 @@ public sealed class PromptAllocation
     /// <summary>The cache that a method makes of a model's.</summary>
     internal static CacheShape ShapeOf(Method method, Budget budget, CacheShape model, int queryHeads) => model with { KvHeads = HeadsOf(method, budget, model.KvHeads, queryHeads) };
 
+    /// <summary>A budget laid on a model and a text: the window that it protects is the published form's under <c>as-published</c>.</summary>
+    internal static BudgetFrame FrameOf(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int tokens, EntryFormat? format = null, int dim = 0)
+    {
+        var frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, tokens, format, dim);
+        return budget.Rule == BudgetRule.AsPublished && method.Share is IBidder bidder ? frame.Protecting(bidder.PublishedWindow(frame.Recent)) : frame;
+    }
+
     /// <summary>Heads of earlier layers that keep less since the last layer was selected; none without a bidder.</summary>
     public IReadOnlyList<CutBack> CutBacks { get; private set; } = [];
 
@@ -80,8 +87,8 @@ public sealed class PromptAllocation
             Array.Fill(kept, [.. Enumerable.Range(0, PromptLength)]);
             return kept;
         }
-        var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores.Trim(_frame.Candidates));
-        for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
+        var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores);
+        for (var h = 0; h < Heads; h++) kept[h] = _competition is null ? Keep(scores[h], entries[h]) : Kept(new CutBack(layer.Layer, h, entries[h]));
         return kept;
     }
 
@@ -91,7 +98,7 @@ public sealed class PromptAllocation
 
     private int[] Granted(in LayerView layer, HeadRows<float> scores)
     {
-        if (_competition is null) return OfLayer(_method, _rule, _frame, layer.Layer, scores);
+        if (_competition is null) return OfLayer(_method, _rule, _frame, layer.Layer, scores.Trim(_frame.Candidates));
         (var entries, CutBacks) = _competition.Admit(layer, scores);
         return [.. entries];
     }

@@ -12,8 +12,18 @@ internal unsafe struct HeadTask
     public float* Max, Sum;     // [group]: where a segment leaves its softmax unfinished; null to finish it
     public float* Weights;      // [group, entry], WeightsApart numbers from query to query: exp(logit - max), finished as the output is; null: nobody wants them
     public int WeightsApart;
+    public RunSum* Adds;        // where they are added up when they are finished, in place of being written down; null: nowhere
+    public int Before;          // entries of the head before these
     public float Scale, FirstBias;
     public SealedBlocks Blocks; // where the entries are sealed: Keys is the first block
+
+    /// <summary>Multiplies some weights of a query by the factor that finishes them.</summary>
+    public readonly void Finish(int query, int first, int count, float factor)
+    {
+        var row = Weights + (long)query * WeightsApart;
+        if (Adds == null) Elementwise.Scale(new(row + first, count), factor);
+        else Adds->Add(query, Before + first, count, row + first, factor);
+    }
 }
 
 /// <summary>
@@ -90,7 +100,7 @@ internal unsafe struct DecodeJob
             Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
             Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
             Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,
-            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart, Blocks = blocks,
+            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart, Adds = run.Sum, Before = run.Before + at.First, Blocks = blocks,
         };
     }
 
@@ -122,7 +132,7 @@ internal unsafe struct DecodeJob
         }
         foreach (ref var number in target) number /= sum;
         for (var s = first; s < first + count; s++)
-            if (Task(s) is { Weights: not null } task) Elementwise.Scale(new(task.Weights + (long)query * task.WeightsApart, task.Count), MathF.Exp(Statistics(s)[query] - max) / sum);
+            if (Task(s) is { Weights: not null } task) task.Finish(query, 0, task.Count, MathF.Exp(Statistics(s)[query] - max) / sum);
     }
 
     private readonly float* Statistics(int part) => _partial + (long)part * PartialNumbers + Group * Dim;

@@ -43,6 +43,23 @@ public static unsafe class Elementwise
         }
     }
 
+    /// <summary><c>x += y factor</c>, or <c>x += (y factor)²</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void AddScaled(float* x, float* y, int count, float factor, bool squares)
+    {
+        var i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            var scaled = Vector256.Load(y + i) * factor;
+            (Vector256.Load(x + i) + (squares ? scaled * scaled : scaled)).Store(x + i);
+        }
+        for (; i < count; i++)
+        {
+            var scaled = y[i] * factor;
+            x[i] += squares ? scaled * scaled : scaled;
+        }
+    }
+
     /// <summary>Inner product.</summary>
     public static float Dot(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {

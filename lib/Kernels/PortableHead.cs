@@ -55,7 +55,7 @@ internal static unsafe class PortableHead<TRows> where TRows : struct, IEntryRow
                 continue;
             }
             Scale(new Span<float>(head.Output + g * dim, dim), 1 / sum[g]);
-            if (head.Weights != null) Scale(new(head.Weights + (long)g * head.WeightsApart, head.Count), 1 / sum[g]);
+            if (head.Weights != null) head.Finish(g, 0, head.Count, 1 / sum[g]);
         }
     }
 

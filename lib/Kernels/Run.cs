@@ -28,6 +28,12 @@ public readonly unsafe struct Run(void* keys, void* values, int count, float fir
     /// <summary>Numbers between the weights of two queries of the head.</summary>
     public int WeightsApart { get; } = weightsApart;
 
+    /// <summary>Where the weights are added up, those of a head's runs alike; the room for them is then scratch. Null: they are handed over.</summary>
+    public RunSum* Sum { get; init; }
+
+    /// <summary>Entries of the head before this run, by which its place in the sum is told.</summary>
+    public int Before { get; init; }
+
     /// <summary>How the entries are sealed; default: they lie in rows.</summary>
     public SealedBlocks Blocks { get; } = blocks;
 }

@@ -22,9 +22,14 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
     public static void Run(in HeadTask head)
     {
         var (dim, group, rowBytes) = (head.Dim, head.Group, head.Dim * TLanes.Size);
-        var room = stackalloc float[group * (Row + dim) + Lanes];
+        // a quarter of the entries lies in each of four streams; up to three more follow the last block
+        var (quarter, rest) = (head.Count / 4, head.Count % 4);
+        var most = Math.Clamp(BlockBytes / rowBytes / Lanes * Lanes, Lanes, Block) / 4;
+        var held = head.Weights == null ? default : new HeldWeights(head.Count, most);
+        var room = stackalloc float[group * (Row + dim + held.Numbers) + Lanes];
         var weights = (float*)(((nint)room + 63) & ~63); // logits, then probabilities, [query, entry]
         var queries = weights + group * Row;             // in the order in which entries are read
+        var handed = queries + group * dim;              // what is held back of each query
         var max = stackalloc float[group];
         var sum = stackalloc float[group];
         for (var g = 0; g < group; g++) (max[g], sum[g]) = (float.NegativeInfinity, 0);
@@ -32,9 +37,6 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
         Part(queries, group * dim, dim);
         new Span<float>(head.Output, group * dim).Clear();
 
-        // a quarter of the entries lies in each of four streams; up to three more follow the last block
-        var (quarter, rest) = (head.Count / 4, head.Count % 4);
-        var most = Math.Clamp(BlockBytes / rowBytes / Lanes * Lanes, Lanes, Block) / 4;
         var (streams, tail) = (new EntryRows(rowBytes, (long)quarter * rowBytes), new EntryRows(4 * rowBytes, rowBytes));
         for (var first = 0; first < quarter || first == 0; first += most)
         {
@@ -48,52 +50,24 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
                 for (var g = 0; g < group; g++) weights[g * Row] += head.FirstBias;
             for (var g = 0; g < group; g++)
             {
-                var before = max[g];
                 Softening.Soften(weights + g * Row, main + more, ref max[g], ref sum[g], head.Output + g * dim, dim);
-                if (head.Weights != null) HandOver(weights + g * Row, main, more, head.Weights + (long)g * head.WeightsApart, first, quarter, before - max[g]);
+                if (head.Weights == null) continue;
+                held.Keep(handed + g * held.Numbers, weights + g * Row, first, main + more, max[g]);
             }
             WideValues<TLanes>.Run(head.Output, values, keys + (long)most * rowBytes, streams, dim, main, group, weights);
             if (more > 0) WideValues<TLanes>.Run(head.Output, head.Values + 4L * quarter * rowBytes, keys, tail, dim, more, group, weights + main);
         }
         for (var g = 0; g < group; g++)
         {
+            if (head.Weights != null) held.HandOver(handed + g * held.Numbers, head, g, max[g], sum[g]);
             if (head.Max is not null)
             {
                 (head.Max[g], head.Sum[g]) = (max[g], sum[g]);
                 continue;
             }
             Softening.Scale(head.Output + g * dim, dim, 1 / sum[g]);
-            if (head.Weights != null) Elementwise.Scale(new(head.Weights + (long)g * head.WeightsApart, head.Count), 1 / sum[g]);
         }
         Join(head.Output, group * dim, dim);
-    }
-
-    /// <summary>Writes a block's exponentials where the entries' weights go, after bringing down those of earlier blocks where the maximum has risen.</summary>
-    /// <param name="block">Of the four streams in turn, then those of the last entries.</param>
-    /// <param name="main">How many come from the streams.</param>
-    /// <param name="more">How many of the last entries.</param>
-    /// <param name="row">The weights of the query, <c>[entry]</c>.</param>
-    /// <param name="first">Entries of each stream written before.</param>
-    /// <param name="quarter">Entries of a stream.</param>
-    /// <param name="fallen">Minus the rise of the maximum.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void HandOver(float* block, int main, int more, float* row, int first, int quarter, float fallen)
-    {
-        if (first > 0 && fallen < 0)
-            for (var stream = 0; stream < 4; stream++) Elementwise.Scale(new(row + stream * quarter, first), MathF.Exp(fallen));
-        var target = row + first;
-        var i = 0;
-        for (; i + Lanes <= main; i += Lanes, target += 4)
-        {
-            var parted = Avx512F.PermuteVar16x32(Vector512.Load(block + i), Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-            parted.GetLower().GetLower().Store(target);
-            parted.GetLower().GetUpper().Store(target + quarter);
-            parted.GetUpper().GetLower().Store(target + 2 * quarter);
-            parted.GetUpper().GetUpper().Store(target + 3 * quarter);
-        }
-        for (; i < main; i += 4, target++)
-            for (var stream = 0; stream < 4; stream++) target[stream * quarter] = block[i + stream];
-        new Span<float>(block + main, more).CopyTo(new(row + 4 * quarter, more));
     }
 
     /// <summary>Brings vectors of <paramref name="dim"/> numbers into the order in which entries are read.</summary>

@@ -133,9 +133,10 @@ public sealed class DecodeStep : IDisposable
             cache.Append(Part(keys, b), Part(values, b));
             var retention = caches[b].Retention;
             var wanted = Observer is { WantsWeights: true } || retention is { WantsWeights: true } ? RoomFor(cache.WeightsOf(config.QueryHeads)) : [];
-            cache.Attend(Part(queries, b), Part(mixed, b), Scale, config.WindowOf(layer), wanted);
+            var sum = Observer is { WantsWeights: true } ? null : retention?.Sum;
+            cache.Attend(Part(queries, b), Part(mixed, b), Scale, config.WindowOf(layer), wanted, sum);
             if (Observer is null && retention is null) continue;
-            var seen = new StepWeights(wanted, cache.Counts, config.QueryHeads / cache.Counts.Length);
+            var seen = new StepWeights(sum is null ? wanted : [], cache.Counts, config.QueryHeads / cache.Counts.Length);
             Observer?.After(layer, Part(queries, b), seen, cache);
             retention?.After(layer, Part(queries, b), seen, cache);
         }

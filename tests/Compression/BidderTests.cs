@@ -3,6 +3,7 @@ using HeadKvLab.Compression;
 using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Compression.Settlements;
+using HeadKvLab.Tests.Compression.Schedules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,38 +21,45 @@ public sealed class BidderTests : IDisposable
     {
         var (layers, heads, n) = (scores.Length, scores[0].Length, scores[0][0].Length);
         var allocation = new PromptAllocation(new Method("m", new SinksAndRecent(), bidder), budget, layers, heads, heads, n);
-        var kept = new List<int[][]>();
+        var all = new List<int[][]>();
         for (var layer = 0; layer < layers; layer++)
         {
             var rows = new HeadRows<float>([.. scores[layer].SelectMany(row => row)], heads, n);
-            kept.Add(allocation.Select(new LayerView(layer, null!, null!, null!, 1), rows));
-            foreach (var cut in allocation.CutBacks) kept[cut.Layer][cut.Head] = allocation.Kept(cut);
+            all.Add(allocation.Select(new LayerView(layer, null!, null!, null!, 1), rows));
+            foreach (var cut in allocation.CutBacks) all[cut.Layer][cut.Head] = allocation.Kept(cut);
         }
-        foreach (var positions in kept.SelectMany(layer => layer))
+        foreach (var positions in all.SelectMany(layer => layer))
         {
             Assert.Equal(positions.Distinct().Order(), positions);
-            Assert.Equal(Enumerable.Range(n - window, window), positions[^window..]);
+            var kept = budget.Rule == BudgetRule.AsPublished ? bidder.PublishedWindow(window) : window;
+            Assert.Equal(Enumerable.Range(n - kept, kept), positions[^kept..]);
         }
-        return [.. kept];
+        return [.. all];
     }
 
     private static readonly float[] A = [9, 1, 8, 2, 7, 3, 6, 4, 0, 0], B = [5, 5.5f, .5f, .2f, 6.5f, .1f, .3f, 10, 0, 0];
 
-    /// <summary>KV-Compress by hand: blocks of 4, 10 tokens, 2 of them protected; a head's last block holds 2.</summary>
+    /// <summary>
+    /// KV-Compress by hand: blocks of 4, 10 tokens, of which the last 2 are protected; a head's last block holds 2. Published, a window of 3 protects 2, since it counts the token to come; one of 2 protects 1:
+    /// A then offers, ascending, the scores 0 1 | 2 3 4 6 | 7 8 9 of positions 8 1 | 3 5 7 6 | 4 2 0, B 0 .1 | .2 .3 .5 5 | 5.5 6.5 10 of 8 5 | 3 6 2 0 | 1 4 7. Its last block is never free.
+    /// </summary>
     [Theory]
-    [InlineData(8, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
-    [InlineData(7, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]     // rounded up to whole blocks
-    [InlineData(4, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
-    [InlineData(2, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
-    [InlineData(6, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]
-    [InlineData(7, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "0 1 4 7 8 9")]        // 14 entries: the last block in part, by rank
-    [InlineData(4, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]
-    [InlineData(3, BudgetRule.EqualEntries, "0 2 8 9", "8 9")]                        // what shares the window's block goes last, the higher head's first
-    [InlineData(2, BudgetRule.EqualEntries, "8 9", "8 9")]
-    [InlineData(9, BudgetRule.EqualEntries, "0 1 2 3 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
-    public void Blocks_are_freed_from_the_lowest_score(int kvSize, BudgetRule rule, string a, string b)
+    [InlineData(8, 3, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
+    [InlineData(7, 3, BudgetRule.AsPublished, "0 2 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]     // rounded up to whole blocks
+    [InlineData(4, 3, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
+    [InlineData(3, 3, BudgetRule.AsPublished, "0 2 8 9", "4 7 8 9")]
+    [InlineData(8, 2, BudgetRule.AsPublished, "0 2 3 4 5 6 7 9", "0 1 2 3 4 6 7 9")]
+    [InlineData(4, 2, BudgetRule.AsPublished, "0 2 4 9", "1 4 7 9")]
+    [InlineData(4, 1, BudgetRule.AsPublished, "0 2 4 9", "1 4 7 9")]                     // the last prompt token stays in any case
+    [InlineData(6, 2, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "4 7 8 9")]
+    [InlineData(7, 2, BudgetRule.EqualEntries, "0 2 4 5 6 7 8 9", "0 1 4 7 8 9")]        // 14 entries: the last block in part, by rank
+    [InlineData(4, 2, BudgetRule.EqualEntries, "0 2 8 9", "4 7 8 9")]
+    [InlineData(3, 2, BudgetRule.EqualEntries, "0 2 8 9", "8 9")]                        // what shares the window's block goes last, the higher head's first
+    [InlineData(2, 2, BudgetRule.EqualEntries, "8 9", "8 9")]
+    [InlineData(9, 2, BudgetRule.EqualEntries, "0 1 2 3 4 5 6 7 8 9", "0 1 2 4 6 7 8 9")]
+    public void Blocks_are_freed_from_the_lowest_score(int kvSize, int window, BudgetRule rule, string a, string b)
     {
-        var kept = Kept(new Blocks(4), [[A, B]], 2, new Budget(kvSize, 2, rule))[0];
+        var kept = Kept(new Blocks(4), [[A, B]], window, new Budget(kvSize, window, rule))[0];
         Assert.Equal((a, b), (string.Join(' ', kept[0]), string.Join(' ', kept[1])));
     }
 
@@ -88,6 +96,61 @@ public sealed class BidderTests : IDisposable
             waterline.Admit(bids);
         }
         Assert.Equal([[first], [second]], waterline.Entries.Select(layer => layer.ToArray()));
+    }
+
+    /// <summary>
+    /// PrefixKV's own search by hand: the same two layers, the lowest score first, 8 tokens of which the first and the last are protected. At p = 1/2 the layers keep 1 and 4 and drop
+    /// (8 - 1 - 2, 8 - 4 - 2) = (5, 2), 7 in all; at 1/4 (5, 4); at 3/4 (4, 0).
+    /// Size 4 drops 8: 7 is near enough; times 8/7 (5.7, 2.3), which is (5, 2). Size 5 drops 6: times 6/7 (4.3, 1.7), (4, 1). Size 6 drops 4: times 4/7, (2, 1).
+    /// Size 2 drops 12, five more than 7: at 1/4 9, times 12/9 (6.7, 5.3), (6, 5). Size 7 drops 2, five less than 7: at 3/4 4, times 2/4 (2, 0).
+    /// </summary>
+    [Theory]
+    [InlineData(4, "0 6 7", "0 3 4 5 6 7")]
+    [InlineData(5, "0 5 6 7", "0 2 3 4 5 6 7")]
+    [InlineData(6, "0 3 4 5 6 7", "0 2 3 4 5 6 7")]
+    [InlineData(2, "0 7", "0 6 7")]
+    [InlineData(7, "0 3 4 5 6 7", "0 1 2 3 4 5 6 7")]
+    [InlineData(8, "0 1 2 3 4 5 6 7", "0 1 2 3 4 5 6 7")]
+    [InlineData(1, "0 7", "0 7")]                                                     // what is protected stays, whatever the size
+    public void The_published_search_ends_near_the_budget_and_rounds_down(int kvSize, string first, string second)
+    {
+        float[] halves = [1, 1, 2, 4, 8, 16, 32, 64], alike = [.. Enumerable.Repeat(.125f, 8)];
+        var kept = Kept(new EqualShare(new PrefixSearch()), [[halves, halves], [alike, alike]], 1, new Budget(kvSize, 1, BudgetRule.AsPublished));
+        Assert.Equal([first, first, second, second], kept.SelectMany(layer => layer).Select(positions => string.Join(' ', positions)));
+    }
+
+    /// <summary>
+    /// All scores equal, 8 tokens, size 4: two layers drop (2, 2) at p = 1/2, within five of 8, and (4, 4) times 8/4. Of 20 such layers and 4 whose attention lies in one token, size 5, 72 are to go:
+    /// at p up to 3/8 20 * 3 + 4 * 5 = 80 go, above it 60, and none is near enough. At 3/8, where the digits of p end, times 72/80 (2.7, 4.5), which is (2, 4).
+    /// </summary>
+    [Fact]
+    public void The_published_search_ends_where_no_share_meets_the_budget()
+    {
+        var search = new PrefixSearch();
+        float[] alike = [.. Enumerable.Repeat(3f, 8)], none = new float[8], unknown = [.. Enumerable.Repeat(float.NaN, 8)], sharp = [0, 9, 0, 0, 0, 0, 0, 0];
+        foreach (var row in (float[][])[alike, none, unknown]) Assert.Equal([3, 3], search.Entries(new BudgetFrame(2, 1, 8, 1, 3, 8), [row, row]));
+        var entries = search.Entries(new BudgetFrame(24, 1, 8, 1, 4, 120), [.. Enumerable.Repeat(alike, 20), .. Enumerable.Repeat(sharp, 4)]);
+        Assert.Equal([.. Enumerable.Repeat(5, 20), .. Enumerable.Repeat(3, 4)], entries);
+        Assert.Equal([1], search.Entries(new BudgetFrame(1, 1, 2, 1, 0, 1), [[1, 2]]));     // both tokens are protected
+    }
+
+    [Fact]
+    public void PrefixKV_s_cache_is_cut_back_after_its_last_layer_under_as_published()
+    {
+        const int Layers = 4, N = 120;
+        using var compressor = new Compressor(Catalogue.Find("PrefixKV").Create(), new Budget(40, 8, BudgetRule.AsPublished), new CacheShape(Layers, 2, 16), 4);
+        for (var l = 0; l < Layers; l++)
+            compressor.Accept(new LayerView(l, RandomTensors.Make(2, N, 16, l), RandomTensors.Make(2, N, 16, 50 + l), RandomTensors.Make(4, N, 16, 100 + l) * (1 + 2 * l), 0.25f));
+        using var cache = compressor.TakeCache();
+        Assert.Equal(cache.StoredBytes, cache.ReservedBytes);
+        var counts = Enumerable.Range(0, Layers).Select(l => cache[l].Counts[0]).ToArray();
+        Assert.True(counts.Distinct().Count() > 1, string.Join(' ', counts));
+        Assert.InRange(counts.Sum(), 40 * Layers, 40 * Layers + Layers);                      // what is dropped is rounded down
+        for (var l = 0; l < Layers; l++)
+        {
+            Assert.Equal(cache[l].Positions(0).ToArray(), cache[l].Positions(1).ToArray());
+            Assert.Equal([0, .. Enumerable.Range(N - 8, 8)], (int[])[cache[l].Positions(0)[0], .. cache[l].Positions(0)[^8..]]);
+        }
     }
 
     [Fact]
@@ -150,6 +213,30 @@ public sealed class BidderTests : IDisposable
                 counts.Add(best.Length);
             }
         Assert.True(counts.Count > 1, string.Join(" ", counts));                                  // heads do compete
+    }
+
+    /// <summary>The prompt and 12 tokens after it: KV-Compress counts the token to come in its window of 8, whichever schedule it goes on by.</summary>
+    [Theory]
+    [InlineData("PrefixKV", 8), InlineData("PrefixKV every 1", 8), InlineData("FastGen", 8), InlineData("FastGen published", 8)]
+    [InlineData("KV-Compress", 7), InlineData("KV-Compress published", 7), InlineData("KV-Compress-full", 7), InlineData("KV-Compress-full every 1", 7)]
+    public void As_published_protects_what_the_authors_protect(string policy, int window)
+    {
+        var (text, missed) = (new MadeUpText(92), false);
+        using var cache = text.Compress(CachePolicy.Parse(policy), new Budget(32, 8, BudgetRule.AsPublished), 80);
+        for (var tokens = 80; tokens <= 92; tokens++)
+        {
+            if (tokens > 80) text.Step(cache);
+            for (var l = 0; l < cache.Shape.Layers; l++)
+                for (var h = 0; h < cache.Shape.KvHeads; h++)
+                {
+                    var positions = cache[l].Positions(h).ToArray();
+                    Assert.Equal(Enumerable.Range(tokens - window, window), positions[^window..]);
+                    missed |= !positions.Contains(tokens - 8);
+                }
+            var blocks = Enumerable.Range(0, cache.Shape.Layers).Sum(l => cache[l].Counts.ToArray().Sum(entries => (entries + 15) / 16));
+            if (window == 7 && (tokens == 80 || policy.Contains(' ', StringComparison.Ordinal))) Assert.Equal(32 / 16 * 4, blocks);   // whole blocks, that of the window among them
+        }
+        Assert.Equal(window != 8, missed);
     }
 
     [Theory]

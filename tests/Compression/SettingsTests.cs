@@ -26,7 +26,7 @@ public sealed class SettingsTests
 
     private static Method Create(string name, Settings? settings = null) => Catalogue.Find(name).Create(settings, Importances);
 
-    /// <summary>Every number, word and flag that the parts of a method hold.</summary>
+    /// <summary>Every number, word and flag that the parts of a method hold, but for what a published form fixes.</summary>
     private static SortedDictionary<string, string> Parts(Method method)
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -36,7 +36,7 @@ public sealed class SettingsTests
         void Add(object? part, string path)
         {
             foreach (var property in part?.GetType().GetProperties() ?? [])
-                if (!property.PropertyType.IsAssignableTo(typeof(ICalibrationTable)) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(ISettlement.AddsEntry)))
+                if (!property.PropertyType.IsAssignableTo(typeof(ICalibrationTable)) && property.PropertyType != typeof(AllocationScope) && property.Name is not (nameof(IShare.FollowsBudget) or nameof(IBidder.PublishedSearch) or nameof(ISettlement.AddsEntry)))
                     if (property.GetValue(part) is var value && value is IAllocator or IScorer or Pooling) Add(value, $"{path}.{property.Name}");
                     else found[$"{path}.{property.Name}"] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }

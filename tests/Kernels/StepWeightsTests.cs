@@ -35,6 +35,44 @@ public sealed unsafe class StepWeightsTests
         }
     }
 
+    /// <summary>The same weights, added to sums: some of the entries, whole segments, none; squares; what lies beside is left alone.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void They_are_added_up_where_a_sum_wants_them(int dim, int group, int entries)
+    {
+        var random = new Random(6);
+        float[] Numbers(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 4 - 2)];
+        var (keys, values, queries) = (Numbers(entries * dim), Numbers(entries * dim), Numbers(group * dim));
+        for (var j = entries / 2; j < entries; j++) keys[j * dim] += 9 * queries[0];     // the maximum rises late
+        float[] output = new float[queries.Length], plain = new float[queries.Length], weights = new float[group * entries], scratch = new float[group * entries];
+        var apart = entries + 5;
+        fixed (float* k = keys, v = values, w = weights, r = scratch)
+        {
+            RaggedAttention.Decode(queries, new RaggedHeads([new(k, v, entries, 0, w, entries)], [], NumberFormat.Float32, dim), plain, 0.4f);
+            foreach (var (first, end) in ((int, int)[])[(0, entries), (-3, entries + 2), (entries / 3, entries), (0, entries - 1), (entries - 1, entries), (entries, 0)])
+                foreach (var squares in (bool[])[false, true])
+                {
+                    var (sums, before) = (Numbers(group * apart), Array.Empty<float>());
+                    before = [.. sums];
+                    fixed (float* s = sums)
+                    {
+                        var sum = new RunSum(s, apart, first, end, squares);
+                        var run = new Run(k, v, entries, 0, r, entries) { Sum = &sum };
+                        RaggedAttention.Decode(queries, new RaggedHeads([run], [], NumberFormat.Float32, dim), output, 0.4f);
+                    }
+                    Assert.Equal(plain, output);
+                    for (var i = 0; i < sums.Length; i++)
+                    {
+                        var (g, j) = (i / apart, i % apart);
+                        var weight = j < entries && j >= first && j < end ? (double)weights[g * entries + j] : 0;
+                        var expected = before[i] + (squares ? weight * weight : weight);
+                        if (weight == 0) Assert.Equal(before[i], sums[i]);
+                        else Assert.Equal(expected, sums[i], 1e-6);
+                    }
+                }
+        }
+    }
+
     /// <summary>Heads of unequal length, a sliding window, query heads that share: each row is of its own head, its invisible entries are 0.</summary>
     [Theory]
     [InlineData(null), InlineData(9)]

@@ -6,8 +6,8 @@ namespace HeadKvLab.Compression.Bidders;
 /// <summary>
 /// KV-Compress: a head offers its entries in blocks, and all heads of the model compete for them. Entries are ordered by score; the block that would be freed first
 /// holds the lowest, as many as the head's last block holds, every other block is full. A block's price is its largest score.
-/// Paper: KV-Compress (arXiv 2410.00161), section 3; code: IsaacRe/vllm-kvcompress. <c>as-published</c> counts and frees whole blocks; under an equal total the last block is kept in part, since nothing here is paged. The published code protects one prompt token
-/// fewer than its window and chooses between equal prices by chance; here the window is kept, and the higher layer, head and block goes first.
+/// Paper: KV-Compress (arXiv 2410.00161), section 3; code: IsaacRe/vllm-kvcompress. <c>as-published</c> counts and frees whole blocks; under an equal total the last block is kept in part, since nothing here is paged. The published code counts the token that is about to be
+/// cached in the window, so that <c>as-published</c> protects one stored token fewer, but for the last; under an equal total the window is kept. It chooses between equal prices by chance; here the higher layer, head and block goes first.
 /// </summary>
 /// <param name="Size">Entries of a block.</param>
 public sealed record Blocks(int Size = 16) : IBidder
@@ -17,6 +17,9 @@ public sealed record Blocks(int Size = 16) : IBidder
 
     /// <inheritdoc/>
     int IBidder.Block => Size;
+
+    /// <inheritdoc/>
+    int IBidder.PublishedWindow(int window) => Math.Max(1, window - 1);
 
     /// <inheritdoc/>
     public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids)

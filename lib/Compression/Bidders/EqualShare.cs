@@ -7,9 +7,11 @@ namespace HeadKvLab.Compression.Bidders;
 /// PrefixKV's rule, decided from the prompt itself: every layer, or every head, keeps so many of its highest-scored entries that they hold the same share p of its
 /// score, and p is what the budget pays for. As bids: an entry is offered at the share that would be missing without it and all cheaper ones, 1 - P(k).
 /// Paper: PrefixKV (arXiv 2412.03409), section 3. Layers are searched where the scorer gives all heads of a layer the same scores, as the paper's does; heads where it
-/// does not. The published search ends within five entries of the budget; this one is exact, and the last entry is the lower head's.
+/// does not. The published search ends within five entries of the budget, and <c>as-published</c> takes that one; this one is exact,
+/// and the last entry is the lower head's.
 /// </summary>
-public sealed record EqualShare : IBidder
+/// <param name="PublishedSearch">The authors' search; null: <c>as-published</c> is exact, too.</param>
+public sealed record EqualShare(PrefixSearch? PublishedSearch = null) : IBidder
 {
     /// <inheritdoc/>
     public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids)

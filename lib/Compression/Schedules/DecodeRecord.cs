@@ -40,6 +40,9 @@ internal sealed class DecodeRecord
     /// <summary>Where the sums begin, in place of what they were over the prompt, <c>[queryHead, position]</c>; null: there.</summary>
     internal Func<LayerView, float[]>? Start { get; init; }
 
+    /// <summary>The sum that the decode kernel can add up: the only one.</summary>
+    internal StepSum? OnlySum => _needs.Sums.Count == 1 ? new(_needs.Sums[0], Prompt) : null;
+
     /// <summary>Tokens of the prompt.</summary>
     internal int Prompt { get; private set; }
 
@@ -75,8 +78,9 @@ internal sealed class DecodeRecord
     {
         var position = cache.Positions(0)[^1];
         _queries[layer].Put(position, queries);
+        if (weights.IsEmpty) return; // the kernel has added them up
         for (var s = 0; s < _needs.Sums.Count; s++)
-            for (var q = 0; q < _queryHeads; q++) Add(_needs.Sums[s], position, cache.Positions(q / Group), weights[q], cache.Marks(q / Group, s * Group + q % Group));
+            for (var q = 0; q < _queryHeads; q++) Add(new(_needs.Sums[s], Prompt), cache.Positions(q / Group), weights[q], cache.Marks(q / Group, s * Group + q % Group));
     }
 
     /// <summary>Lets the prompt's last token be taken back, which is then computed again.</summary>
@@ -137,14 +141,12 @@ internal sealed class DecodeRecord
         return tensor(numbers).view(heads * Group, count);
     }
 
-    /// <summary>Adds a token's weights to the marks of the entries that its query counts for; of one that the prefill has counted, to its own entry alone, which was made anew.</summary>
-    private void Add(AttentionSum sum, int position, ReadOnlySpan<int> positions, ReadOnlySpan<float> weights, Span<float> marks)
+    /// <summary>Adds a token's weights to the marks of the entries that its query counts for.</summary>
+    private static void Add(StepSum sum, ReadOnlySpan<int> positions, ReadOnlySpan<float> weights, Span<float> marks)
     {
-        var end = LayerCache.FirstAfter(positions, position - sum.Skip);
-        var start = position < Prompt ? positions.Length - 1
-            : sum.Width(position + 1) is var width && width > position ? 0 : LayerCache.FirstAfter(positions, position - width);
+        var (start, end) = sum.Range(positions);
         if (start >= end) return;
-        if (sum.Power == 2) Elementwise.AddSquares(marks[start..end], weights[start..end]);
+        if (sum.Sum.Power == 2) Elementwise.AddSquares(marks[start..end], weights[start..end]);
         else Elementwise.Add(marks[start..end], weights[start..end]);
     }
 }

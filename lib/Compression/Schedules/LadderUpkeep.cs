@@ -32,6 +32,8 @@ public sealed record LadderUpkeep(Ladder Ladder, double Threshold) : ISchedule
     {
         public bool WantsWeights => true;
 
+        public StepSum? Sum => record.OnlySum;
+
         public void Take(in LayerView prompt, LayerCache stored, bool whole)
         {
             record.Take(prompt, stored);

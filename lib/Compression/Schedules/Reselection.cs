@@ -38,12 +38,15 @@ internal sealed class Reselection : IPromptRetention
             throw new LabException($"{method.Name} {name}: its {settlement.GetType().Name} stands for what was dropped of the prompt, and takes in nothing later: leave the schedule out");
         if (budget.Rule == BudgetRule.AsPublished && method.Share is IBidder { PublishedPrice: not null })
             throw new LabException($"{method.Name} {name}: under {Names<BudgetRule>.Of(budget.Rule)} a head keeps what holds a share of the whole text's attention, much of which was dropped: use '{Catalogue.Published}', or another budget rule");
-        var frame = BudgetFrame.Of(budget, model.Layers, model.KvHeads, queryHeads, budget.ObservationWindow + 1);
+        var frame = PromptAllocation.FrameOf(method, budget, model.Layers, model.KvHeads, queryHeads, budget.ObservationWindow + 1);
         return new(method, budget, due, frame, new DecodeRecord(method.Needs(budget.ObservationWindow), PromptAllocation.ShapeOf(method, budget, model, queryHeads), queryHeads) { Start = start }, new int[model.Layers][]);
     }
 
     /// <inheritdoc/>
     public bool WantsWeights => _method.Needs(_budget.ObservationWindow).Sums.Count > 0;
+
+    /// <inheritdoc/>
+    public StepSum? Sum => _record.OnlySum;
 
     /// <inheritdoc/>
     public void Take(in LayerView prompt, LayerCache stored, bool whole)
@@ -112,9 +115,9 @@ internal sealed class Reselection : IPromptRetention
             if (!over) continue;
             var scores = Scored(view);
             if (_whole[layer] && heads == _frame.Heads && _method.Share is IAllocator { Scope: AllocationScope.Layer }) // the first choice of this layer, from its own scores
-                _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _budget.ObservationWindow)).Select(entries => entries + _frame.Recent)];
+                _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _frame.Recent)).Select(entries => entries + _frame.Recent)];
             var kept = new int[heads][];
-            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _budget.ObservationWindow);
+            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _frame.Recent);
             Retain(cache[layer], view, scores, kept);
             _whole[layer] = false;
         }
@@ -133,7 +136,7 @@ internal sealed class Reselection : IPromptRetention
                 var heads = (int)view.Keys.shape[0];
                 var scores = Scored(view);
                 scored.Add((layer, view.FirstHead, heads, scores.All.ToArray()));
-                if (view.Length <= _budget.ObservationWindow) continue;
+                if (view.Length <= _frame.Recent) continue;
                 var own = new Bids(heads);
                 Competition.Bid(_method, bidder, FrameOf(view.Length) with { Heads = heads }, view, scores, own);
                 for (var h = 0; h < heads; h++) bids.Add(view.FirstHead + h, own, h);
@@ -158,7 +161,7 @@ internal sealed class Reselection : IPromptRetention
     /// <summary>Entries of the highest scores, and the last ones.</summary>
     private int[] Best(ReadOnlySpan<float> scores, int entries)
     {
-        var candidates = Math.Max(0, scores.Length - _budget.ObservationWindow);
+        var candidates = Math.Max(0, scores.Length - _frame.Recent);
         var chosen = new int[Math.Clamp(entries, 0, candidates)];
         Selection.Best(scores[..candidates], chosen.Length, chosen);
         return [.. chosen, .. Enumerable.Range(candidates, scores.Length - candidates)];

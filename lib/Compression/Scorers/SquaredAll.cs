@@ -6,7 +6,8 @@ namespace HeadKvLab.Compression.Scorers;
 /// <summary>
 /// KV-Compress over the whole prompt: squares of what all queries attend to, without the nearest.
 /// score[j] = sum over the query heads of a KV head and the queries q >= j + buffer of softmax(q k / sqrt(d))[q, j]^2.
-/// Paper: KV-Compress (arXiv 2410.00161), KVC-full: buffer 10, no pooling; the last <paramref name="Buffer"/> positions score 0, and the window protects them.
+/// Paper: KV-Compress (arXiv 2410.00161), KVC-full: buffer 10, no pooling. The last <paramref name="Buffer"/> positions score 0 and go first, but for the window's: the published
+/// runs protect 32, and a window shorter than the buffer leaves some of them unprotected.
 /// Cost: the prefill adds the squares up while it attends, two multiply-adds beside the 2 d of every probability; tensors from elsewhere attend again, n * n * d.
 /// </summary>
 /// <param name="Buffer">Queries that do not vote on a position: its own and those right after it.</param>

@@ -27,6 +27,9 @@ internal sealed class MadeUpText
 
     internal int? SlidingWindow { get; init; }
 
+    /// <summary>Whether the schedule is handed the weights even where the kernel could add them up.</summary>
+    internal bool HandsOver { get; init; }
+
     internal static CacheShape Shape => new(Layers, KvHeads, Dim);
 
     /// <summary>Compresses the first tokens.</summary>
@@ -59,8 +62,9 @@ internal sealed class MadeUpText
             var queries = Of(Queries[l], token);
             cache[l].Append(Of(Keys[l], token), Of(Values[l], token));
             var weights = cache.Retention is { WantsWeights: true } ? new float[cache[l].WeightsOf(QueryHeads)] : [];
-            cache[l].Attend(queries, output, Scale, SlidingWindow, weights);
-            cache.Retention?.After(l, queries, new StepWeights(weights, cache[l].Counts, QueryHeads / cache[l].Counts.Length), cache[l]);
+            var sum = HandsOver ? null : cache.Retention?.Sum;
+            cache[l].Attend(queries, output, Scale, SlidingWindow, weights, sum);
+            cache.Retention?.After(l, queries, new StepWeights(sum is null ? weights : [], cache[l].Counts, QueryHeads / cache[l].Counts.Length), cache[l]);
         }
         cache.Advance(1);
         cache.Retention?.Finish(token, cache);

@@ -12,7 +12,7 @@ public sealed class KernelSumTests : IDisposable
     public void Dispose() => _scope.Dispose();
 
     [Theory]
-    [InlineData("H2O every 4", "equal-entries", true), InlineData("H2O every 4 +Quest budget=12 page=4", "equal-entries", true), InlineData("KV-Compress published", "as-published", true)]
+    [InlineData("H2O every 4", "equal-entries", true), InlineData("H2O every 4 +Quest budget=9 page=3 full-layers=0", "equal-entries", true), InlineData("KV-Compress published", "as-published", true)]
     [InlineData("KV-Compress-full every 3", "equal-entries", true), InlineData("FastGen published", "as-published", true), InlineData("EMS every 5", "equal-entries", true)]
     [InlineData("FastGen every 2", "equal-entries", false), InlineData("TOVA every 1", "equal-entries", false)]         // two sums, and none
     public void They_are_those_of_the_weights(string policy, string rule, bool adds)

@@ -139,6 +139,14 @@ public static class Catalogue
             { Build = (s, _) => new("ObservedAttention", new ObservedAttention(Reduction(s, "reduction")), new Uniform()) },
         new("DropKV", "tokens without which the window's outputs would move most", Take.Drop, "kvpress, issue 284")
             { Build = (s, _) => new("DropKV", new DropKv(Pooled(s)), new Uniform()) },
+        new("ExpectedAttention", "tokens that queries to come will attend to, if they are like those of the prompt", Take.Expected, "arXiv 2510.00636")
+            { Build = (s, _) => new("ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Uniform()) },
+        new("Ada-ExpectedAttention", "ExpectedAttention's choice, heads of a layer compete", Take.AdaExpected, "kvpress; arXiv 2510.00636, 2407.11550")
+            { Build = (s, _) => new("Ada-ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+        new("Compactor", "keys that stand out, and what attention in both directions gives to them", Take.Compactor, "arXiv 2507.08143")
+            { Build = (s, _) => new("Compactor", new Compactor(s.Number("blend")), new Uniform()) },
+        new("CapKV", "values that add most to those that queries to come will read", [], "arXiv 2604.25975")
+            { Build = (_, _) => new("CapKV", new CapKv(), new Uniform()) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")

@@ -47,6 +47,17 @@ internal static class CatalogueSettings
     /// <summary>DropKV: pools by average.</summary>
     internal static readonly Setting[] Drop = [Kernel, Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All.OrderByDescending(word => word == Names<PoolingKind>.Of(PoolingKind.Average))])];
 
+    /// <summary>Expected Attention.</summary>
+    internal static readonly Setting[] Expected = [Epsilon(0)];
+
+    /// <summary>Expected Attention under Ada-KV: kvpress' constants.</summary>
+    internal static readonly Setting[] AdaExpected = [Epsilon(0.01), Floor, Normalise("false", "true")];
+
+    private static Setting Epsilon(double standard) => Setting.Number("epsilon", standard, "0 or more, what is added to the expected attention", epsilon => epsilon >= 0);
+
+    /// <summary>Compactor.</summary>
+    internal static readonly Setting[] Compactor = [Setting.Number("blend", 1, "0 or more, the weight of the leverage beside the attention", blend => blend >= 0)];
+
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
     [
@@ -105,12 +116,11 @@ internal static class CatalogueSettings
     internal static readonly Setting[] Pyramid = [.. Window, Setting.Whole("pyramid-beta", 20, "1 or more, the divisor of the smallest layer budget", beta => beta >= 1)];
 
     /// <summary>Ada-SnapKV.</summary>
-    internal static readonly Setting[] Ada =
-    [
-        .. Window,
-        Setting.Number("floor", 0.2, "a share from 0 to 1, the uniform part of every head's budget", floor => floor is >= 0 and <= 1),
-        Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", "true", "false"),
-    ];
+    internal static readonly Setting[] Ada = [.. Window, Floor, Normalise("true", "false")];
+
+    private static Setting Floor => Setting.Number("floor", 0.2, "a share from 0 to 1, the uniform part of every head's budget", floor => floor is >= 0 and <= 1);
+
+    private static Setting Normalise(params string[] values) => Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", values);
 
     /// <summary>How query heads that share a KV head vote.</summary>
     internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", [.. Names<GroupReduction>.All]);

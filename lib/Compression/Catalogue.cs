@@ -171,6 +171,8 @@ public static class Catalogue
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
+        new("SimLayerKV", "everything in layers whose last query looks around; the first tokens and the latest ones in the others", Take.Lazy, "arXiv 2410.13846")
+            { Build = (s, _) => new("SimLayerKV", new SinksAndRecent(s.Whole("sinks")), new LazyLayers(s.Whole("sinks"), s.Whole("recent"), s.Number("lazy"))) },
         new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521")
             { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))), Fidelity = Fidelity.Reconstructed },
         new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176", TableKinds.Change)

@@ -75,6 +75,14 @@ internal static class CatalogueSettings
         Setting.Whole("recent", 256, "0 or more, the last tokens that those heads keep", tokens => tokens >= 0),
     ];
 
+    /// <summary>SimLayerKV: what its paper takes for Llama 3.</summary>
+    internal static readonly Setting[] Lazy =
+    [
+        Sinks,
+        Setting.Whole("recent", 1024, "0 or more, the last tokens that a lazy layer keeps", tokens => tokens >= 0),
+        Setting.Number("lazy", 0.9, "a share from 0 to 1 of the last query's attention on first and last tokens, above which a layer keeps only those where the budget rule is as-published", share => share is >= 0 and <= 1),
+    ];
+
     /// <summary>KV-Compress with its observation window.</summary>
     internal static readonly Setting[] Blocks =
     [

@@ -14,6 +14,9 @@ public interface IBidder : IShare
     /// <summary>Entries that the published form stores together: <c>as-published</c> rounds the budget up to a multiple and buys steps whole or not at all.</summary>
     int Block => 1;
 
+    /// <summary>What it must see of a layer beside what the scorer asks for.</summary>
+    ScorerNeeds Needs => ScorerNeeds.None;
+
     /// <inheritdoc/>
     bool IShare.FollowsBudget => PublishedPrice is null;
 

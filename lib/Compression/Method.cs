@@ -25,12 +25,12 @@ public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettleme
     /// <summary>Whether the method keeps everything, whatever the budget.</summary>
     public bool KeepsAll => Share is Allocators.FullCache;
 
-    /// <summary>What the scorer must see beside keys and values; nothing where everything is kept.</summary>
+    /// <summary>What the scorer and a bidder must see beside keys and values; nothing where everything is kept.</summary>
     /// <exception cref="LabException">The scorer failed.</exception>
     internal ScorerNeeds Needs(int window)
     {
         if (KeepsAll) return ScorerNeeds.None;
-        try { return Scorer.Needs(window); }
+        try { return Share is IBidder bidder ? Scorer.Needs(window).Or(bidder.Needs) : Scorer.Needs(window); }
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Needs", e); }
     }
 

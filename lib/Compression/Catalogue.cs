@@ -2,6 +2,7 @@ using System.Globalization;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
+using HeadKvLab.Compression.Rerankers;
 using HeadKvLab.Compression.Schedules;
 using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Compression.Settlements;
@@ -157,6 +158,10 @@ public static class Catalogue
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
             { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+        new("Critical-SnapKV", "half of it SnapKV's choice, half what can also change attention's output most", Take.Critical, "arXiv 2502.03805")
+            { Build = (s, _) => new("Critical-SnapKV", Window(s), new Uniform()) { Reranker = new Critical(s.Number("safe")) } },
+        new("Critical-Ada-SnapKV", "Critical-SnapKV's choice, heads of a layer compete", Take.CriticalAda, "arXiv 2502.03805, 2407.11550")
+            { Build = (s, _) => new("Critical-Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) { Reranker = new Critical(s.Number("safe")) } },
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
             { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()), DecidesOnce = "its compensation token stands for what was dropped of the prompt" },
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
@@ -184,6 +189,8 @@ public static class Catalogue
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
         new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", Take.HeadKvChunks, "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
+        new("Critical-HeadKV-R2", "Critical-SnapKV's choice, heads keep by attention on the answer of a reasoning question", Take.CriticalHeadKv, "ours: HeadKV-R2's shares, CriticalKV's choice", TableKinds.RetrievalReasoning)
+            { Build = (s, t) => new("Critical-HeadKV-R2", Window(s), Shares(s, t.Get(TableKinds.RetrievalReasoning))) { Reranker = new Critical(s.Number("safe")) }, Fidelity = Fidelity.Ours },
         new("random", "positions drawn at random: the floor", [Take.Seed], "-")
             { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
         new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)

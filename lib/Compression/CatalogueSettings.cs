@@ -130,6 +130,12 @@ internal static class CatalogueSettings
 
     private static Setting Normalise(params string[] values) => Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", values);
 
+    /// <summary>CriticalKV's own.</summary>
+    private static readonly Setting Safe = Setting.Number("safe", 0.5, "a share from 0 to 1 of what a head keeps that is chosen by score alone", safe => safe is >= 0 and <= 1);
+
+    /// <summary>CriticalKV over SnapKV, over Ada-SnapKV and over HeadKV.</summary>
+    internal static readonly Setting[] Critical = [.. Window, Safe], CriticalAda = [.. Ada, Safe], CriticalHeadKv = [.. HeadKv, Safe];
+
     /// <summary>How query heads that share a KV head vote.</summary>
     internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", [.. Names<GroupReduction>.All]);
 

@@ -71,7 +71,8 @@ public sealed class PromptAllocation
             return kept;
         }
         var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores.Trim(_frame.Candidates));
-        for (var h = 0; h < Heads; h++) kept[h] = Keep(scores[h], entries[h]);
+        var ranked = _method.Rerank(layer, _frame.Recent, scores, entries);
+        for (var h = 0; h < Heads; h++) kept[h] = Keep(ranked[h], entries[h]);
         return kept;
     }
 

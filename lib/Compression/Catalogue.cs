@@ -150,6 +150,8 @@ public static class Catalogue
             { Build = (_, _) => new("CapKV", new CapKv(), new Uniform()) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
+        new("Finch", "tokens the window attends to, each query weighted by the keys it sees; they stay at their positions", [], "after TACL 2024, 10.1162/tacl_a_00716")
+            { Build = (_, _) => new("Finch", new Finch(), new Uniform()), Fidelity = Fidelity.Ours },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
             { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()), Fidelity = Fidelity.Ours },
         new("ChunkKV", "stretches of text that the window attends to, the same for all heads", Take.Chunk, "arXiv 2502.00299")

@@ -37,9 +37,15 @@ internal static class BeforeRope
     /// <summary>Turns rows by the mean of the rotations at the next 512 positions: pairs of high frequency nearly vanish, slow ones survive.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="rows"><c>[head, row, dim]</c>, before RoPE.</param>
-    internal static Tensor Ahead(in LayerView layer, Tensor rows)
+    internal static Tensor Ahead(in LayerView layer, Tensor rows) => At(layer, rows, [.. Enumerable.Range(layer.Tokens, Future)]);
+
+    /// <summary>Turns rows by the mean of the rotations at some positions.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="rows"><c>[head, row, dim]</c>, before RoPE.</param>
+    /// <param name="positions">The positions.</param>
+    internal static Tensor At(in LayerView layer, Tensor rows, int[] positions)
     {
-        var angles = arange(layer.Tokens, layer.Tokens + Future).to(ScalarType.Float32).unsqueeze(1) * Frequencies(layer);
+        var angles = tensor(positions).to(ScalarType.Float32).unsqueeze(1) * Frequencies(layer);
         return Turn(rows, angles.cos().mean([0]), angles.sin().mean([0]));
     }
 

@@ -148,6 +148,10 @@ public static class Catalogue
             { Build = (s, _) => new("Compactor", new Compactor(s.Number("blend")), new Uniform()) },
         new("CapKV", "values that add most to those that queries to come will read", [], "arXiv 2604.25975")
             { Build = (_, _) => new("CapKV", new CapKv(), new Uniform()) },
+        new("Q-Filters", "keys that point where queries point in any text", [], "arXiv 2503.02812", TableKinds.Filters)
+            { Build = (_, t) => new("Q-Filters", new QFilters(t.Get(TableKinds.Filters)), new Uniform()) },
+        new("TriAttention", "keys that mean queries of any text attend to from positions to come", Take.Tri, "arXiv 2604.04921", TableKinds.Moments)
+            { Build = (s, t) => new("TriAttention", new TriAttention(t.Get(TableKinds.Moments), s.Whole("farthest")), new Uniform()), Published = _ => new Every(128) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("Finch", "tokens the window attends to, each query weighted by the keys it sees; they stay at their positions", [], "after TACL 2024, 10.1162/tacl_a_00716")

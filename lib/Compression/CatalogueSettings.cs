@@ -75,6 +75,9 @@ internal static class CatalogueSettings
         Setting.Whole("recent", 256, "0 or more, the last tokens that those heads keep", tokens => tokens >= 0),
     ];
 
+    /// <summary>TriAttention.</summary>
+    internal static readonly Setting[] Tri = [Setting.Whole("farthest", 65536, "1 or more, the largest offset ahead of the text; offsets double from 1", offset => offset >= 1)];
+
     /// <summary>SimLayerKV: what its paper takes for Llama 3.</summary>
     internal static readonly Setting[] Lazy =
     [

@@ -21,6 +21,17 @@ internal static class KeyRows
         return each.matmul(matrices.view(rows.shape[0], -1, rows.shape[2], rows.shape[2])).mul(each).sum(3);
     }
 
+    /// <summary>A table's numbers of the query heads that read a view's keys, <c>[kvHead, group, number]</c>.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="layer">All heads of a layer, or some.</param>
+    /// <param name="width">Numbers of a head.</param>
+    /// <exception cref="LabException">The table is another model's.</exception>
+    internal static Tensor OfHeads(HeadVectors table, in LayerView layer, int width)
+    {
+        var (owners, heads) = ((int)layer.Keys.shape[0], (int)layer.Queries.shape[0]);
+        return tensor(table.Of(layer.Layer, layer.FirstHead * (heads / owners), heads, width).ToArray()).view(owners, -1, width);
+    }
+
     /// <summary>Puts the first positions of a text above all others, and its last entries: they get the largest score plus 1.</summary>
     internal static void Protect(in LayerView layer, HeadRows<float> scores, int first, int last = 0)
     {

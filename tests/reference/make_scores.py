@@ -171,9 +171,47 @@ def compactor(blend, first=8, last=4, chunk=256):
     return protected([[x + blend * y for x, y in zip(p, q)] for p, q in zip(a, b)], first, last)
 
 
+def filter_of(rows):
+    """First right singular vector by power iteration, its sign that of most products."""
+    g = [[sum(r[i] * r[j] for r in rows) for j in range(D)] for i in range(D)]
+    v = [1.0] * D
+    for _ in range(5000):
+        v = [dot(r, v) for r in g]
+        v = [x / length(v) for x in v]
+    return v if sum(dot(r, v) > 0 for r in rows) * 2 > len(rows) else [-x for x in v]
+
+
+def q_filters():
+    """The queries of the prompt itself stand in for calibration texts."""
+    filters = [filter_of([turned(q, p) for p, q in enumerate(head)]) for head in QUERIES]
+    return group_mean([[dot(f, k) for k in ROTATED[h // GROUP]] for h, f in enumerate(filters)])
+
+
+def tri_attention(farthest=4096):
+    scores = []
+    for h, head in enumerate(QUERIES):
+        seen = [pairs(q) for q in head[SINKS:]]
+        mean_query = [sum(q[f] for q in seen) / len(seen) for f in range(D // 2)]
+        mean_size = [sum(abs(q[f]) for q in seen) / len(seen) for f in range(D // 2)]
+        offsets = [2 ** i for i in range(farthest.bit_length())]
+        raw = []
+        for p, key in enumerate(KEYS[h // GROUP]):
+            s = 0.0
+            for f, w in enumerate(FREQUENCIES):
+                k = pairs(key)[f]
+                phase = cmath.phase(mean_query[f]) - cmath.phase(k)
+                s += sum(abs(mean_query[f]) * abs(k) * math.cos((N - p + o) * w + phase) for o in offsets) / len(offsets)
+                s += (mean_size[f] - abs(mean_query[f])) * abs(k)
+            raw.append(s)
+        m = sum(raw) / N
+        deviation = math.sqrt(sum((x - m) ** 2 for x in raw) / N)
+        scores.append([(x - m) / deviation for x in raw])
+    return [[max(scores[g * GROUP + i][p] for i in range(GROUP)) for p in range(N)] for g in range(KV)]
+
+
 def main():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scores.json")
-    scores = {"ExpectedAttention": expected_attention(0.01), "CapKV": cap(), "Compactor": compactor(0.7)}
+    scores = {"ExpectedAttention": expected_attention(0.01), "CapKV": cap(), "Compactor": compactor(0.7), "Q-Filters": q_filters(), "TriAttention": tri_attention()}
     with open(path, "w") as f:
         json.dump({name: [[None if x is None else float(f"{x:.7g}") for x in head] for head in heads] for name, heads in scores.items()}, f)
         f.write("\n")

@@ -35,6 +35,12 @@ public readonly record struct LayerView(
     /// <summary>Tells the kind of a token that is generated later; null where nobody asked for kinds.</summary>
     public Func<int, TokenKind>? KindOf { get; init; }
 
+    /// <summary>Radians per position by which RoPE turns each pair of a key, <c>[dim / 2]</c>; null: the tensors came without them.</summary>
+    public ReadOnlyMemory<float>? Frequencies { get; init; }
+
+    /// <summary>Makes the output projection's part of each query head, <c>[queryHead, dim, hidden]</c>, float32; null: the tensors came without it.</summary>
+    public Func<torch.Tensor>? Output { get; init; }
+
     /// <summary>Where an entry stands in the text.</summary>
     /// <param name="kvHead">Head of the rectangle whose keys are read.</param>
     /// <param name="entry">Index of the entry.</param>

@@ -10,6 +10,9 @@ public sealed record ScorerNeeds(int Queries = 0)
     /// <summary>What the prefill adds up over all queries while they attend; each once.</summary>
     public IReadOnlyList<AttentionSum> Sums { get; init => field = [.. value.Distinct()]; } = [];
 
+    /// <summary>Whether the queries of all positions of the prompt are looked at; while text is generated it is the last <see cref="Queries"/>.</summary>
+    public bool AllQueries { get; init; }
+
     /// <summary>Whether the kinds of the prompt's tokens are looked at.</summary>
     public bool Kinds { get; init; }
 
@@ -22,18 +25,18 @@ public sealed record ScorerNeeds(int Queries = 0)
     /// <summary>What serves both.</summary>
     public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries))
     {
-        Sums = [.. Sums.Union(other.Sums)], Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream,
+        Sums = [.. Sums.Union(other.Sums)], AllQueries = AllQueries || other.AllQueries, Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream,
     };
 
     /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
     public bool Equals(ScorerNeeds? other) =>
-        other is not null && Queries == other.Queries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
+        other is not null && Queries == other.Queries && AllQueries == other.AllQueries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Queries, Kinds, Mixed, Stream, Sums.Count);
+    public override int GetHashCode() => HashCode.Combine(Queries, AllQueries, Kinds, Mixed, Stream, Sums.Count);
 
     /// <summary>Whether something of every position is asked for, not of the last ones alone.</summary>
-    internal bool OfAllRows => Sums.Count > 0 || Mixed || Stream;
+    internal bool OfAllRows => Sums.Count > 0 || AllQueries || Mixed || Stream;
 
     /// <summary>Whether a prompt that continues a cached one by some tokens cannot give it.</summary>
     /// <param name="tokens">Tokens of the last piece.</param>

@@ -9,10 +9,11 @@ namespace HeadKvLab.Cli;
 internal static class HeadsCommand
 {
     internal static Command Create() => new("heads", """
-        What is measured once for a model and methods compute with: importance of each attention head, shares of the layers, how much heads change their input.
+        What is measured once for a model and methods compute with: importance of each attention head, shares of the layers, how much heads
+        change their input, what their queries have in common.
 
         Example:  lab heads show data/models/world-4m/heads/reasoning.json
-        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create() };
+        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments() };
 
     private static Command Score()
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
+using HeadKvLab.Compression.Rerankers;
 using HeadKvLab.Compression.Schedules;
 using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Compression.Settlements;
@@ -142,8 +143,22 @@ public static class Catalogue
             { Build = (s, _) => new("ObservedAttention", new ObservedAttention(Reduction(s, "reduction")), new Uniform()) },
         new("DropKV", "tokens without which the window's outputs would move most", Take.Drop, "kvpress, issue 284")
             { Build = (s, _) => new("DropKV", new DropKv(Pooled(s)), new Uniform()) },
+        new("ExpectedAttention", "tokens that queries to come will attend to, if they are like those of the prompt", Take.Expected, "arXiv 2510.00636")
+            { Build = (s, _) => new("ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Uniform()) },
+        new("Ada-ExpectedAttention", "ExpectedAttention's choice, heads of a layer compete", Take.AdaExpected, "kvpress; arXiv 2510.00636, 2407.11550")
+            { Build = (s, _) => new("Ada-ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+        new("Compactor", "keys that stand out, and what attention in both directions gives to them", Take.Compactor, "arXiv 2507.08143")
+            { Build = (s, _) => new("Compactor", new Compactor(s.Number("blend")), new Uniform()) },
+        new("CapKV", "values that add most to those that queries to come will read", [], "arXiv 2604.25975")
+            { Build = (_, _) => new("CapKV", new CapKv(), new Uniform()) },
+        new("Q-Filters", "keys that point where queries point in any text", [], "arXiv 2503.02812", TableKinds.Filters)
+            { Build = (_, t) => new("Q-Filters", new QFilters(t.Get(TableKinds.Filters)), new Uniform()) },
+        new("TriAttention", "keys that mean queries of any text attend to from positions to come", Take.Tri, "arXiv 2604.04921", TableKinds.Moments)
+            { Build = (s, t) => new("TriAttention", new TriAttention(t.Get(TableKinds.Moments), s.Whole("farthest")), new Uniform()), Published = _ => new Every(128) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
             { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
+        new("Finch", "tokens the window attends to, each query weighted by the keys it sees; they stay at their positions", [], "after TACL 2024, 10.1162/tacl_a_00716")
+            { Build = (_, _) => new("Finch", new Finch(), new Uniform()), Fidelity = Fidelity.Ours },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
             { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()), Fidelity = Fidelity.Ours },
         new("ChunkKV", "stretches of text that the window attends to, the same for all heads", Take.Chunk, "arXiv 2502.00299")
@@ -152,6 +167,10 @@ public static class Catalogue
             { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
             { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+        new("Critical-SnapKV", "half of it SnapKV's choice, half what can also change attention's output most", Take.Critical, "arXiv 2502.03805")
+            { Build = (s, _) => new("Critical-SnapKV", Window(s), new Uniform()) { Reranker = new Critical(s.Number("safe")) } },
+        new("Critical-Ada-SnapKV", "Critical-SnapKV's choice, heads of a layer compete", Take.CriticalAda, "arXiv 2502.03805, 2407.11550")
+            { Build = (s, _) => new("Critical-Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) { Reranker = new Critical(s.Number("safe")) } },
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
             { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()), DecidesOnce = "its compensation token stands for what was dropped of the prompt" },
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
@@ -166,6 +185,8 @@ public static class Catalogue
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
+        new("SimLayerKV", "everything in layers whose last query looks around; the first tokens and the latest ones in the others", Take.Lazy, "arXiv 2410.13846")
+            { Build = (s, _) => new("SimLayerKV", new SinksAndRecent(s.Whole("sinks")), new LazyLayers(s.Whole("sinks"), s.Whole("recent"), s.Number("lazy"))) },
         new("EMS", "what all queries or the window attend to; the next entries are merged into the kept ones that are alike", Take.Ems, "after arXiv 2412.08521")
             { Build = (s, _) => new("EMS", new GlobalLocal(Pooled(s), Reduction(s, "reduction")), new Uniform(), new ZeroClass(s.Number("zero-class"), s.Number("coverage"))), Fidelity = Fidelity.Reconstructed },
         new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176", TableKinds.Change)
@@ -177,6 +198,8 @@ public static class Catalogue
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
         new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", Take.HeadKvChunks, "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
+        new("Critical-HeadKV-R2", "Critical-SnapKV's choice, heads keep by attention on the answer of a reasoning question", Take.CriticalHeadKv, "ours: HeadKV-R2's shares, CriticalKV's choice", TableKinds.RetrievalReasoning)
+            { Build = (s, t) => new("Critical-HeadKV-R2", Window(s), Shares(s, t.Get(TableKinds.RetrievalReasoning))) { Reranker = new Critical(s.Number("safe")) }, Fidelity = Fidelity.Ours },
         new("random", "positions drawn at random: the floor", [Take.Seed], "-")
             { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
         new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)

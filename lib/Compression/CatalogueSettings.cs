@@ -47,6 +47,17 @@ internal static class CatalogueSettings
     /// <summary>DropKV: pools by average.</summary>
     internal static readonly Setting[] Drop = [Kernel, Setting.Word("pooling", "what a position takes from those pooled with it", [.. Names<PoolingKind>.All.OrderByDescending(word => word == Names<PoolingKind>.Of(PoolingKind.Average))])];
 
+    /// <summary>Expected Attention.</summary>
+    internal static readonly Setting[] Expected = [Epsilon(0)];
+
+    /// <summary>Expected Attention under Ada-KV: kvpress' constants.</summary>
+    internal static readonly Setting[] AdaExpected = [Epsilon(0.01), Floor, Normalise("false", "true")];
+
+    private static Setting Epsilon(double standard) => Setting.Number("epsilon", standard, "0 or more, what is added to the expected attention", epsilon => epsilon >= 0);
+
+    /// <summary>Compactor.</summary>
+    internal static readonly Setting[] Compactor = [Setting.Number("blend", 1, "0 or more, the weight of the leverage beside the attention", blend => blend >= 0)];
+
     /// <summary>RazorAttention: the last two count where a share of heads is protected, not where the budget decides.</summary>
     internal static readonly Setting[] Razor =
     [
@@ -62,6 +73,17 @@ internal static class CatalogueSettings
         Setting.Number("sparsity", 0.5, "a share from 0 to 1, the KV heads that keep only sinks and recent tokens", share => share is >= 0 and <= 1),
         FirstTokens(64),
         Setting.Whole("recent", 256, "0 or more, the last tokens that those heads keep", tokens => tokens >= 0),
+    ];
+
+    /// <summary>TriAttention.</summary>
+    internal static readonly Setting[] Tri = [Setting.Whole("farthest", 65536, "1 or more, the largest offset ahead of the text; offsets double from 1", offset => offset >= 1)];
+
+    /// <summary>SimLayerKV: what its paper takes for Llama 3.</summary>
+    internal static readonly Setting[] Lazy =
+    [
+        Sinks,
+        Setting.Whole("recent", 1024, "0 or more, the last tokens that a lazy layer keeps", tokens => tokens >= 0),
+        Setting.Number("lazy", 0.9, "a share from 0 to 1 of the last query's attention on first and last tokens, above which a layer keeps only those where the budget rule is as-published", share => share is >= 0 and <= 1),
     ];
 
     /// <summary>KV-Compress with its observation window.</summary>
@@ -105,12 +127,17 @@ internal static class CatalogueSettings
     internal static readonly Setting[] Pyramid = [.. Window, Setting.Whole("pyramid-beta", 20, "1 or more, the divisor of the smallest layer budget", beta => beta >= 1)];
 
     /// <summary>Ada-SnapKV.</summary>
-    internal static readonly Setting[] Ada =
-    [
-        .. Window,
-        Setting.Number("floor", 0.2, "a share from 0 to 1, the uniform part of every head's budget", floor => floor is >= 0 and <= 1),
-        Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", "true", "false"),
-    ];
+    internal static readonly Setting[] Ada = [.. Window, Floor, Normalise("true", "false")];
+
+    private static Setting Floor => Setting.Number("floor", 0.2, "a share from 0 to 1, the uniform part of every head's budget", floor => floor is >= 0 and <= 1);
+
+    private static Setting Normalise(params string[] values) => Setting.Word("normalise", "whether heads are scaled by the concentration of their scores", values);
+
+    /// <summary>CriticalKV's own.</summary>
+    private static readonly Setting Safe = Setting.Number("safe", 0.5, "a share from 0 to 1 of what a head keeps that is chosen by score alone", safe => safe is >= 0 and <= 1);
+
+    /// <summary>CriticalKV over SnapKV, over Ada-SnapKV and over HeadKV.</summary>
+    internal static readonly Setting[] Critical = [.. Window, Safe], CriticalAda = [.. Ada, Safe], CriticalHeadKv = [.. HeadKv, Safe];
 
     /// <summary>How query heads that share a KV head vote.</summary>
     internal static Setting Reduction() => Setting.Word("reduction", "how query heads that share a KV head vote", [.. Names<GroupReduction>.All]);

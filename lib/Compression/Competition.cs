@@ -15,11 +15,13 @@ internal sealed class Competition
     private readonly List<int[][]> _ranked = []; // [layer][head], best first
 
     /// <summary>Prepares for one prompt.</summary>
-    /// <exception cref="LabException">The method has a settlement, which would want the entries that are cut back later.</exception>
+    /// <exception cref="LabException">The method has a settlement, which would want the entries that are cut back later, or a reranker, whose order would differ by how many are kept.</exception>
     internal Competition(Method method, IBidder bidder, BudgetRule rule, in BudgetFrame frame)
     {
         if (method.Settlement is not null)
             throw new LabException($"method {method.Name}: {bidder.GetType().Name} cuts heads back after their layers were stored, when {method.Settlement.GetType().Name} no longer sees what is dropped: use an allocator beside a settlement");
+        if (method.Reranker is not null)
+            throw new LabException($"method {method.Name}: under {bidder.GetType().Name} heads of earlier layers are cut back by the order in which they were stored, which {method.Reranker.GetType().Name} would change: use an allocator beside a reranker");
         (_method, _bidder, _frame, _waterline) = (method, bidder, frame, WaterlineOf(bidder, rule, frame));
         _search = rule == BudgetRule.AsPublished ? bidder.PublishedSearch : null;
     }

@@ -22,6 +22,9 @@ public interface IBidder : IShare
     /// <summary>The authors' own search for the entries of all heads, by which <c>as-published</c> decides after the prompt; null: by the steps.</summary>
     PrefixSearch? PublishedSearch => null;
 
+    /// <summary>What it must see of a layer beside what the scorer asks for.</summary>
+    ScorerNeeds Needs => ScorerNeeds.None;
+
     /// <inheritdoc/>
     bool IShare.FollowsBudget => PublishedPrice is null;
 

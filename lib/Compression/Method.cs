@@ -16,6 +16,9 @@ public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettleme
     /// <summary>Says how many entries each head keeps. One's own in place of a catalogued one's takes <see cref="Settings"/> and <see cref="Tables"/> away.</summary>
     public IShare Share { get; init => (field, Settings, Tables) = (value, Settings.None, Settings.None); } = Share;
 
+    /// <summary>Orders candidates anew once it is known how many each head keeps; null: the scorer's order stands. One's own takes <see cref="Settings"/> away.</summary>
+    public IReranker? Reranker { get; init => (field, Settings) = (value, Settings.None); }
+
     /// <summary>All settings of a catalogued method, defaults included; one's own method names its own here, to have them in its rows.</summary>
     public Settings Settings { get; init; } = Settings.None;
 
@@ -25,12 +28,12 @@ public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettleme
     /// <summary>Whether the method keeps everything, whatever the budget.</summary>
     public bool KeepsAll => Share is Allocators.FullCache;
 
-    /// <summary>What the scorer must see beside keys and values; nothing where everything is kept.</summary>
+    /// <summary>What the scorer and a bidder must see beside keys and values; nothing where everything is kept.</summary>
     /// <exception cref="LabException">The scorer failed.</exception>
     internal ScorerNeeds Needs(int window)
     {
         if (KeepsAll) return ScorerNeeds.None;
-        try { return Scorer.Needs(window); }
+        try { return Share is IBidder bidder ? Scorer.Needs(window).Or(bidder.Needs) : Scorer.Needs(window); }
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Needs", e); }
     }
 
@@ -42,6 +45,17 @@ public sealed record Method(string Name, IScorer Scorer, IShare Share, ISettleme
         try { Scorer.Score(layer, window, scores); }
         catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "scorer", $"{Scorer.GetType().Name}.Score, layer {layer.Layer}, {scores.Heads} heads", e); }
         MethodFault.RefuseUnscored(this, layer.Layer, window, scores);
+    }
+
+    /// <summary>The scores by which heads choose that keep so many candidates: the scorer's own, or a reranked copy, since others may share them.</summary>
+    /// <exception cref="LabException">The reranker failed.</exception>
+    internal HeadRows<float> Rerank(in LayerView layer, int window, HeadRows<float> scores, ReadOnlySpan<int> entries)
+    {
+        if (Reranker is null) return scores;
+        var own = new HeadRows<float>(scores.All.ToArray(), scores.Heads, scores.Length);
+        try { Reranker.Rerank(layer, own.Trim(Math.Max(0, scores.Length - window)), entries); }
+        catch (Exception e) when (MethodFault.IsOwn(e)) { throw MethodFault.Of(this, "reranker", $"{Reranker.GetType().Name}.Rerank, layer {layer.Layer}", e); }
+        return own;
     }
 
     /// <summary>The rows to store as the settlement leaves them; null where the method has none.</summary>

@@ -88,7 +88,8 @@ public sealed class PromptAllocation
             return kept;
         }
         var entries = _entries?.AsSpan(layer.Layer * Heads, Heads).ToArray() ?? Granted(layer, scores);
-        for (var h = 0; h < Heads; h++) kept[h] = _competition is null ? Keep(scores[h], entries[h]) : Kept(new CutBack(layer.Layer, h, entries[h]));
+        var ranked = _competition is null ? _method.Rerank(layer, _frame.Recent, scores, entries) : scores;
+        for (var h = 0; h < Heads; h++) kept[h] = _competition is null ? Keep(ranked[h], entries[h]) : Kept(new CutBack(layer.Layer, h, entries[h]));
         return kept;
     }
 

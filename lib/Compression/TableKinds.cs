@@ -24,9 +24,15 @@ public static class TableKinds
     /// <summary>How much each query head changes its input, and each layer the residual stream. BaKlaVa.</summary>
     public static TableKind<HeadChange> Change { get; } = new("change", "change.json", "the change that heads make", "measure it with `lab heads change`, or give a file with --scores");
 
+    /// <summary>The direction that a query head's queries have in common. Q-Filters.</summary>
+    public static TableKind<HeadVectors> Filters { get; } = new("filters", "filters.json", "filters of the queries", "measure them with `lab heads qfilters`, or give a file with --scores");
+
+    /// <summary>Mean and mean size of each query head's queries before RoPE, frequency by frequency. TriAttention.</summary>
+    public static TableKind<HeadVectors> Moments { get; } = new("moments", "moments.json", "moments of the queries", "measure them with `lab heads moments`, or give a file with --scores");
+
     /// <summary>Head scores: one file of them serves every method that needs some.</summary>
     public static IReadOnlyList<TableKind<HeadImportance>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
 
     /// <summary>All kinds, in the order of messages.</summary>
-    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change];
+    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change, Filters, Moments];
 }

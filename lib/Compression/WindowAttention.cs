@@ -118,9 +118,7 @@ internal static class WindowAttention
     private static void MaskEntries(Tensor logits, in LayerView layer, int position)
     {
         var (heads, count, n) = ((int)logits.shape[0], (int)logits.shape[2], (int)logits.shape[3]);
-        var stands = new int[heads * n];
-        for (var h = 0; h < heads; h++) layer.Positions![h].Span.CopyTo(stands.AsSpan(h * n));
-        var (entries, queries) = (tensor(stands).view(heads, 1, 1, n), arange(position, position + count, dtype: ScalarType.Int32).view(1, 1, count, 1));
+        var (entries, queries) = (BeforeRope.Stands(layer).view(heads, 1, 1, n), arange(position, position + count, dtype: ScalarType.Int32).view(1, 1, count, 1));
         var hidden = entries > queries;
         if (layer.SlidingWindow is { } window) hidden = hidden.logical_or(entries <= queries - window);
         logits.masked_fill_(hidden, float.MinValue);

@@ -96,7 +96,7 @@ public sealed class Decoder : Module
             foreach (var layer in model.layers)
             {
                 var first = allLogits || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, sink?.Needs ?? ScorerNeeds.None);
-                layer.Advance(x, rotation, new PromptStore(layer.Index, full?[layer.Index], sink), first);
+                layer.Advance(x, rotation, new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output), first);
             }
         }
         catch

@@ -111,6 +111,9 @@ internal sealed class SelfAttention : Module
 
     internal float Scale { get; }
 
+    /// <summary>The output projection's part of each query head, <c>[queryHead, dim, hidden]</c>, float32.</summary>
+    internal Tensor Output() => o_proj.weight.detach().view(-1, queryHeads, dim).permute(1, 2, 0).to(ScalarType.Float32);
+
     /// <summary>Splits a projection into heads, normalises them where the model does, turns them by their positions.</summary>
     private Tensor Heads(Tensor x, int heads, RootMeanSquare? norm, Rotation rotation)
     {

@@ -28,7 +28,9 @@ internal interface ILayerStore
 /// <param name="layer">Index of the layer.</param>
 /// <param name="cache">Keeps the entries; null: nobody does.</param>
 /// <param name="sink">Sees them; null: nobody does.</param>
-internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink) : ILayerStore
+/// <param name="frequencies">Radians per position of each pair that RoPE turns.</param>
+/// <param name="output">Makes the output projection's part of each query head; null where nobody looks.</param>
+internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink, ReadOnlyMemory<float>? frequencies = null, Func<Tensor>? output = null) : ILayerStore
 {
     /// <summary>Sequences of a batch, of which nothing is kept: training.</summary>
     internal static PromptStore Nowhere { get; } = new(0, null, null);
@@ -42,8 +44,11 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
         }
         var needs = sink?.Needs ?? ScorerNeeds.None;
         var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, needs.Sums);
-        var rows = Math.Min(needs.Queries, q.shape[2]);
-        sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums, Mixed: needs.Mixed ? mixed[0] : null));
+        var rows = needs.AllQueries ? q.shape[2] : Math.Min(needs.Queries, q.shape[2]);
+        sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums, Mixed: needs.Mixed ? mixed[0] : null)
+        {
+            Frequencies = frequencies, Output = output,
+        });
         return mixed;
     }
 

@@ -17,6 +17,9 @@ public sealed class RotaryTable
         frequencies = Rope.Frequencies(config);
     }
 
+    /// <summary>Radians per position of each pair, <c>[dim / 2]</c>.</summary>
+    public ReadOnlyMemory<float> Frequencies => frequencies;
+
     /// <summary>Number of rotated pairs, dim/2.</summary>
     public int Pairs => frequencies.Length;
 

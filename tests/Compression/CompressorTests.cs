@@ -21,7 +21,7 @@ public sealed class CompressorTests : IDisposable
     private static Tensor Random(int heads, int n, int seed) => RandomTensors.Make(heads, n, Dim, seed);
 
     private static LayerView Layer(int layer, int n = N) =>
-        new(layer, Random(KvHeads, n, 10 + layer), Random(KvHeads, n, 20 + layer), Random(QueryHeads, n, 30 + layer), 0.25f, Kinds: SomeKinds.Of(n));
+        new LayerView(layer, Random(KvHeads, n, 10 + layer), Random(KvHeads, n, 20 + layer), Random(QueryHeads, n, 30 + layer), 0.25f, Kinds: SomeKinds.Of(n)).OfModel();
 
     private static float[] Numbers(Tensor t) => MemoryMarshal.Cast<byte, float>(t.contiguous().bytes).ToArray();
 
@@ -84,7 +84,7 @@ public sealed class CompressorTests : IDisposable
         if (method is "FullKV" or "RazorAttention") return; // all, and a summary beside the window
         foreach (var rule in new[] { BudgetRule.AsPublished, BudgetRule.EqualEntries })
         {
-            if (method is "DuoAttention" or "FastGen" or "KV-Compress" or "KV-Compress-full" or "PrefixKV" && rule == BudgetRule.AsPublished) continue;   // which know no budget, keep whole blocks, or the first token
+            if (method is "DuoAttention" or "FastGen" or "SimLayerKV" or "KV-Compress" or "KV-Compress-full" or "PrefixKV" && rule == BudgetRule.AsPublished) continue;   // which know no budget, keep whole blocks, or the first token
             using var cache = Compress(method, new Budget(Window, Window, rule));
             Assert.Equal(Enumerable.Range(N - Window, Window), cache[1].Positions(0).ToArray());
             Assert.Equal(Layers * KvHeads * Window, cache.Entries);
@@ -243,7 +243,7 @@ public sealed class CompressorTests : IDisposable
     {
         // all keys equal: every score is equal up to the mask; NaN keys are the least worth keeping
         var equal = ones(KvHeads, N, Dim);
-        var layer = new LayerView(0, equal, equal, Random(QueryHeads, N, 1), 0.25f, Kinds: SomeKinds.Of(N));
+        var layer = new LayerView(0, equal, equal, Random(QueryHeads, N, 1), 0.25f, Kinds: SomeKinds.Of(N)).OfModel();
         foreach (var method in Catalogue.Methods)
         {
             var compressor = new Compressor(method.Create(null, SomeTables.Of(new HeadImportance(1, 4, [1, 2, 3, 4]), KvHeads)), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);

@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using static TorchSharp.torch;
 
 namespace HeadKvLab.Tests.Compression;
@@ -10,5 +11,16 @@ internal static class RandomTensors
     {
         var random = new Random(seed);
         return tensor(Enumerable.Range(0, heads * n * dim).Select(_ => (random.NextSingle() - 0.5f) * 4).ToArray(), heads, n, dim);
+    }
+
+    /// <summary>A layer with what a model hands over of itself: rotary frequencies, and an output projection of random numbers.</summary>
+    public static LayerView OfModel(this LayerView layer)
+    {
+        var (queryHeads, dim) = ((int)layer.Queries.shape[0], (int)layer.Keys.shape[2]);
+        return layer with
+        {
+            Frequencies = Enumerable.Range(0, dim / 2).Select(i => MathF.Pow(100, -2f * i / dim)).ToArray(),
+            Output = () => Make(queryHeads, dim, 24, 77 + layer.Layer),
+        };
     }
 }

@@ -15,10 +15,11 @@ public sealed class SettingsTests
     {
         ["kernel"] = 5, ["pooling"] = "avg", ["reduction"] = "max", ["beta"] = 2, ["temperature"] = 0.5, ["head-reduction"] = "sum", ["sinks"] = 6, ["protected-share"] = 0.15,
         ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["lag"] = 9, ["chunk"] = 6, ["alike"] = false, ["neighbours"] = 5, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31, ["low"] = 0.5, ["high"] = 0.25, ["moved"] = 0.75, ["layer-exponent"] = 1,
+        ["epsilon"] = 0.05, ["blend"] = 0.5, ["lazy"] = 0.7, ["farthest"] = 64, ["safe"] = 0.25,
     };
 
     /// <summary>A value that is not the setting's default, whose methods may differ in it.</summary>
-    private static object Other(Setting setting) => string.Equals(Others[setting.Name].ToString(), setting.Default, StringComparison.OrdinalIgnoreCase) ? setting.Name == "alike" ? "true" : "max" : Others[setting.Name];
+    private static object Other(Setting setting) => string.Equals(Others[setting.Name].ToString(), setting.Default, StringComparison.OrdinalIgnoreCase) ? setting.Name is "alike" or "normalise" ? "true" : "max" : Others[setting.Name];
 
     private static readonly CalibrationTables Importances = SomeTables.Of(new HeadImportance(2, 4, [1, 2, 3, 4, 5, 6, 7, 8]), 2);
 
@@ -30,7 +31,7 @@ public sealed class SettingsTests
     private static SortedDictionary<string, string> Parts(Method method)
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var part in (object?[])[method.Scorer, method.Share, method.Settlement]) Add(part, part?.GetType().Name ?? "");
+        foreach (var part in (object?[])[method.Scorer, method.Share, method.Settlement, method.Reranker]) Add(part, part?.GetType().Name ?? "");
         return found;
 
         void Add(object? part, string path)

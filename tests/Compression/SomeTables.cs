@@ -5,15 +5,19 @@ namespace HeadKvLab.Tests.Compression;
 /// <summary>A table for every method of the catalogue.</summary>
 internal static class SomeTables
 {
-    /// <summary>Head scores; as gates the largest score of each group divided by the largest of all; curves that bend more from layer to layer; as change the scores, scaled to 2 at most.</summary>
-    internal static CalibrationTables Of(HeadImportance scores, int kvHeads)
+    /// <summary>Head scores; as gates the largest score of each group divided by the largest of all; curves that bend more from layer to layer; as change the scores, scaled to 2 at most; waves as vectors.</summary>
+    internal static CalibrationTables Of(HeadImportance scores, int kvHeads, int dim = 16)
     {
         var gates = scores.Aggregate(kvHeads, GroupReduction.Max);
         var most = gates.Values.ToArray().Max();
         return CalibrationTables.HeadScores(scores).With(TableKinds.DuoGates, new HeadImportance(gates.Layers, gates.Heads, [.. gates.Values.ToArray().Select(gate => gate / most)]))
             .With(TableKinds.Prefix, Curves(scores.Layers))
-            .With(TableKinds.Change, Change(scores));
+            .With(TableKinds.Change, Change(scores))
+            .With(TableKinds.Filters, Vectors(scores, dim))
+            .With(TableKinds.Moments, Vectors(scores, 3 * dim / 2));
     }
+
+    private static HeadVectors Vectors(HeadImportance scores, int width) => new(scores.Layers, scores.Heads, [.. Enumerable.Range(0, scores.Layers * scores.Heads * width).Select(i => 2 + MathF.Sin(i))]);
 
     private static HeadChange Change(HeadImportance scores)
     {

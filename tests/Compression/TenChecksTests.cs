@@ -101,7 +101,7 @@ public sealed class TenChecksTests : IDisposable
             foreach (var entry in Catalogue.Methods)
             {
                 using var scope = NewDisposeScope();
-                using var compressor = new Compressor(entry.Create(null, SomeTables.Of(table, config.KvHeads)), new Budget(prompt.Length), new CacheShape(config.Layers, config.KvHeads, config.HeadDim), config.QueryHeads);
+                using var compressor = new Compressor(entry.Create(null, SomeTables.Of(table, config.KvHeads, config.HeadDim)), new Budget(prompt.Length), new CacheShape(config.Layers, config.KvHeads, config.HeadDim), config.QueryHeads);
                 var logits = decoder.Prefill(prompt, null, compressor).data<float>().ToArray();
                 using var cache = compressor.TakeCache();
                 var written = Generation.Run(id => step.Run(id, cache), logits, 12, [], Generation.Greedy);

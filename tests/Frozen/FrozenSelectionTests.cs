@@ -42,7 +42,7 @@ public sealed class FrozenSelectionTests : IDisposable
     private static CalibrationTables Scores { get; } = SomeTables.Of(new HeadImportance(Layers, QueryHeads, [1, 2, 3, 4, 5, 0, 7, 8, 2, 10, 30, 12]), KvHeads);
 
     private static LayerView[] Prompt() => [.. Enumerable.Range(0, Layers).Select(layer =>
-        new LayerView(layer, Whole(KvHeads, 2, 3 * layer), Whole(KvHeads, 999, 3 * layer + 1), Whole(QueryHeads, 2, 3 * layer + 2), 0.25f, Kinds: SomeKinds.Of(N)))];
+        new LayerView(layer, Whole(KvHeads, 2, 3 * layer), Whole(KvHeads, 999, 3 * layer + 1), Whole(QueryHeads, 2, 3 * layer + 2), 0.25f, Kinds: SomeKinds.Of(N)).OfModel())];
 
     /// <summary>Whole numbers from -most to most, <c>[head, position, dim]</c>.</summary>
     private static Tensor Whole(int heads, int most, int seed)

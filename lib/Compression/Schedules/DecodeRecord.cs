@@ -17,7 +17,7 @@ internal sealed class DecodeRecord
     private readonly CacheShape _shape;
     private readonly int _queryHeads;
     private readonly QueryRing[] _queries; // [layer]
-    private readonly (float Scale, int? Window)[] _layers;
+    private readonly LayerConstants[] _layers;
     private TokenKind[] _kinds = []; // [position], with room
     private Func<int, TokenKind>? _kindOf;
 
@@ -27,7 +27,7 @@ internal sealed class DecodeRecord
     /// <param name="queryHeads">Query heads of a layer.</param>
     internal DecodeRecord(ScorerNeeds needs, CacheShape shape, int queryHeads)
     {
-        (_needs, _shape, _queryHeads, _layers) = (needs, shape, queryHeads, new (float, int?)[shape.Layers]);
+        (_needs, _shape, _queryHeads, _layers) = (needs, shape, queryHeads, new LayerConstants[shape.Layers]);
         _queries = [.. Enumerable.Range(0, shape.Layers).Select(_ => new QueryRing(needs.Queries, queryHeads, shape.HeadDim))];
     }
 
@@ -55,7 +55,7 @@ internal sealed class DecodeRecord
     internal void Take(in LayerView prompt, LayerCache stored)
     {
         Prompt = prompt.Length;
-        _layers[prompt.Layer] = (prompt.Scale, prompt.SlidingWindow);
+        _layers[prompt.Layer] = new(prompt.Scale, prompt.SlidingWindow, prompt.Frequencies, prompt.Output);
         if (prompt.Layer == 0 && _needs.Kinds)
             (_kinds, _kindOf) = ([.. prompt.Kinds!.Value.Span], prompt.KindOf ?? throw new InvalidOperationException("the prompt's kinds came without those of later tokens"));
         _queries[prompt.Layer].Fill(prompt);
@@ -123,13 +123,14 @@ internal sealed class DecodeRecord
     {
         var stored = cache[layer];
         var (keys, values) = heads == 1 ? (stored.KeysOf(first).unsqueeze(0), stored.ValuesOf(first).unsqueeze(0)) : (stored.Keys(), stored.Values());
-        var (scale, window) = _layers[layer];
+        var (scale, window, frequencies, output) = _layers[layer];
         return new(layer, keys.to(ScalarType.Float32), values.to(ScalarType.Float32), _queries[layer].Tensor(cache.LogicalLength, first * Group, heads * Group), scale, window,
             _needs.Sums.Count == 0 ? null : _needs.Sums.Select((sum, s) => (sum, s)).ToDictionary(one => one.sum, one => SumOf(stored, one.s, first, heads)),
             _needs.Kinds ? _kinds.AsMemory(0, cache.LogicalLength) : null)
         {
             Positions = [.. Enumerable.Range(first, heads).Select(h => new ReadOnlyMemory<int>(stored.Positions(h).ToArray()))],
             Tokens = cache.LogicalLength, FirstHead = first, KindOf = _kindOf,
+            Frequencies = frequencies, Output = output is null ? null : () => output().narrow(0, first * Group, heads * Group),
         };
     }
 
@@ -150,6 +151,9 @@ internal sealed class DecodeRecord
         else Elementwise.Add(marks[start..end], weights[start..end]);
     }
 }
+
+/// <summary>What a layer's views have in common while text is generated: fields of <see cref="LayerView"/>.</summary>
+internal readonly record struct LayerConstants(float Scale, int? Window, ReadOnlyMemory<float>? Frequencies, Func<Tensor>? Output);
 
 /// <summary>The last queries of a layer, each with the position it stands at.</summary>
 /// <param name="capacity">How many.</param>

@@ -116,8 +116,10 @@ internal sealed class Reselection : IPromptRetention
             var scores = Scored(view);
             if (_whole[layer] && heads == _frame.Heads && _method.Share is IAllocator { Scope: AllocationScope.Layer }) // the first choice of this layer, from its own scores
                 _shares[layer] = [.. PromptAllocation.OfLayer(_method, _budget.Rule, FrameOf(view.Length), layer, scores.Trim(view.Length - _frame.Recent)).Select(entries => entries + _frame.Recent)];
+            int[] entries = [.. _shares[layer].Skip(view.FirstHead).Take(heads).Select(share => Math.Max(0, share - _frame.Recent))];
             var kept = new int[heads][];
-            for (var h = 0; h < heads; h++) kept[h] = Best(scores[h], _shares[layer][view.FirstHead + h] - _frame.Recent);
+            var ranked = _method.Rerank(view, _frame.Recent, scores, entries);
+            for (var h = 0; h < heads; h++) kept[h] = Best(ranked[h], entries[h]);
             Retain(cache[layer], view, scores, kept);
             _whole[layer] = false;
         }

@@ -18,8 +18,8 @@ public sealed record KeyDiff : IScorer
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var directions = layer.Keys / layer.Keys.norm(2, true).clamp(min: 1e-12); // [kvHead, position, dim]
+        var directions = KeyRows.Directions(layer.Keys); // [kvHead, position, dim]
         var anchor = directions.mean([1], keepdim: true);
-        WindowAttention.Spread(layer, (directions * (anchor / anchor.norm(2, true).clamp(min: 1e-12))).sum(2).neg(), scores);
+        WindowAttention.Spread(layer, (directions * KeyRows.Directions(anchor)).sum(2).neg(), scores);
     }
 }

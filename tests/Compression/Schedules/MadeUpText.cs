@@ -44,9 +44,10 @@ internal sealed class MadeUpText
     internal LayerView View(int layer, int prompt, ScorerNeeds needs)
     {
         var attention = Map(layer, prompt);
-        return new(layer, Keys[layer].narrow(1, 0, prompt), Values[layer].narrow(1, 0, prompt), Queries[layer].narrow(1, prompt - Math.Min(needs.Queries, prompt), Math.Min(needs.Queries, prompt)), Scale, SlidingWindow,
+        var queries = needs.AllQueries ? prompt : Math.Min(needs.Queries, prompt);
+        return (new LayerView(layer, Keys[layer].narrow(1, 0, prompt), Values[layer].narrow(1, 0, prompt), Queries[layer].narrow(1, prompt - queries, queries), Scale, SlidingWindow,
             needs.Sums.ToDictionary(sum => sum, sum => Sum(attention, sum, prompt)), needs.Kinds ? SomeKinds.Of(prompt) : null)
-        { KindOf = Kind };
+        { KindOf = Kind }).OfModel();
     }
 
     /// <summary>Ids are positions; kinds as <see cref="SomeKinds"/> deals them out.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace HeadKvLab.Cli;
 
-/// <summary><c>lab bench</c>: the repeatable measurements behind the figures of the README.</summary>
+/// <summary><c>lab bench</c>: the repeatable measurements behind the figures of docs/performance.md.</summary>
 internal static class BenchCommand
 {
     /// <summary>The command with its subcommands.</summary>

@@ -10,7 +10,7 @@ internal static class MethodsCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var markdown = new Option<bool>("--markdown") { Description = "Print the table as the README shows it." };
+        var markdown = new Option<bool>("--markdown") { Description = "Print the table as docs/methods.md shows it." };
         var command = new Command("methods", """
             Lists the methods: what each keeps, its settings with their defaults, the calibration tables it needs, whether it is what its authors compute
             (exact), reconstructed from a paper that leaves something open, or ours; its paper; then what each setting can be.
@@ -35,7 +35,7 @@ internal static class MethodsCommand
         return command;
     }
 
-    /// <summary>The table that the README shows.</summary>
+    /// <summary>The table that docs/methods.md shows.</summary>
     internal static string Markdown() => Table.Of("", Catalogue.Methods, ("method", m => m.Name), ("keeps", m => m.Keeps), ("defaults", m => m.Defaults), ("needs", m => m.NeedsInWords),
         ("form", m => Names<Fidelity>.Of(m.Fidelity)), ("while generating", Generating), ("paper", m => m.Paper)).ToMarkdown();
 

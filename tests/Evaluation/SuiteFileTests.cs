@@ -146,7 +146,7 @@ public sealed class SuiteFileTests : IDisposable
         foreach (var name in (string[])["longbench", "longbench-e", "loogle", "loogle-files", "babilong", "hotpotqa,qasper"])
         {
             Assert.Contains("--data", Assert.Throws<LabException>(() => SuiteCatalogue.Open(name, options)).Message, StringComparison.Ordinal);
-            Assert.Contains("README", Assert.Throws<LabException>(() => SuiteCatalogue.Open(name, options with { DataDirectory = null })).Message, StringComparison.Ordinal);
+            Assert.Contains("docs/benchmarks.md", Assert.Throws<LabException>(() => SuiteCatalogue.Open(name, options with { DataDirectory = null })).Message, StringComparison.Ordinal);
         }
     }
 

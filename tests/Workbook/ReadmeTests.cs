@@ -4,25 +4,25 @@ using HeadKvLab.Compression;
 
 namespace HeadKvLab.Tests.Workbook;
 
-public sealed class ReadmeTests
+public sealed class ReadmeTests : FolderTests
 {
     [Fact]
     public void The_table_of_methods_is_the_catalogues()
     {
-        var readme = File.ReadAllText(Repository.Path("README.md"));
-        Assert.Contains(HeadKvLab.Cli.MethodsCommand.Markdown(), readme);
+        Assert.Contains(HeadKvLab.Cli.MethodsCommand.Markdown(), Text("docs/methods.md"));
     }
 
     /// <summary>One protocol, one set of questions: the first table is what the quickstart shows, the large one says the same in per cent.</summary>
     [Fact]
     public void Its_tables_of_results_agree_with_the_quickstart_and_with_each_other()
     {
-        var readme = File.ReadAllText(Repository.Path("README.md"));
+        var readme = Text("docs/results.md");
         var quickstart = File.ReadAllText(Repository.Path("notebooks", "00-quickstart.ipynb"));
         string[] budgets = ["3", "6", "12"];
         foreach (var method in new[] { "StreamingLLM", "SnapKV", "HeadKV-R2", "HeadKV-R2-shuffled" })
         {
             var (first, all) = (Cells(method, 3), Cells(method, 4));
+            if (method != "StreamingLLM") Assert.Contains($"| {method} | {string.Join(" | ", first)} |", Text("README.md"));
             for (var b = 0; b < budgets.Length; b++)
             {
                 Assert.Matches($@"""{Regex.Escape(method)} +{budgets[b]} % +{Shown(first[b])} ", quickstart);
@@ -55,9 +55,33 @@ public sealed class ReadmeTests
     [Fact]
     public void Every_file_it_names_is_there()
     {
-        var readme = File.ReadAllText(Repository.Path("README.md")) + File.ReadAllText(Repository.Path("environment.md"));
-        var links = System.Text.RegularExpressions.Regex.Matches(readme, @"\]\((?!http)([^)#]+)\)").Select(m => m.Groups[1].Value).ToArray();
-        Assert.NotEmpty(links);
-        Assert.All(links, link => Assert.True(Path.Exists(Repository.Path(link)), link));
+        string[] pages = ["README.md", "environment.md", .. Directory.GetFiles(Repository.Path("docs"), "*.md").Select(file => Path.GetRelativePath(Repository.Root, file))];
+        Assert.All(pages, page =>
+        {
+            var links = Regex.Matches(Text(page), @"\]\((?!http)([^)#]+)\)").Select(m => Path.Combine(Path.GetDirectoryName(page)!, m.Groups[1].Value));
+            Assert.All(links, link => Assert.True(Path.Exists(Repository.Path(link)), link));
+        });
+        Assert.All(pages[2..], page => Assert.Contains($"({page})", Text("README.md")));   // each page is found from the first
     }
+
+    /// <summary>A visitor reads it in minutes.</summary>
+    [Fact]
+    public void It_is_short() => Assert.InRange(new FileInfo(Repository.Path("README.md")).Length, 5000, 9 * 1024);
+
+    /// <summary>Its C# runs as it stands, and answers right.</summary>
+    [Fact]
+    public void Its_example_answers()
+    {
+        var code = Regex.Match(Text("README.md"), @"```csharp\n(.*?)```", RegexOptions.Singleline).Groups[1].Value.Replace("\"data/", $"\"{Repository.Path("data")}/", StringComparison.Ordinal);
+        var body = code.IndexOf("var ", StringComparison.Ordinal);   // in braces: a script has no `using var` of its own
+        var (notebook, output) = (Inside("readme.ipynb"), Inside("out.ipynb"));
+        File.WriteAllText(notebook, Notebook.Notebooks.Of($"#r \"{Path.Combine(Repository.Root, "bin", "HeadKvLab.dll")}\"\n{code[..body]}{{\n{code[body..]}}}"));
+        var (exit, error) = Notebook.Notebooks.Run("run", notebook, "-o", output);
+        Assert.True(exit == 0, error);
+        var context = HeadKvLab.World.WorldSuite.Make(HeadKvLab.World.WorldSplit.Validation, 2048, 1).Contexts[0];
+        Assert.Contains(context.Questions[0].Answer.TrimEnd('.'), File.ReadAllText(output));
+        Assert.Matches(@"3,072 entries, \d+ KiB", File.ReadAllText(output));
+    }
+
+    private static string Text(string page) => File.ReadAllText(Repository.Path(page));
 }

@@ -91,5 +91,5 @@ public static class SuiteCatalogue
     private static string Own(string file, SuiteOptions options) => Path.Combine(options.OwnDirectory ?? "data/suites", file);
 
     private static DataFolder Data(string suite, SuiteOptions options) => options.DataDirectory is { } folder ? new(folder)
-        : throw new LabException($"suite {suite}: nothing is downloaded on its own; download its data and give their folder with --data (README, 'Real benchmarks')");
+        : throw new LabException($"suite {suite}: nothing is downloaded on its own; download its data and give their folder with --data (docs/benchmarks.md)");
 }

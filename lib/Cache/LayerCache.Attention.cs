@@ -27,7 +27,7 @@ public sealed unsafe partial class LayerCache
         var group = queries.Length / Dim / Heads;
         if (sum is not null && (weights.IsEmpty || MarkCount < group)) throw new ArgumentException($"layer {_layer}: a sum over {group} query heads beside {MarkCount} marks, and room for {weights.Length} weights", nameof(sum));
         if (!weights.IsEmpty && weights.Length < group * Entries) throw new ArgumentException($"layer {_layer}: room for {weights.Length} weights of {group * Entries}", nameof(weights));
-        var runs = Heads <= MostOnStack ? stackalloc Run[Heads] : new Run[Heads];
+        var runs = Aligned(Heads <= MostOnStack ? stackalloc Run[Heads + 1] : GC.AllocateUninitializedArray<Run>(Heads + 1, pinned: true)); // another thread reads some of them
         Span<RunSum> sums = sum is null ? [] : Heads <= MostOnStack ? stackalloc RunSum[Heads] : new RunSum[Heads];
         fixed (RunSum* heads = sums)
         fixed (float* rows = weights)
@@ -58,6 +58,13 @@ public sealed unsafe partial class LayerCache
             RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
         }
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
+    }
+
+    /// <summary>All but one of them, which stay where they are, from the first on that begins a line of the processor's cache: each is as long as one.</summary>
+    private static Span<Run> Aligned(Span<Run> runs)
+    {
+        var start = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref runs[0]);
+        return new((byte*)(((nint)start + sizeof(Run) - 1) / sizeof(Run) * sizeof(Run)), runs.Length - 1);
     }
 
     /// <summary>Numbers that the attention weights of a token take.</summary>

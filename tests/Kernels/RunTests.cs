@@ -59,4 +59,8 @@ public sealed unsafe class RunTests
                 new float[2 * Dim], new RaggedHeads([new((void*)at, (void*)at, 1), new((void*)at, (void*)at, 0), new((void*)at, (void*)at, 0)], [0, 1, 3], NumberFormat.Float32, Dim), new float[2 * Dim], 1)).Message);
         }
     }
+
+    /// <summary>A line of the processor's cache, so that a thread which reads another's runs fetches no more than it needs.</summary>
+    [Fact]
+    public void A_run_takes_a_line() => Assert.Equal(64, sizeof(Run));
 }

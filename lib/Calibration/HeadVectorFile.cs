@@ -49,17 +49,20 @@ public static class HeadVectorFile
     {
         var heads = new Dictionary<(int Layer, int Head), float[]>();
         using var json = HeadScoreFile.Parse(path);
-        if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty(kind.Name, out var root) || root.ValueKind != JsonValueKind.Object || !root.EnumerateObject().Any())
+        if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty(kind.Name, out var root)
+            || root.ValueKind != JsonValueKind.Object || !root.EnumerateObject().Any())
             throw new LabException($"{path}: must hold {{\"{kind.Name}\": {{\"0-0\": [numbers], ...}}}}, a list for every layer and query head");
         foreach (var property in root.EnumerateObject())
             if (!heads.TryAdd(HeadScoreFile.ParseKey(path, property.Name), Numbers(path, property))) throw new LabException($"{path}: {property.Name} appears twice");
         var (fileLayers, fileHeads, width) = (heads.Keys.Max(key => key.Layer) + 1, heads.Keys.Max(key => key.Head) + 1, heads.Values.First().Length);
         if ((layers ?? fileLayers) != fileLayers || (queryHeads ?? fileHeads) != fileHeads)
-            throw new LabException($"{path}: has {kind.Holds} for {fileLayers} layers of {fileHeads} query heads, the model has {layers ?? fileLayers} of {queryHeads ?? fileHeads}: the file is another model's; {kind.Cure}");
+            throw new LabException($"{path}: has {kind.Holds} for {fileLayers} layers of {fileHeads} query heads, "
+                + $"the model has {layers ?? fileLayers} of {queryHeads ?? fileHeads}: the file is another model's; {kind.Cure}");
         return new(fileLayers, fileHeads, [.. Enumerable.Range(0, fileLayers * fileHeads).SelectMany(Vector)]) { Source = path };
 
         float[] Vector(int i) =>
-            !heads.TryGetValue((i / fileHeads, i % fileHeads), out var numbers) ? throw new LabException($"{path}: {i / fileHeads}-{i % fileHeads} is missing: {fileLayers} layers of {fileHeads} query heads are expected")
+            !heads.TryGetValue((i / fileHeads, i % fileHeads), out var numbers)
+                ? throw new LabException($"{path}: {i / fileHeads}-{i % fileHeads} is missing: {fileLayers} layers of {fileHeads} query heads are expected")
             : numbers.Length != width ? throw new LabException($"{path}: {i / fileHeads}-{i % fileHeads} has {numbers.Length} numbers, the first head has {width}: each has as many")
             : numbers;
     }

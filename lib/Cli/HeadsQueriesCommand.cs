@@ -31,7 +31,8 @@ internal static class HeadsQueriesCommand
         """, TableKinds.Moments, new ProfileTexts(WorldSplit.Train, 64, 1024, 4096),
         (_, decoder, texts, progress, stop) => QueryProfile.Moments(decoder, texts.Prompts, progress, stop));
 
-    private static Command Create(string name, string description, TableKind<HeadVectors> kind, ProfileTexts texts, Func<ParseResult, Decoder, CalibrationTexts, Action<int>, CancellationToken, HeadVectors> measure)
+    private static Command Create(string name, string description, TableKind<HeadVectors> kind, ProfileTexts texts,
+        Func<ParseResult, Decoder, CalibrationTexts, Action<int>, CancellationToken, HeadVectors> measure)
     {
         var model = Options.NeededModel("Model folder.");
         var output = Options.Out($"Folder of {kind.File}. Default: MODEL/heads.");

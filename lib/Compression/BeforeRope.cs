@@ -64,7 +64,8 @@ internal static class BeforeRope
         : throw new InvalidOperationException($"layer {layer.Layer}: the queries of {layer.Length} positions are looked at, the prefill handed over {layer.Queries.shape[1]}");
 
     private static Tensor Frequencies(in LayerView layer) => layer.Frequencies is { } frequencies ? tensor(frequencies.ToArray())
-        : throw new LabException("the method looks at queries or keys before RoPE, and these tensors come without the model's rotary frequencies: run it on a model (`lab eval`, `lab generate`)");
+        : throw new LabException("the method looks at queries or keys before RoPE, and these tensors come without "
+            + "the model's rotary frequencies: run it on a model (`lab eval`, `lab generate`)");
 
     /// <summary>Turns each pair (x[i], x[i + dim/2]), by cosines and sines <c>[..., pair]</c>.</summary>
     private static Tensor Turn(Tensor rows, Tensor cosines, Tensor sines)

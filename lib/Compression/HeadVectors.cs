@@ -19,7 +19,8 @@ public sealed class HeadVectors : ICalibrationTable
             throw new LabException($"vectors of heads: {values.Length} numbers do not fill {layers} layers of {queryHeads} query heads");
         (Layers, QueryHeads, Width, _values) = (layers, queryHeads, values.Length / heads, values.ToArray());
         for (var i = 0; i < values.Length; i++)
-            if (!float.IsFinite(values[i])) throw new LabException(FormattableString.Invariant($"vectors of heads: head {i / Width / queryHeads}-{i / Width % queryHeads} has {values[i]}: numbers are finite"));
+            if (!float.IsFinite(values[i]))
+                throw new LabException(FormattableString.Invariant($"vectors of heads: head {i / Width / queryHeads}-{i / Width % queryHeads} has {values[i]}: numbers are finite"));
     }
 
     /// <inheritdoc/>
@@ -43,6 +44,8 @@ public sealed class HeadVectors : ICalibrationTable
     /// <param name="count">How many.</param>
     /// <param name="width">Numbers that each must have.</param>
     /// <exception cref="LabException">The model has more layers or heads, or they have other sizes.</exception>
-    public ReadOnlySpan<float> Of(int layer, int first, int count, int width) => layer < Layers && first + count <= QueryHeads && width == Width ? _values.AsSpan((layer * QueryHeads + first) * Width, count * Width)
-        : throw new LabException($"{Source ?? "vectors of heads"}: describes {Layers} layers of {QueryHeads} query heads with {Width} numbers each, the model asks for layer {layer}, head {first + count - 1}, {width} numbers: use a table measured on this model");
+    public ReadOnlySpan<float> Of(int layer, int first, int count, int width) => layer < Layers && first + count <= QueryHeads && width == Width
+        ? _values.AsSpan((layer * QueryHeads + first) * Width, count * Width)
+        : throw new LabException($"{Source ?? "vectors of heads"}: describes {Layers} layers of {QueryHeads} query heads with {Width} numbers each, "
+            + $"the model asks for layer {layer}, head {first + count - 1}, {width} numbers: use a table measured on this model");
 }

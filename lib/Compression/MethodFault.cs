@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// Errors in a method's own parts, its scorer, allocator, bidder or settlement: they name the method, the part and the layer, because methods are
+/// Errors in a method's own parts, its scorer, allocator, bidder, reranker or settlement: they name the method, the part and the layer, because methods are
 /// written by the lab's users, and several run in one prefill.
 /// </summary>
 internal static class MethodFault
@@ -14,7 +14,7 @@ internal static class MethodFault
 
     /// <summary>The error in place of what the part threw.</summary>
     /// <param name="method">The method.</param>
-    /// <param name="part">What failed: "scorer", "allocator", "bidder", "settlement".</param>
+    /// <param name="part">What failed: "scorer", "allocator", "bidder", "reranker", "settlement".</param>
     /// <param name="place">Type, layer and heads.</param>
     /// <param name="e">What it threw.</param>
     internal static LabException Of(Method method, string part, string place, Exception e) =>

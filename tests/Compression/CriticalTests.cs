@@ -3,7 +3,9 @@ using HeadKvLab.Compression;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Bidders;
 using HeadKvLab.Compression.Rerankers;
+using HeadKvLab.Compression.Schedules;
 using HeadKvLab.Compression.Scorers;
+using HeadKvLab.Tests.Compression.Schedules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -98,6 +100,63 @@ public sealed class CriticalTests : IDisposable
         Assert.Contains("use an allocator beside a reranker", Assert.Throws<LabException>(() => Kept(new Method("m", new SnapKv(), new Blocks()) { Reranker = new Critical() }, layer, 20)).Message);
         Assert.Contains("its reranker failed: no", Assert.Throws<LabException>(() => Kept(new Method("m", new SnapKv(), new Uniform()) { Reranker = new Failing() }, layer, 20)).Message);
         Assert.Equal(Settings.None, (Catalogue.Find("SnapKV").Create() with { Reranker = new Critical() }).Settings);
+    }
+
+    /// <summary>Heads of unequal entries are seen one by one: each with its own query heads' parts of the projection, and the model's frequencies.</summary>
+    [Fact]
+    public void Stored_entries_have_the_norms_that_they_had_in_the_prompt()
+    {
+        var text = new MadeUpText(40);
+        using var cache = text.Compress(new Method("m", new SnapKv(), new Ada(0, false)), new Budget(16, 4), 40);
+        var record = new DecodeRecord(new ScorerNeeds(4), MadeUpText.Shape, MadeUpText.QueryHeads);
+        for (var layer = 0; layer < MadeUpText.Layers; layer++)
+        {
+            Assert.False(cache[layer].IsUniform);
+            var prompt = text.View(layer, 40, new(4));
+            record.Take(prompt, cache[layer]);
+            var whole = Critical.Norms(prompt);
+            foreach (var view in record.Views(layer, cache))
+            {
+                Assert.Equal(prompt.Frequencies!.Value.ToArray(), view.Frequencies!.Value.ToArray());
+                var found = Critical.Norms(view);
+                Assert.Equal([MadeUpText.Group, view.Length], found.shape);
+                foreach (var (i, position) in view.Positions![0].ToArray().Index())
+                    for (var g = 0; g < MadeUpText.Group; g++) Assert.Equal(whole[view.FirstHead * MadeUpText.Group + g, position].item<float>(), found[g, i].item<float>(), 1e-3);
+            }
+        }
+    }
+
+    /// <summary>A reranker that turns the order round keeps, after the prompt and after every token, what a scorer does that has it round.</summary>
+    [Fact]
+    public void While_text_is_generated_the_new_order_counts()
+    {
+        var text = new MadeUpText(60);
+        RaggedCache Begin(Method method) => text.Compress(new(method, new Every(3)), new Budget(16, 4), 40);
+        using var reranked = Begin(new Method("m", new SnapKv(), new Uniform()) { Reranker = new Backwards() });
+        using var scored = Begin(new Method("m", new Backwards(), new Uniform()));
+        for (var token = 40; token < 60; token++)
+        {
+            text.Step(reranked);
+            text.Step(scored);
+            for (var head = 0; head < MadeUpText.KvHeads; head++) Assert.Equal(scored[1].Positions(head).ToArray(), reranked[1].Positions(head).ToArray());
+        }
+    }
+
+    private sealed record Backwards : IReranker, IScorer
+    {
+        public ScorerNeeds Needs(int window) => new SnapKv().Needs(window);
+
+        public void Score(in LayerView layer, int window, HeadRows<float> scores)
+        {
+            new SnapKv().Score(layer, window, scores);
+            Rerank(layer, scores, []);
+        }
+
+        public void Rerank(in LayerView layer, HeadRows<float> scores, ReadOnlySpan<int> entries)
+        {
+            for (var head = 0; head < scores.Heads; head++)
+                foreach (ref var score in scores[head]) score = -score;
+        }
     }
 
     private sealed record Failing : IReranker

@@ -18,7 +18,8 @@ public sealed record Critical(double Safe = 0.5) : IReranker
     private const int BlockRows = 1024;
 
     /// <summary>Share chosen by score alone.</summary>
-    public double Safe { get; } = Safe is >= 0 and <= 1 ? Safe : throw new LabException(FormattableString.Invariant($"CriticalKV's safe share {Safe}: give a share from 0 to 1; 0.5 is the paper's"));
+    public double Safe { get; } = Safe is >= 0 and <= 1 ? Safe
+        : throw new LabException(FormattableString.Invariant($"CriticalKV's safe share {Safe}: give a share from 0 to 1; 0.5 is the paper's"));
 
     /// <inheritdoc/>
     public void Rerank(in LayerView layer, HeadRows<float> scores, ReadOnlySpan<int> entries)
@@ -49,7 +50,8 @@ public sealed record Critical(double Safe = 0.5) : IReranker
     /// <summary>The L1 norm of each value behind each query head's part of the output projection, <c>[queryHead, position]</c>.</summary>
     internal static Tensor Norms(in LayerView layer)
     {
-        var output = (layer.Output ?? throw new LabException("CriticalKV weighs values behind the output projection, and these tensors come without it: run it on a model (`lab eval`, `lab generate`)"))();
+        var output = (layer.Output ?? throw new LabException("CriticalKV weighs values behind the output projection, "
+            + "and these tensors come without it: run it on a model (`lab eval`, `lab generate`)"))();
         var (kvHeads, queryHeads) = (layer.Keys.shape[0], output.shape[0]);
         var norms = zeros(queryHeads, layer.Length);
         for (var h = 0; h < queryHeads; h++)

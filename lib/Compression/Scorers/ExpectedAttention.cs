@@ -16,7 +16,8 @@ public sealed record ExpectedAttention(double Epsilon = 0) : IScorer
     private const int FewestForCovariance = 64;
 
     /// <summary>Added to the expected attention.</summary>
-    public double Epsilon { get; } = Epsilon >= 0 ? Epsilon : throw new LabException(FormattableString.Invariant($"epsilon {Epsilon}: give 0 or more; kvpress takes 0, and 0.01 under Ada-KV"));
+    public double Epsilon { get; } = Epsilon >= 0 ? Epsilon
+        : throw new LabException(FormattableString.Invariant($"epsilon {Epsilon}: give 0 or more; kvpress takes 0, and 0.01 under Ada-KV"));
 
     /// <inheritdoc/>
     public ScorerNeeds Needs(int window) => BeforeRope.Needs;
@@ -26,7 +27,8 @@ public sealed record ExpectedAttention(double Epsilon = 0) : IScorer
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var expected = BeforeRope.Queries(layer) is var queries && queries.shape[1] > 0 ? Expected(layer, queries) : zeros(layer.Keys.shape[0], queries.shape[0] / layer.Keys.shape[0], layer.Length) + 1;
+        var (kvHeads, queries) = (layer.Keys.shape[0], BeforeRope.Queries(layer));
+        var expected = queries.shape[1] > 0 ? Expected(layer, queries) : ones(kvHeads, queries.shape[0] / kvHeads, layer.Length);
         WindowAttention.Reduce(layer, ((expected + Epsilon) * KeyRows.Lengths(layer.Values)).flatten(0, 1), GroupReduction.Mean, scores);
         KeyRows.Protect(layer, scores, BeforeRope.Sinks);
     }

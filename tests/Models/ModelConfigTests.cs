@@ -35,6 +35,9 @@ public class ModelConfigTests
         Assert.Equal(8_030_261_248, ModelTensors.ParameterCount(config)); // the published "8B"
         Assert.Equal(131_072, config.KvBytesPerToken(2)); // 2 x 32 layers x 8 heads x 128 x 2 bytes
         Assert.Equal(524_288, config.KvBytesPerTokenByQueryHead(2));
+        var again = Read(config.ToJson());
+        Assert.Equal(config with { EosIds = [], SlidingLayers = [] }, again with { EosIds = [], SlidingLayers = [] });
+        Assert.Equal(config.EosIds, again.EosIds);
     }
 
     [Theory]
@@ -52,6 +55,41 @@ public class ModelConfigTests
         Assert.Equal(config with { SlidingLayers = [], EosIds = [] }, Read(config.ToJson()) with { SlidingLayers = [], EosIds = [] });
         Assert.Equal(Enumerable.Range(0, 2).Select(config.WindowOf), Enumerable.Range(0, 2).Select(Read(config.ToJson()).WindowOf));
     }
+
+    /// <summary>The whole text: every key that Hugging Face's library would otherwise take from its class.</summary>
+    [Fact]
+    public void WritesEveryKey() => Assert.Equal("""
+        {
+          "architectures": [
+            "Qwen3ForCausalLM"
+          ],
+          "model_type": "qwen3",
+          "vocab_size": 16,
+          "hidden_size": 8,
+          "intermediate_size": 12,
+          "num_hidden_layers": 2,
+          "num_attention_heads": 4,
+          "num_key_value_heads": 2,
+          "head_dim": 128,
+          "hidden_act": "silu",
+          "max_position_embeddings": 32768,
+          "rms_norm_eps": 1E-06,
+          "attention_bias": false,
+          "tie_word_embeddings": false,
+          "bos_token_id": null,
+          "eos_token_id": 3,
+          "torch_dtype": "bfloat16",
+          "rope_theta": 10000,
+          "rope_scaling": null,
+          "sliding_window": null,
+          "use_sliding_window": false,
+          "layer_types": [
+            "full_attention",
+            "full_attention"
+          ]
+        }
+
+        """.ReplaceLineEndings("\n"), ReadTiny("Qwen3ForCausalLM", "\"eos_token_id\":3,\"dtype\":\"bfloat16\"").ToJson());
 
     [Fact]
     public void KnowsWhatEachFamilyAdds()

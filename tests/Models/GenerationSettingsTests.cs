@@ -156,6 +156,7 @@ public sealed class GenerationSettingsTests : IDisposable
             """);
         Assert.Equal(1, new Sampler(config).Next([0, 1]));
         Assert.Equal((50, 1.0, 0.0), (config.TopK, config.Temperature, config.MinP));
+        Assert.Equal((1.0, 1.25), (config.RepetitionPenalty, Read("""{"repetition_penalty":1.25}""").RepetitionPenalty));
     }
 
     /// <summary>transformers: "`temperature` has to be a strictly positive float"; for greedy decoding it wants do_sample to be false.</summary>
@@ -197,6 +198,8 @@ public sealed class GenerationSettingsTests : IDisposable
     public void TheLengthCountsThePromptWhereTheFileSaysSo()
     {
         Assert.Equal(128, Read("{}").Room(5));
+        Assert.Equal(1, (Read("{}") with { MaxNewTokens = 1 }).Checked("").Room(5));
+        Assert.Equal("here: new tokens is 0; it must be 1 or more", Assert.Throws<LabException>(() => (Read("{}") with { MaxNewTokens = 0 }).Checked("here")).Message);
         Assert.Equal(15, Read("""{"max_length":20}""").Room(5));
         Assert.Equal(3995, Read("""{"max_length":4000}""").Room(5));
         Assert.Equal(7, (Read("""{"max_length":20}""") with { MaxNewTokens = 7 }).Room(5));

@@ -35,6 +35,9 @@ public class ModelConfigTests
         Assert.Equal(8_030_261_248, ModelTensors.ParameterCount(config)); // the published "8B"
         Assert.Equal(131_072, config.KvBytesPerToken(2)); // 2 x 32 layers x 8 heads x 128 x 2 bytes
         Assert.Equal(524_288, config.KvBytesPerTokenByQueryHead(2));
+        var again = Read(config.ToJson());
+        Assert.Equal(config with { EosIds = [], SlidingLayers = [] }, again with { EosIds = [], SlidingLayers = [] });
+        Assert.Equal(config.EosIds, again.EosIds);
     }
 
     [Theory]
@@ -53,6 +56,41 @@ public class ModelConfigTests
         Assert.Equal(Enumerable.Range(0, 2).Select(config.WindowOf), Enumerable.Range(0, 2).Select(Read(config.ToJson()).WindowOf));
     }
 
+    /// <summary>The whole text: every key that Hugging Face's library would otherwise take from its class.</summary>
+    [Fact]
+    public void WritesEveryKey() => Assert.Equal("""
+        {
+          "architectures": [
+            "Qwen3ForCausalLM"
+          ],
+          "model_type": "qwen3",
+          "vocab_size": 16,
+          "hidden_size": 8,
+          "intermediate_size": 12,
+          "num_hidden_layers": 2,
+          "num_attention_heads": 4,
+          "num_key_value_heads": 2,
+          "head_dim": 128,
+          "hidden_act": "silu",
+          "max_position_embeddings": 32768,
+          "rms_norm_eps": 1E-06,
+          "attention_bias": false,
+          "tie_word_embeddings": false,
+          "bos_token_id": null,
+          "eos_token_id": 3,
+          "torch_dtype": "bfloat16",
+          "rope_theta": 10000,
+          "rope_scaling": null,
+          "sliding_window": null,
+          "use_sliding_window": false,
+          "layer_types": [
+            "full_attention",
+            "full_attention"
+          ]
+        }
+
+        """.ReplaceLineEndings("\n"), ReadTiny("Qwen3ForCausalLM", "\"eos_token_id\":3,\"dtype\":\"bfloat16\"").ToJson());
+
     [Fact]
     public void KnowsWhatEachFamilyAdds()
     {
@@ -66,8 +104,48 @@ public class ModelConfigTests
         Assert.Contains(new ModelTensor("model.layers.1.self_attn.k_norm.weight", [128]).Name, ModelTensors.Of(ReadTiny("Qwen3ForCausalLM")).Select(t => t.Name));
     }
 
+    /// <summary>A file that names no class is read by its model_type; one of both must be there, and known.</summary>
+    [Theory]
+    [InlineData("llama", "LlamaForCausalLM"), InlineData("mistral", "MistralForCausalLM"), InlineData("qwen2", "Qwen2ForCausalLM"), InlineData("qwen3", "Qwen3ForCausalLM")]
+    public void TheModelTypeNamesTheClass(string type, string architecture)
+    {
+        var config = Read(Tiny.Replace("\"architectures\":[\"X\"]", $"\"model_type\":\"{type}\"") + "}");
+        Assert.Equal(architecture, config.Architecture);
+        foreach (var line in (string[])[$"\"model_type\": \"{type}\"", $"\"{architecture}\""]) Assert.Contains(line, config.ToJson());
+        Assert.Contains("'architectures' is missing", Refusal(() => Read(Tiny.Replace("\"architectures\":[\"X\"],", "") + "}")));
+        Assert.Contains("names 'gpt2'", Refusal(() => Read(Tiny.Replace("\"architectures\":[\"X\"]", "\"model_type\":\"gpt2\"") + "}")));
+    }
+
+    /// <summary>Biases of the attention's inputs, of its output and of the feed-forward: Llama says which, Qwen3 the first two, Qwen2 has the first alone.</summary>
+    [Theory]
+    [InlineData("LlamaForCausalLM", "", false, false, false)]
+    [InlineData("LlamaForCausalLM", "\"attention_bias\":true", true, true, false)]
+    [InlineData("LlamaForCausalLM", "\"mlp_bias\":true", false, false, true)]
+    [InlineData("MistralForCausalLM", "\"mlp_bias\":true", false, false, false)]
+    [InlineData("Qwen2ForCausalLM", "", true, false, false)]
+    [InlineData("Qwen3ForCausalLM", "\"mlp_bias\":true", false, false, false)]
+    [InlineData("Qwen3ForCausalLM", "\"attention_bias\":true", true, true, false)]
+    public void BiasesOfEachFamily(string architecture, string more, bool attention, bool output, bool feedForward)
+    {
+        var config = ReadTiny(architecture, more);
+        Assert.Equal((attention, output, feedForward), (config.AttentionBias, config.OutputBias, config.MlpBias));
+    }
+
+    /// <summary>Heads of a given size need not divide the hidden size; the class's own stop id is none where the vocabulary is too small for it.</summary>
+    [Fact]
+    public void SizesAtTheirBorders()
+    {
+        var odd = Read(Tiny.Replace("\"X\"", "\"LlamaForCausalLM\"").Replace("hidden_size\":8", "hidden_size\":9") + ",\"head_dim\":6}");
+        Assert.Equal((9, 6), (odd.HiddenSize, odd.HeadDim));
+        var two = Read(Tiny.Replace("\"X\"", "\"LlamaForCausalLM\"").Replace("vocab_size\":16", "vocab_size\":2") + "}");
+        Assert.Equal(1, two.BosId);
+        Assert.Empty(two.EosIds);
+    }
+
     [Theory]
     [InlineData("GPT2LMHeadModel", "", "GPT2LMHeadModel")]
+    [InlineData("Qwen2ForCausalLM", "\"attention_bias\":false", "'attention_bias' contradicts Qwen2ForCausalLM")]
+    [InlineData("MistralForCausalLM", "\"attention_bias\":true", "'attention_bias' contradicts MistralForCausalLM")]
     [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0}", "yarn")]
     [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":4.0}", "dynamic")]
     [InlineData("LlamaForCausalLM", "\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}", "'rope_scaling.factor' is 0.5: a stretch is at least 1")]

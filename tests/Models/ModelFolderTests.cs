@@ -78,6 +78,15 @@ public sealed class ModelFolderTests : IDisposable
         Assert.InRange(Environment.WorkingSet - before, long.MinValue, 200_000_000);
     }
 
+    /// <summary>All bytes of the weights, file after file by name: of "a" and "bc" the beginning of SHA-256 of "abc". Other files do not count.</summary>
+    [Fact]
+    public void TheHashIsThatOfTheWeights()
+    {
+        foreach (var (name, text) in ((string, string)[])[("2.safetensors", "bc"), ("1.safetensors", "a"), ("0.json", "x")]) files.Write(name, text);
+        Assert.Equal("ba7816bf8f01cfea", LanguageModel.HashOf(files.Folder));
+        Assert.StartsWith("/nowhere: no such model folder", Assert.Throws<LabException>(() => LanguageModel.Load("/nowhere")).Message);
+    }
+
     [Fact]
     public void ReadsShards()
     {

@@ -16,12 +16,15 @@ public sealed class ClusterKvTests
         Assert.Equal([1, 0, -1, 0, 0, 1], centroids);
     }
 
-    /// <summary>Both seeds are (1, 0): the empty cluster takes the row of cosine -1, not the longer one whose product is less, nor the one that is no number, whose cosine is 0 to everything.</summary>
+    /// <summary>
+    /// The three seeds are (1, 0). Empty clusters take the row of cosine -1, then that of -0.11, whose product is less; a row that is no number has cosine 0 to everything and stays.
+    /// To an infinite centroid a finite row has cosine 0, too, which is more than -1.
+    /// </summary>
     [Fact]
     public void An_empty_cluster_takes_the_row_of_the_least_cosine()
     {
-        var (of, _) = SphericalClusters.Make([1, 0, 1, 0, -9, 12, -1, 0, 1, 0, float.NaN, 0, 1, 0, 1, 0], 2, 2);
-        Assert.Equal([0, 0, 1, 1, 0, 0, 0, 0], of);   // then (-9, 12) is nearer to it
+        Assert.Equal([0, 0, 0, 2, 0, 1, 0], SphericalClusters.Make([1, 0, 1, 0, 1, 0, -30, 270, 1, 0, -1, 0, float.NaN, 0], 2, 3).Of);
+        Assert.Equal([0, 0, 1, 1], SphericalClusters.Make([float.PositiveInfinity, 0, 1, 0, -1, 0, -1, 0], 2, 2).Of);
     }
 
     /// <summary>A plain second implementation, in double: on random rows of any length, of few clusters and of many; the last one does not come to rest within the 20 rounds.</summary>

@@ -39,7 +39,7 @@ public sealed class EveryTests : IDisposable
         });
     }
 
-    /// <summary>Three sums beside each other: of all queries, the squares of those 3 and more tokens behind, and those within a fifth of the text as it is when the query reads it.</summary>
+    /// <summary>Three sums beside each other: of all queries, the squares of those 3 and more tokens behind, and those within a tenth of the text as it is when the query reads it.</summary>
     [Theory]
     [InlineData(null), InlineData(17)]
     public void Sums_of_attention_are_those_of_the_queries_that_count(int? sliding)
@@ -54,7 +54,7 @@ public sealed class EveryTests : IDisposable
                 foreach (var t in token == Prompt - 1 ? Enumerable.Range(0, Prompt) : [token])
                     foreach (var (weight, position) in text.Attention(layer, q, t, positions).Zip(positions))
                         if (t >= position)
-                            scores[layer, q, position] += weight + (t - position >= 3 ? 7 * weight * weight : 0) - (t - position < (token + 1) / 5 ? 2 * weight : 0);
+                            scores[layer, q, position] += weight + (t - position >= 3 ? 7 * weight * weight : 0) + (t - position < (token + 1) / 10 ? 20 * weight : 0);
             }
             return [.. stored.Select((positions, head) => positions.Select(p => scores[layer, 2 * head, p] + scores[layer, 2 * head + 1, p]).ToArray())];
         });
@@ -62,7 +62,7 @@ public sealed class EveryTests : IDisposable
 
     private sealed class ThreeSums : IScorer
     {
-        private static readonly (AttentionSum Sum, float Factor)[] Wanted = [(AttentionSum.Received, 1), (AttentionSum.Squares(3), 7), (AttentionSum.Near(0.2), -2)];
+        private static readonly (AttentionSum Sum, float Factor)[] Wanted = [(AttentionSum.Received, 1), (AttentionSum.Squares(3), 7), (AttentionSum.Near(0.1), 20)];
 
         public ScorerNeeds Needs(int window) => new() { Sums = [.. Wanted.Select(one => one.Sum)] };
 

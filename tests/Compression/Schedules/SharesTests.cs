@@ -41,16 +41,21 @@ public sealed class SharesTests : IDisposable
         var importance = new HeadImportance(2, 4, [.. Enumerable.Range(1, 8).Select(x => (double)x)]);
         var method = new Method("h", new SnapKv(), new HeadKv(importance, 1.2));
         var budget = new Budget(B, Window);
-        foreach (var (prompt, schedule) in (((int, ISchedule)[])[(3, new Every()), (B, new Every()), (14, new Every()), (Prompt, new Every()), (3, new Grown(1)), (14, new Grown(1))]))
+        foreach (var (prompt, grown) in ((int, int)[])[(3, 0), (B, 0), (14, 0), (Prompt, 0), (3, 1), (14, 1), (3, 3), (Prompt, 3)])
         {
-            using var cache = text.Compress(new(method, schedule), budget, prompt);
+            using var cache = text.Compress(new(method, grown == 0 ? new Every() : new Grown(grown)), budget, prompt);
+            var counts = Counts(cache);
             for (var t = prompt; t < 60; t++)
             {
                 text.Step(cache);
-                var wanted = t + 1 <= B ? Enumerable.Repeat(t + 1, 4) : PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 2, 2, 4, t + 1)).Select(entries => entries + Window);
-                Assert.Equal(wanted, Enumerable.Range(0, 2).SelectMany(l => cache[l].Counts.ToArray()));
+                int[] shares = t + 1 <= B ? [.. Enumerable.Repeat(t + 1, 4)] : [.. PromptAllocation.OfModel(method, budget.Rule, BudgetFrame.Of(budget, 2, 2, 4, t + 1)).Select(entries => entries + Window)];
+                counts = [.. counts.Select(count => count + 1)];
+                if (counts.Zip(shares, (count, share) => count - share).Max() >= grown) counts = [.. counts.Zip(shares, Math.Min)];
+                Assert.Equal(counts, Counts(cache));
             }
         }
+
+        static int[] Counts(RaggedCache cache) => [.. cache[0].Counts, .. cache[1].Counts];
     }
 
     /// <summary>Allotted by a layer's scores, heads of a prompt that fits get their numbers when the text first exceeds the budget, and then hold them.</summary>
@@ -108,7 +113,7 @@ public sealed class SharesTests : IDisposable
     {
         var text = new MadeUpText(50);
         using var cache = text.Compress(CachePolicy.Parse("H2O every 1"), new Budget(B, Window), Prompt);
-        Assert.Contains("takes back the last token of its prompt alone", Assert.Throws<LabException>(() => cache.Truncate(Prompt - 2)).Message);
+        Assert.StartsWith($"2 tokens back from {Prompt}: a cache that drops entries while text is generated", Assert.Throws<LabException>(() => cache.Truncate(Prompt - 2)).Message);
         text.Step(cache);
         Assert.Throws<LabException>(() => cache.Truncate(Prompt));
         Assert.Equal((Prompt + 1, 4 * B), (cache.LogicalLength, cache.Entries));

@@ -111,9 +111,10 @@ public static unsafe class BlockSealer
 
     private static float Least(Vector512<float> lanes)
     {
-        var least = lanes[0];
-        for (var lane = 1; lane < Lanes; lane++) least = Math.Min(least, lanes[lane]);
-        return least;
+        var half = Vector256.MinNative(lanes.GetLower(), lanes.GetUpper());
+        var quarter = Vector128.MinNative(half.GetLower(), half.GetUpper());
+        quarter = Vector128.MinNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MinNative(quarter, Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     private static Vector512<float> Remainder(ReadOnlySpan<float> numbers, float other)

@@ -16,7 +16,7 @@ public interface IRecall
 /// <summary>What a recall knows of a layer's entries, and how it chooses among them. A part of the cache, cloned with it.</summary>
 public interface IRecallIndex
 {
-    /// <summary>Chooses entries for one token, for each query head in order. The same entries and queries give the same choice.</summary>
+    /// <summary>Chooses entries for one token, for each query head in order (or each KV head, see <see cref="ByKvHead"/>). The same entries and queries give the same choice.</summary>
     /// <param name="entries">The layer's entries, those of the token last; the index learns here what was appended since it was last asked.</param>
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>, unscaled.</param>
     /// <param name="choice">Takes the choice.</param>
@@ -29,6 +29,9 @@ public interface IRecallIndex
 
     /// <summary>Bytes of what it remembers of the entries.</summary>
     long Bytes { get; }
+
+    /// <summary>Whether it is asked once for each KV head, with the sum of the queries that share it; they then read the same entries.</summary>
+    bool ByKvHead => false;
 
     /// <summary>What a near tier of chosen entries would have held; null where the index does not choose entries in fixed units.</summary>
     NearTier? Tier => null;

@@ -29,13 +29,14 @@ public sealed unsafe partial class LayerCache
     {
         var (choice, queryHeads) = (_cache.Choice, queries.Length / Dim);
         if (queryHeads % Heads != 0) return false; // refused there
-        choice.Begin(Heads, queryHeads);
+        var asked = recall.ByKvHead ? Heads : queryHeads;
+        choice.Begin(Heads, asked);
         for (var h = 0; h < Heads; h++)
         {
             var first = FirstSeen(h, slidingWindow);
             choice.Sees(h, first, _counts[h] - first, first == 0 && _counts[h] > 0 && _positions[h][0] < 0);
         }
-        recall.Choose(this, queries, choice);
+        recall.Choose(this, asked == queryHeads ? queries : choice.Sums(queries, Heads, Dim), choice);
         var read = choice.End();
         TouchedBytes += choice.IndexBytes;
         if (read is not { } entries) return false;
@@ -43,7 +44,7 @@ public sealed unsafe partial class LayerCache
         else
             for (var h = 0; h < Heads; h++) TouchedBytes += BytesOf(h, choice.Read(h));
         if (sum is not null) RefuseSealed("attention is added up beside the entries");
-        Span<RunSum> sums = sum is null ? [] : queryHeads <= MostOnStack ? stackalloc RunSum[queryHeads] : new RunSum[queryHeads];
+        Span<RunSum> sums = sum is null ? [] : asked <= MostOnStack ? stackalloc RunSum[asked] : new RunSum[asked];
         fixed (RunSum* all = sums) Attend(choice, queries, output, scale, weights, sum, all);
         return true;
     }
@@ -51,17 +52,18 @@ public sealed unsafe partial class LayerCache
     private void Attend(RecallChoice choice, ReadOnlySpan<float> queries, Span<float> output, float scale, float* weights, StepSum? sum, RunSum* sums)
     {
         var (runs, firstRun) = choice.Memory(_blocks.Length == 0 ? 1 : MostRunsOfHead);
-        var (made, queryHeads) = (0, queries.Length / Dim);
-        for (var q = 0; q < queryHeads; q++)
+        var (made, asked) = (0, Heads * choice.Group);
+        var sharing = queries.Length / Dim / asked; // query heads that read the same
+        for (var q = 0; q < asked; q++)
         {
             var head = q / choice.Group;
             if (sum is { } wanted) sums[q] = SumOf(wanted, head, q % choice.Group);
-            else if (weights != null) new Span<float>(weights, _counts[head]).Clear();
+            else if (weights != null) new Span<float>(weights, sharing * _counts[head]).Clear();
             firstRun[q] = made;
             foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights, sum is null ? null : sums + q);
-            if (weights != null) weights += _counts[head];
+            if (weights != null) weights += (long)sharing * _counts[head];
         }
-        firstRun[queryHeads] = made;
+        firstRun[asked] = made;
         RaggedAttention.Decode(queries, new RaggedHeads(runs[..made], firstRun, _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this);
     }

@@ -34,6 +34,7 @@ public sealed class RecallChoice
     private EntryRun[] _runs = [];
     private Run[] _memory = [];
     private bool[] _read = [];
+    private float[] _sums = [];
     private int _queryHeads, _begun, _used;
 
     /// <summary>Query heads that share the entries of a KV head.</summary>
@@ -103,6 +104,17 @@ public sealed class RecallChoice
         (Group, _queryHeads, _begun, _used, IndexBytes) = (queryHeads / kvHeads, queryHeads, 0, 0, 0);
         if (_first.Length < kvHeads) (_first, _count, _summarised) = (new int[kvHeads], new int[kvHeads], new bool[kvHeads]);
         if (_firstRun.Length <= queryHeads) _firstRun = new int[queryHeads + 1];
+    }
+
+    /// <summary>The sum of the queries that share each KV head, <c>[kvHead * dim]</c>.</summary>
+    internal ReadOnlySpan<float> Sums(ReadOnlySpan<float> queries, int kvHeads, int dim)
+    {
+        if (_sums.Length < kvHeads * dim) _sums = new float[kvHeads * dim];
+        var sums = _sums.AsSpan(0, kvHeads * dim);
+        var group = queries.Length / dim / kvHeads;
+        sums.Clear();
+        for (var q = 0; q < kvHeads * group; q++) Elementwise.Add(sums.Slice(q / group * dim, dim), queries.Slice(q * dim, dim));
+        return sums;
     }
 
     /// <summary>Tells what a token sees of a head.</summary>

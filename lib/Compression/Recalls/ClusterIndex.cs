@@ -24,6 +24,8 @@ internal sealed class ClusterIndex : IRecallIndex
 
     public long Bytes => _heads.Sum(head => head.Bytes);
 
+    public bool ByKvHead => _settings.ByKvHead;
+
     public NearTier Tier { get; } = new();
 
     public void Choose(LayerCache entries, ReadOnlySpan<float> queries, RecallChoice choice)

@@ -14,7 +14,8 @@ namespace HeadKvLab.Compression.Recalls;
 /// <param name="Sinks">First entries, which are always read.</param>
 /// <param name="Append">Entries stored later that become clusters together, at least 8 of them.</param>
 /// <param name="FullLayers">First layers, which are read whole.</param>
-public sealed record ClusterKv(int Budget = 1024, int Size = 0, int Sinks = 16, int Append = 320, int FullLayers = 2) : IRecall
+/// <param name="ByKvHead">Whether the query heads of a KV head choose together, by the sum of their queries, and read the same; the papers have each choose alone, which reads up to as many times more of a grouped cache.</param>
+public sealed record ClusterKv(int Budget = 1024, int Size = 0, int Sinks = 16, int Append = 320, int FullLayers = 2, bool ByKvHead = false) : IRecall
 {
     private const int PaperSize = 80;
 
@@ -34,7 +35,7 @@ public sealed record ClusterKv(int Budget = 1024, int Size = 0, int Sinks = 16, 
     public int FullLayers { get; } = RecallSettings.AtLeast(0, FullLayers, "ClusterKV", "full-layers");
 
     /// <inheritdoc/>
-    public string Name => $"ClusterKV budget={Budget} size={Size} sinks={Sinks} append={Append} full-layers={FullLayers}";
+    public string Name => $"ClusterKV budget={Budget} size={Size} sinks={Sinks} append={Append} full-layers={FullLayers} choice={RecallSettings.Choice(ByKvHead)}";
 
     /// <inheritdoc/>
     public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new ClusterIndex(this, shape);

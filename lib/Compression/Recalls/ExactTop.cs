@@ -9,7 +9,8 @@ namespace HeadKvLab.Compression.Recalls;
 /// </summary>
 /// <param name="Budget">Entries that a query head reads.</param>
 /// <param name="FullLayers">First layers, which are read whole.</param>
-public sealed record ExactTop(int Budget = 1024, int FullLayers = 2) : IRecall
+/// <param name="ByKvHead">Whether the query heads of a KV head choose together, by the sum of their queries, and read the same; the papers have each choose alone, which reads up to as many times more of a grouped cache.</param>
+public sealed record ExactTop(int Budget = 1024, int FullLayers = 2, bool ByKvHead = false) : IRecall
 {
     /// <summary>Entries that a query head reads.</summary>
     public int Budget { get; } = RecallSettings.AtLeast(1, Budget, "Exact", "budget");
@@ -18,12 +19,12 @@ public sealed record ExactTop(int Budget = 1024, int FullLayers = 2) : IRecall
     public int FullLayers { get; } = RecallSettings.AtLeast(0, FullLayers, "Exact", "full-layers");
 
     /// <inheritdoc/>
-    public string Name => $"Exact budget={Budget} full-layers={FullLayers}";
+    public string Name => $"Exact budget={Budget} full-layers={FullLayers} choice={RecallSettings.Choice(ByKvHead)}";
 
     /// <inheritdoc/>
-    public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Budget, shape);
+    public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Budget, shape, ByKvHead);
 
-    private sealed class Index(int budget, CacheShape shape) : IRecallIndex
+    private sealed class Index(int budget, CacheShape shape, bool byKvHead) : IRecallIndex
     {
         private const int Block = 64; // keys widened together
         private readonly float[] _keys = new float[Block * shape.HeadDim];
@@ -31,6 +32,8 @@ public sealed record ExactTop(int Budget = 1024, int FullLayers = 2) : IRecall
         private int[] _chosen = [];
 
         public long Bytes => 0;
+
+        public bool ByKvHead => byKvHead;
 
         public void Choose(LayerCache entries, ReadOnlySpan<float> queries, RecallChoice choice)
         {
@@ -62,7 +65,7 @@ public sealed record ExactTop(int Budget = 1024, int FullLayers = 2) : IRecall
         {
         }
 
-        public IRecallIndex Clone() => new Index(budget, shape);
+        public IRecallIndex Clone() => new Index(budget, shape, byKvHead);
 
         private void Score(LayerCache entries, int head, int first, ReadOnlySpan<float> queries, Span<float> scores, int seen)
         {

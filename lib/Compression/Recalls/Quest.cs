@@ -12,7 +12,8 @@ namespace HeadKvLab.Compression.Recalls;
 /// <param name="Budget">Entries that a query head reads.</param>
 /// <param name="Page">Entries of a page.</param>
 /// <param name="FullLayers">First layers, which are read whole.</param>
-public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2) : IRecall
+/// <param name="ByKvHead">Whether the query heads of a KV head choose together, by the sum of their queries, and read the same; the papers have each choose alone, which reads up to as many times more of a grouped cache.</param>
+public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2, bool ByKvHead = false) : IRecall
 {
     private const int FewestPages = 3;
 
@@ -26,10 +27,10 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2)
     public int FullLayers { get; } = RecallSettings.AtLeast(0, FullLayers, nameof(Quest), "full-layers");
 
     /// <inheritdoc/>
-    public string Name => $"{nameof(Quest)} budget={Budget} page={Page} full-layers={FullLayers}";
+    public string Name => $"{nameof(Quest)} budget={Budget} page={Page} full-layers={FullLayers} choice={RecallSettings.Choice(ByKvHead)}";
 
     /// <inheritdoc/>
-    public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Math.Max(FewestPages, Budget / Page), Page, shape);
+    public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Math.Max(FewestPages, Budget / Page), Page, shape, ByKvHead);
 
     private sealed unsafe class Index : IRecallIndex
     {
@@ -42,8 +43,9 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2)
         private int[] _chosen = [];
         private int _group; // query heads of a KV head
 
-        internal Index(int pagesRead, int page, CacheShape shape)
+        internal Index(int pagesRead, int page, CacheShape shape, bool byKvHead)
         {
+            ByKvHead = byKvHead;
             (_pagesRead, _page, _shape, _dim, _bytes) = (pagesRead, page, shape, shape.HeadDim, shape.EntryBytes);
             (_bounds, _pages) = (new byte[shape.KvHeads][], new int[shape.KvHeads]);
             Array.Fill(_bounds, []);
@@ -51,6 +53,8 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2)
         }
 
         public long Bytes => (long)_pages.Sum() * _bytes;
+
+        public bool ByKvHead { get; }
 
         public NearTier Tier { get; } = new();
 
@@ -87,7 +91,7 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2)
 
         public IRecallIndex Clone()
         {
-            var copy = new Index(_pagesRead, _page, _shape);
+            var copy = new Index(_pagesRead, _page, _shape, ByKvHead);
             for (var head = 0; head < _pages.Length; head++) (copy._bounds[head], copy._pages[head]) = (_bounds[head].AsSpan(0, _pages[head] * _bytes).ToArray(), _pages[head]);
             return copy;
         }

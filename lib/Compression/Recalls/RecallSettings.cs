@@ -10,6 +10,12 @@ internal static class RecallSettings
     internal static int AtLeast(int least, int value, string recall, string setting) =>
         value >= least ? value : throw new LabException($"recall {recall}: {setting} {value}: give {least} or more");
 
+    /// <summary>Who chooses, as names say it.</summary>
+    internal static string Choice(bool byKvHead) => byKvHead ? ByKvHead : "query-head";
+
+    /// <summary>Query heads of a KV head choose together.</summary>
+    internal const string ByKvHead = "kv-head";
+
     /// <summary>A score that is no number counts as the highest: what overflowed is read, and noticed.</summary>
     internal static float Shown(float score) => float.IsNaN(score) ? float.PositiveInfinity : score;
 

@@ -10,7 +10,7 @@ namespace HeadKvLab.Tests.Evaluation.Runs;
 /// <summary>Recalls in grids, rows and evaluations of the bundled model.</summary>
 public sealed class RecallRunTests
 {
-    private const string Quest = "Quest budget=64 page=16 full-layers=2", Exact = "Exact budget=32 full-layers=2";
+    private const string Quest = "Quest budget=64 page=16 full-layers=2 choice=query-head", Exact = "Exact budget=32 full-layers=2 choice=query-head";
 
     private static string[] Keys(SweepPlan plan) => [.. plan.Checked("test").Variants(Protocol.Standard).Select(v => v.Key)];
 

@@ -60,12 +60,41 @@ public sealed unsafe partial class LayerCache
             if (sum is { } wanted) sums[q] = SumOf(wanted, head, q % choice.Group);
             else if (weights != null) new Span<float>(weights, sharing * _counts[head]).Clear();
             firstRun[q] = made;
-            foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights, sum is null ? null : sums + q);
+            if (weights == null && _blocks.Length == 0 && IsScattered(choice[q])) runs[made++] = Gather(head, choice[q], choice);
+            else
+                foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights, sum is null ? null : sums + q);
             if (weights != null) weights += (long)sharing * _counts[head];
         }
         firstRun[asked] = made;
         RaggedAttention.Decode(queries, new RaggedHeads(runs[..made], firstRun, _cache.Shape.Format, Dim), output, scale);
         GC.KeepAlive(this);
+    }
+
+    /// <summary>Whether copying entries together costs less than attending to each run of them and merging what each gives.</summary>
+    private static bool IsScattered(ReadOnlySpan<EntryRun> chosen)
+    {
+        const int run = 16; // entries that take as long as a run more
+        var entries = 0;
+        foreach (var one in chosen) entries += one.Count;
+        return chosen.Length > 1 && entries < run * chosen.Length;
+    }
+
+    /// <summary>The chosen entries of a head in one run: a copy.</summary>
+    private Run Gather(int head, ReadOnlySpan<EntryRun> chosen, RecallChoice choice)
+    {
+        var entries = 0;
+        foreach (var one in chosen) entries += one.Count;
+        var keys = choice.Take(2 * entries * RowBytes);
+        var values = keys + entries * RowBytes;
+        long at = 0;
+        foreach (var (first, count) in chosen)
+        {
+            var (source, bytes) = ((_offsets[head] + first) * RowBytes, count * RowBytes);
+            Buffer.MemoryCopy(_keyData + source, keys + at, bytes, bytes);
+            Buffer.MemoryCopy(_valueData + source, values + at, bytes, bytes);
+            at += bytes;
+        }
+        return new(keys, values, entries, chosen[0].First == 0 ? _bias[head] : 0);
     }
 
     /// <summary>Bytes that reading a head's marked entries touches: those of rows, and of whole blocks.</summary>

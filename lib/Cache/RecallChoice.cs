@@ -35,6 +35,8 @@ public sealed class RecallChoice
     private Run[] _memory = [];
     private bool[] _read = [];
     private float[] _sums = [];
+    private readonly List<byte[]> _copies = [];
+    private int _page, _taken; // of the copies
     private int _queryHeads, _begun, _used;
 
     /// <summary>Query heads that share the entries of a KV head.</summary>
@@ -101,9 +103,30 @@ public sealed class RecallChoice
     /// <summary>Begins a layer.</summary>
     internal void Begin(int kvHeads, int queryHeads)
     {
-        (Group, _queryHeads, _begun, _used, IndexBytes) = (queryHeads / kvHeads, queryHeads, 0, 0, 0);
+        (Group, _queryHeads, _begun, _used, IndexBytes, _page, _taken) = (queryHeads / kvHeads, queryHeads, 0, 0, 0, 0, 0);
         if (_first.Length < kvHeads) (_first, _count, _summarised) = (new int[kvHeads], new int[kvHeads], new bool[kvHeads]);
         if (_firstRun.Length <= queryHeads) _firstRun = new int[queryHeads + 1];
+    }
+
+    /// <summary>Room for copies of entries; it stays until the next layer begins.</summary>
+    /// <param name="bytes">How much.</param>
+    internal unsafe byte* Take(int bytes)
+    {
+        const int line = 64; // of the processor's cache
+        var whole = (bytes + line - 1) / line * line;
+        if (_page == _copies.Count) _copies.Add([]);
+        if (_copies[_page].Length - _taken < whole + line)
+        {
+            if (_taken > 0 && ++_page == _copies.Count) _copies.Add([]);
+            if (_copies[_page].Length < whole + line) _copies[_page] = GC.AllocateUninitializedArray<byte>(Math.Max(1 << 20, whole + line), pinned: true);
+            _taken = 0;
+        }
+        fixed (byte* start = _copies[_page]) // pinned by birth
+        {
+            var at = (byte*)(((nint)start + _taken + line - 1) / line * line);
+            _taken = (int)(at + whole - start);
+            return at;
+        }
     }
 
     /// <summary>The sum of the queries that share each KV head, <c>[kvHead * dim]</c>.</summary>

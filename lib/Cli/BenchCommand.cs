@@ -13,6 +13,7 @@ internal static class BenchCommand
         BenchDecodeCommand.Create(),
         BenchHeartCommands.Ragged(),
         BenchHeartCommands.Formats(),
+        BenchHeartCommands.Recalls(),
         BenchHeartCommands.Prompt(),
         BenchHeartCommands.Select(),
         BenchHeartCommands.Allocate(),

@@ -4,7 +4,7 @@ using HeadKvLab.Profiling.Micro;
 
 namespace HeadKvLab.Cli;
 
-/// <summary><c>lab bench ragged</c>, <c>formats</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
+/// <summary><c>lab bench ragged</c>, <c>formats</c>, <c>recall</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
 internal static class BenchHeartCommands
 {
     /// <summary>Decode attention over heads of different lengths.</summary>
@@ -44,6 +44,13 @@ internal static class BenchHeartCommands
 
         Example:  lab bench formats --repetitions 9
         """, FormatBenchmark.Run);
+
+    /// <summary>Attention over what a recall chooses.</summary>
+    public static Command Recalls() => Create("recall", """
+        Attention of a layer over the 512 entries that each recall chooses of 2,048 to 32,768, against reading all of them: time, bytes, and the index.
+
+        Example:  lab bench recall --repetitions 9
+        """, RecallBenchmark.Run);
 
     private static Command Create(string name, string description, Func<int, IEnumerable<Measurement>> run)
     {

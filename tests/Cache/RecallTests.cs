@@ -196,12 +196,17 @@ public sealed class RecallTests
     public void Nothing_is_allocated_once_the_buffers_have_grown(string text)
     {
         using var cache = SomeEntries.Store(RecallCatalogue.Parse(text.Replace("append=10", "append=1000", StringComparison.Ordinal))!, SomeEntries.Random(602, Dim, 1), SomeEntries.Random(402, Dim, 2));
-        cache.Reserve(100);
+        cache.Reserve(200);
         var (queries, output, row) = (SomeEntries.Random(4, Dim, 3).SelectMany(r => r).ToArray(), new float[4 * Dim], SomeEntries.Random(2, Dim, 4).SelectMany(r => r).ToArray());
         Step(30);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Step(20);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        var least = long.MaxValue;   // the runtime compiles anew beside other tests, and may allocate for it once; a token that allocates does so every time
+        for (var window = 0; window < 3 && least > 0; window++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Step(20);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
 
         void Step(int times)
         {

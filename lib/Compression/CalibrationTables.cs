@@ -1,3 +1,5 @@
+using HeadKvLab.Cache;
+
 namespace HeadKvLab.Compression;
 
 /// <summary>The calibration tables of one model: what methods ask for by kind. A table is read when it is first asked for.</summary>
@@ -14,6 +16,12 @@ public sealed class CalibrationTables(Func<TableKind, ICalibrationTable?> find)
 
     /// <summary>These tables with one more, or another in its place.</summary>
     public CalibrationTables With<T>(TableKind<T> kind, T table) where T : class, ICalibrationTable => new(asked => asked == kind ? table : Find(asked));
+
+    /// <summary>These tables for a model of which some layers are shared: a budget is divided among those that store.</summary>
+    /// <param name="layers">The layer map; null: these tables.</param>
+    public CalibrationTables Among(LayerMap? layers) => layers is null ? this : new(kind => Find(kind) is { } table
+        ? table.Layers >= layers.Roots.Count ? table.Among(layers.Stored(table.Layers)) : throw new LabException($"{layers.Name}: there is no layer {layers.Roots.Count - 1}: {table.Source ?? kind.Name} describes layers 0 to {table.Layers - 1}; share one of them")
+        : null);
 
     /// <summary>The table of a kind; null where it was not measured.</summary>
     /// <exception cref="LabException">Its file is broken or another model's.</exception>

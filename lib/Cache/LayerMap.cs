@@ -8,6 +8,9 @@ namespace HeadKvLab.Cache;
 /// </summary>
 public sealed record LayerMap
 {
+    /// <summary>What a policy writes for the map that was searched for on the model.</summary>
+    public const string Measured = "share";
+
     private const int Most = 1 << 16; // more layers than models have
 
     /// <summary>Creates a map.</summary>
@@ -81,5 +84,5 @@ public sealed record LayerMap
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    private static LabException Odd(string text, string why) => new($"layer map '{text}': {why}write share(LAYER>ROOT,...), as in share(5>1,4>0): layer 5 reads the entries of layer 1, layer 4 those of layer 0");
+    private static LabException Odd(string text, string why) => new($"layer map '{text}': {why}write share(LAYER>ROOT,...), as in share(5>1,4>0): layer 5 reads the entries of layer 1, layer 4 those of layer 0; or {Measured} alone for the map that was searched for on the model");
 }

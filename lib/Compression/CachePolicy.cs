@@ -32,7 +32,8 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
     public static CachePolicy Parse(string text, CalibrationTables? tables = null)
     {
         var parts = Catalogue.Parse(text);
-        return new CachePolicy(parts.Entry.Create(parts.Given, tables?.Among(parts.Layers)), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, parts.Format, parts.Layers).Checked();
+        var layers = (tables ?? CalibrationTables.None).Layers(parts.Layers);
+        return new CachePolicy(parts.Entry.Create(parts.Given, tables?.Among(layers)), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, parts.Format, layers).Checked();
     }
 
     /// <summary>This policy, if its parts go together.</summary>

@@ -108,8 +108,8 @@ public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Sc
     /// <summary>The format; null where none is given.</summary>
     public EntryFormat? Format { get; init; }
 
-    /// <summary>The layers that are shared; null where none are.</summary>
-    public LayerMap? Layers { get; init; }
+    /// <summary>The layers that are shared, as <see cref="LayerMap.Name"/> writes them, or <see cref="LayerMap.Measured"/>; null where none are.</summary>
+    public string? Layers { get; init; }
 }
 
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
@@ -248,11 +248,13 @@ public static class Catalogue
             {
                 Format = format.Length == 0 ? null : FormatCatalogue.Parse(string.Join(' ', format)[1..]),
                 Recall = recall.Length == 0 ? null : RecallCatalogue.Parse(string.Join(' ', recall)[1..]),
-                Layers = layers.Length == 0 ? null : LayerMap.Parse(string.Join(' ', layers)[1..]),
+                Layers = layers.Length == 0 ? null : LayersOf(string.Join(' ', layers)[1..]),
             };
         }
         catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }
     }
+
+    private static string LayersOf(string text) => text.Equals(LayerMap.Measured, StringComparison.OrdinalIgnoreCase) ? LayerMap.Measured : LayerMap.Parse(text).Name;
 
     private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadImportance> needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };

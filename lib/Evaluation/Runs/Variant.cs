@@ -41,7 +41,7 @@ public sealed record Variant
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Recall { get; init; }
 
-    /// <summary>Layers that read other layers' entries and store none: <c>share(5&gt;1)</c>; null: none.</summary>
+    /// <summary>Layers that read other layers' entries and store none: <c>share(5&gt;1)</c>; null: none. <c>share</c> until <see cref="With"/> names the model's.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Layers { get; init; }
 
@@ -105,9 +105,9 @@ public sealed record Variant
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
-    /// <exception cref="LabException">A source lacks the table that the method needs.</exception>
+    /// <exception cref="LabException">A source lacks the table that the method needs, or the layer map.</exception>
     public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
-        IsFull ? [this] : tables.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
+        IsFull ? [this] : tables.Select(one => this with { Layers = one.Layers(Layers)?.Name, Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
 
     /// <summary>The full cache in a format, or of which each token reads what a recall chooses, or with shared layers, or some of these.</summary>
     /// <param name="format">The format with all its settings; null for none.</param>

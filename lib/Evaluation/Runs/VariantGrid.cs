@@ -78,7 +78,7 @@ public record VariantGrid
             if (entry.Name == Variant.Full.Method)
             {
                 if (part.Recall is null && part.Format is null && part.Layers is null) variants.Insert(0, Variant.Full);
-                variants.AddRange((from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers?.Name)).Where(variant => !variant.IsFull));
+                variants.AddRange((from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers)).Where(variant => !variant.IsFull));
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
@@ -90,7 +90,7 @@ public record VariantGrid
                 from format in stored
                 from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers?.Name, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");

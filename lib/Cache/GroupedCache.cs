@@ -21,8 +21,10 @@ public sealed class GroupedCache : IDisposable
     /// <param name="device">Where to.</param>
     /// <param name="type">Type of the stored numbers; products run in it.</param>
     /// <param name="room">Tokens that can be appended.</param>
+    /// <exception cref="LabException">Layers of it are shared, or there is no room.</exception>
     public GroupedCache(RaggedCache source, Device device, ScalarType type, int room)
     {
+        if (source.Layers is { } layers) throw new LabException($"{layers.Name}: layers share entries on the CPU only: load the model without a device (leave --device out)");
         if (room < 1) throw new LabException($"room for {room} more tokens: give at least 1");
         (LogicalLength, KvHeads) = (source.LogicalLength, source.Shape.KvHeads);
         using var quiet = no_grad();

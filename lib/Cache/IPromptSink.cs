@@ -19,7 +19,10 @@ public interface IPromptSink
     /// <summary>What the sink must see beside keys and values; asked before each layer.</summary>
     ScorerNeeds Needs { get; }
 
-    /// <summary>Takes one layer; called once for each layer, in ascending order.</summary>
+    /// <summary>The layers that are shared in the prefill it receives; null: none. All who look at one prefill have the same.</summary>
+    LayerMap? Layers => null;
+
+    /// <summary>Takes one layer; called once for each layer that stores entries, in ascending order.</summary>
     void Accept(in LayerView layer);
 
     /// <summary>

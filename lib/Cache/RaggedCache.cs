@@ -6,19 +6,24 @@ namespace HeadKvLab.Cache;
 /// </summary>
 public sealed class RaggedCache : IDisposable
 {
-    private readonly LayerCache[] _layers;
+    private readonly LayerCache[] _layers; // [layer], a shared layer's root in its place
+    private readonly LayerCache[] _stored; // each once
     private IRecall? _recall;
 
     /// <summary>Creates an empty cache.</summary>
     /// <param name="shape">Layers, heads, dimension and storage.</param>
-    public RaggedCache(CacheShape shape)
+    /// <param name="layers">Layers that read others' entries; null: none.</param>
+    /// <exception cref="LabException">There are no such layers.</exception>
+    public RaggedCache(CacheShape shape, LayerMap? layers = null)
     {
         if (shape.Layers < 1 || shape.KvHeads < 1 || shape.HeadDim < 1)
             throw new LabException($"a cache of {shape.Layers} layers, {shape.KvHeads} heads and dimension {shape.HeadDim} holds nothing: all must be 1 or more");
         _ = shape.Format;
+        if (layers is not null && layers.Roots.Count > shape.Layers) throw new LabException($"{layers.Name}: there is no layer {layers.Roots.Count - 1}; the last of {shape.Layers} is layer {shape.Layers - 1}");
         Shape = shape;
-        _layers = new LayerCache[shape.Layers];
-        for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = new LayerCache(this, layer);
+        Layers = layers is { Shared: > 0 } ? layers : null;
+        _stored = [.. Enumerable.Range(0, shape.Layers).Where(layer => Layers?.IsShared(layer) != true).Select(layer => new LayerCache(this, layer))];
+        _layers = Spread();
     }
 
     private RaggedCache(RaggedCache source)
@@ -28,33 +33,48 @@ public sealed class RaggedCache : IDisposable
         Retention = source.Retention?.Clone();
         Format = source.Format;
         _recall = source._recall;
-        _layers = new LayerCache[source._layers.Length];
+        Layers = source.Layers;
+        _stored = new LayerCache[source._stored.Length];
         try
         {
-            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer] = source._layers[layer].CloneFor(this);
+            for (var i = 0; i < _stored.Length; i++) _stored[i] = source._stored[i].CloneFor(this);
         }
         catch
         {
-            foreach (var layer in _layers) layer?.Dispose();
+            foreach (var layer in _stored) layer?.Dispose();
             throw;
         }
+        _layers = Spread();
+    }
+
+    private LayerCache[] Spread()
+    {
+        if (Layers is not { } map) return _stored;
+        var roots = map.Stored(Shape.Layers);
+        return [.. Enumerable.Range(0, Shape.Layers).Select(layer => _stored[Array.IndexOf(roots, map.Root(layer))])];
     }
 
     /// <summary>Layers, heads, dimension and storage.</summary>
     public CacheShape Shape { get; }
 
+    /// <summary>Layers that read others' entries, and store none; null: every layer stores its own.</summary>
+    public LayerMap? Layers { get; }
+
     /// <summary>Tokens seen so far: the position of the next token.</summary>
     public int LogicalLength { get; private set; }
 
     /// <summary>Drops entries again while text is generated; null: nothing more is dropped. Decoding on a CPU asks it after each token.</summary>
-    public IRetention? Retention { get; set; }
+    /// <exception cref="InvalidOperationException">Layers are shared: what is added up beside an entry belongs to one layer.</exception>
+    public IRetention? Retention { get; set => field = value is null || Layers is null ? value : throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not dropped while text is generated"); }
 
     /// <summary>Chooses which entries each token reads while text is generated; null: all. Decoding on a CPU asks it for each token and layer. Setting it forgets what was learned of the entries.</summary>
+    /// <exception cref="InvalidOperationException">Layers are shared: what a recall learns and counts belongs to one layer.</exception>
     public IRecall? Recall
     {
         get => _recall;
         set
         {
+            if (value is not null && Layers is not null) throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not recalled");
             _recall = value;
             for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Recall = value?.Build(layer, Shape);
         }
@@ -63,7 +83,7 @@ public sealed class RaggedCache : IDisposable
     /// <summary>Takes the choice of one token and layer after the other.</summary>
     internal RecallChoice Choice => field ??= new();
 
-    /// <summary>The entries of one layer.</summary>
+    /// <summary>The entries that one layer reads: of a shared layer those of its root.</summary>
     public LayerCache this[int layer] => _layers[layer];
 
     /// <summary>Stored entries of all heads of all layers.</summary>
@@ -72,7 +92,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long entries = 0;
-            foreach (var layer in _layers) entries += layer.Entries;
+            foreach (var layer in _stored) entries += layer.Entries;
             return entries;
         }
     }
@@ -86,7 +106,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.StoredBytes;
+            foreach (var layer in _stored) bytes += layer.StoredBytes;
             return bytes;
         }
     }
@@ -97,7 +117,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.ReservedBytes;
+            foreach (var layer in _stored) bytes += layer.ReservedBytes;
             return bytes;
         }
     }
@@ -108,7 +128,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.MarkBytes;
+            foreach (var layer in _stored) bytes += layer.MarkBytes;
             return bytes;
         }
     }
@@ -119,7 +139,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.Recall?.Bytes ?? 0;
+            foreach (var layer in _stored) bytes += layer.Recall?.Bytes ?? 0;
             return bytes;
         }
     }
@@ -133,7 +153,7 @@ public sealed class RaggedCache : IDisposable
         get
         {
             long bytes = 0;
-            foreach (var layer in _layers) bytes += layer.TouchedBytes;
+            foreach (var layer in _stored) bytes += layer.TouchedBytes;
             return bytes;
         }
     }
@@ -143,7 +163,7 @@ public sealed class RaggedCache : IDisposable
     public double? HitRate(int steps)
     {
         long hits = 0, chosen = 0;
-        foreach (var layer in _layers)
+        foreach (var layer in _stored)
             if (layer.Recall?.Tier is { } tier) (hits, chosen) = (hits + tier.Hits(steps), chosen + tier.Chosen);
         return chosen == 0 ? null : (double)hits / chosen;
     }
@@ -153,12 +173,12 @@ public sealed class RaggedCache : IDisposable
     public long FetchedBytes(int steps)
     {
         long entries = 0;
-        foreach (var layer in _layers) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
+        foreach (var layer in _stored) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
         return Format is { Bits: < 16 } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
     }
 
     /// <summary>Tokens that have attended in all layers since then.</summary>
-    public long AttendedTokens => _layers[^1].AttendedTokens;
+    public long AttendedTokens => _layers[^1].AttendedTokens / (Layers is null ? 1 : _layers.Count(layer => layer == _layers[^1]));
 
     /// <summary>Counts tokens whose entries have been appended to every layer.</summary>
     /// <param name="tokens">How many.</param>
@@ -171,7 +191,7 @@ public sealed class RaggedCache : IDisposable
     /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head, so that appending them moves nothing.</summary>
     public void Reserve(int tokens)
     {
-        foreach (var layer in _layers) layer.Reserve(tokens);
+        foreach (var layer in _stored) layer.Reserve(tokens);
     }
 
     /// <summary>
@@ -188,7 +208,7 @@ public sealed class RaggedCache : IDisposable
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;
         if (format.Bits == 16) return;
-        foreach (var layer in _layers) layer.SealAll(format);
+        foreach (var layer in _stored) layer.SealAll(format);
     }
 
     /// <summary>A copy that shares nothing: one prefill serves many questions.</summary>
@@ -205,22 +225,22 @@ public sealed class RaggedCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, LogicalLength);
-        if (Array.Exists(_layers, layer => !layer.CanTruncate(tokens)))
+        if (Array.Exists(_stored, layer => !layer.CanTruncate(tokens)))
             throw new LabException($"{LogicalLength - tokens} tokens are taken back, and some of them are sealed as {Format!.Name}: entries are sealed for good; let more of them stay bfloat16 (recent=N)");
         if (tokens < LogicalLength) Retention?.TakeBack(tokens, LogicalLength);
-        foreach (var layer in _layers) layer.Truncate(tokens);
+        foreach (var layer in _stored) layer.Truncate(tokens);
         LogicalLength = tokens;
     }
 
     /// <summary>Gives back the memory of room and of entries that are gone; see <see cref="LayerCache.Retain(int, ReadOnlySpan{int})"/>.</summary>
     public void Trim()
     {
-        foreach (var layer in _layers) layer.Trim();
+        foreach (var layer in _stored) layer.Trim();
     }
 
     /// <summary>Releases all tensors; afterwards the entries cannot be used, and trying is an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
-        foreach (var layer in _layers) layer.Dispose();
+        foreach (var layer in _stored) layer.Dispose();
     }
 }

@@ -16,7 +16,7 @@ public static class ScoreTable
     public static ResultTable Of(IReadOnlyList<EvalRow> rows, string caption = "")
     {
         var cells = Cells(rows);
-        var reads = rows.Any(r => r.Variant.Recall is not null || r.Variant.Format is not null) && rows.All(r => r.TouchedBytes is not null); // elsewhere what is read is what is stored
+        var reads = rows.Any(r => r.Variant.Recall is not null || r.Variant.Format is not null || r.Variant.Layers is not null) && rows.All(r => r.TouchedBytes is not null); // elsewhere what is read is what is stored
         var tokens = rows.All(r => r.TokenAccuracy is not null);
         var frame = new DataFrame([
             new StringDataFrameColumn("method", cells.Select(c => c.Method)),

@@ -16,7 +16,7 @@ internal static class EvalCommand
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens of needle and ruler.", "1024,2048,4096");
         var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = Options.Model();
-        var methods = Options.Methods("Names, separated by commas, each alone or with settings, a schedule and a recall of its own: \"SnapKV kernel=5 every 64,HeadKV-R2 +Quest budget=64\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
+        var methods = Options.Methods("Names, separated by commas, each alone or with settings, a schedule, a format, a recall and shared layers of its own: \"SnapKV kernel=5 every 64,HeadKV-R2 +Quest budget=64,FullKV /share(5>1)\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
         var protocols = Options.Words("--protocol", "paper, standard or agnostic; several separated by commas.", "standard");
@@ -51,6 +51,7 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods "SnapKV,H2O,H2O published,SnapKV every 16" --kv-sizes 64
             Example:  lab eval world-2048-test --methods "FullKV +Quest budget=64,FullKV +ClusterKV budget=64 size=8,HeadKV-R2 +Exact budget=64" --shares 0.25
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64 --budget-rule equal-bytes --formats bf16,int8,int4,int2
+            Example:  lab eval world-2048-test --methods "FullKV /share(5>1),SnapKV @int4 /share(5>1,4>0)" --shares 0.12
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
             """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, formats, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());

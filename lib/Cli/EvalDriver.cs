@@ -23,8 +23,8 @@ internal static class EvalDriver
     internal static int Run(SweepPlan plan, string output, Shard? shard, Device device, CancellationToken stop)
     {
         using var models = EvalModels.Of(plan, device);
-        if (!models.Loaded.Engine.OnCpu && plan.Protocols.SelectMany(name => plan.Variants(Protocol.Find(name))).FirstOrDefault(v => v.Schedule != Catalogue.Never || v.Recall is not null || v.Format is not null) is { } scheduled)
-            throw new LabException($"{scheduled.Name}: entries are stored in formats, dropped or chosen while generating on the CPU only: leave --device, or the schedule, the format and the recall, out");
+        if (!models.Loaded.Engine.OnCpu && plan.Protocols.SelectMany(name => plan.Variants(Protocol.Find(name))).FirstOrDefault(v => v.Schedule != Catalogue.Never || v.Recall is not null || v.Format is not null || v.Layers is not null) is { } scheduled)
+            throw new LabException($"{scheduled.Name}: entries are stored in formats, dropped or chosen while generating, and shared by layers, on the CPU only: leave --device, or the schedule, the format, the recall and the layer map, out");
         var sets = SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites"));
         var path = shard is { } part ? Path.Combine(output, part.Folder) : output;
         if (RunInto(models, plan, sets, path, stop, shard) is not { } rows) return Interrupted;

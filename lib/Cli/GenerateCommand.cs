@@ -23,7 +23,7 @@ internal static class GenerateCommand
         var topP = new Option<double?>("--top-p") { Description = "Draw among the fewest tokens whose probabilities reach this sum." };
         var penalty = new Option<double?>("--repetition-penalty") { Description = "Above 1 discourages tokens that stand in the text already." };
         var seed = Options.Seed("Equal seeds draw equal texts.");
-        var method = new Option<string?>("--method") { Description = "Compress the prompt's cache by a method of `lab methods`, with settings, a schedule and a recall behind its name: \"SnapKV kernel=5 every 64\", \"FullKV +Quest budget=64\"; the full cache where it is not given." };
+        var method = new Option<string?>("--method") { Description = "Compress the prompt's cache by a method of `lab methods`, with settings, a schedule, a format, a recall and shared layers behind its name: \"SnapKV kernel=5 every 64\", \"FullKV +Quest budget=64\", \"FullKV /share(5>1)\"; the full cache where it is not given." };
         var (kvSize, window, rule, scores) = (new Option<int?>("--kv-size") { Description = "Entries per KV head that --method keeps, window included." }, Options.Window("Last prompt tokens that --method keeps, and that vote."), Options.Rule(BudgetRule.EqualEntries), Options.Scores());
         var (type, device, weights) = (Options.Type(), Options.Device(), Options.DecodeWeights());
         var command = new Command("generate", """
@@ -75,6 +75,7 @@ internal static class GenerateCommand
         string Weights() => LanguageModel.HashOf(model);
         var tables = result.GetValue(scores) is { } source ? CalibrationFolder.Open(source, config, Weights) : CalibrationFolder.Load(model, config, Weights);
         var policy = CachePolicy.Parse(text, tables);
+        if (policy.Layers is { } layers) PromptChecks.Check(config, layers);
         if (policy.IsReference) throw new LabException($"--method {text}: it keeps and reads everything, as without the option; leave --method out, or give it a recall such as \"FullKV +Quest budget=64\"");
         result.Refuse(!policy.Method.KeepsAll, "FullKV keeps everything", kvSize, window, rule, scores);
         var budget = policy.Method.KeepsAll ? new Budget(config.MaxPositions, 1) : new Budget(result.GetValue(kvSize)!.Value, result.GetValue(window), result.Read(rule));

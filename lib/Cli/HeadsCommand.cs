@@ -10,10 +10,10 @@ internal static class HeadsCommand
 {
     internal static Command Create() => new("heads", """
         What is measured once for a model and methods compute with: importance of each attention head, shares of the layers, how much heads
-        change their input, what their queries have in common.
+        change their input, what their queries have in common, which layers can share entries.
 
         Example:  lab heads show data/models/world-4m/heads/reasoning.json
-        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments() };
+        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments(), HeadsShareCommand.Create() };
 
     private static Command Score()
     {

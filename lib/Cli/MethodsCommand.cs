@@ -21,8 +21,12 @@ internal static class MethodsCommand
               grown N        the same, whenever a head holds N entries more than its share
               published      as its authors do; listed below
 
-            Which of the stored entries a token reads is chosen where a recall says so, last behind a method's name ("SnapKV every 64 +Quest budget=64")
+            Which of the stored entries a token reads is chosen where a recall says so, behind a method's name ("SnapKV every 64 +Quest budget=64")
             or by --recalls; the recalls are listed below. Nothing is dropped by them.
+
+            Layers read other layers' entries, and store none, where a layer map says so, last behind a method's name:
+              FullKV /share(5>1,4>0)   layer 5 reads the entries of layer 1, layer 4 those of layer 0, in the prompt and while generating (KVSharer,
+                                       arXiv 2410.18517); budgets count the layers that store. `lab heads share` searches such maps.
 
             Rules of the budget (--budget-rule elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent

@@ -79,8 +79,22 @@ internal static class Options
     internal static Option<Written<string[]>> Methods(string what, string otherwise) => Of("--methods", what, otherwise, list =>
         Split(list) is { Length: > 0 } names ? names : throw new LabException($"--methods '{list}': name at least one of `lab methods`; FullKV is the full cache alone"));
 
-    /// <summary>The words of a list.</summary>
-    internal static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    /// <summary>The words of a list; a comma in parentheses belongs to its word: <c>FullKV /share(5&gt;1,4&gt;0)</c>.</summary>
+    internal static string[] Split(string list)
+    {
+        var (words, start, open) = (new List<string>(), 0, false);
+        for (var i = 0; i <= list.Length; i++)
+        {
+            if (i < list.Length && (open || list[i] != ','))
+            {
+                open = list[i] == '(' || (open && list[i] != ')');
+                continue;
+            }
+            if (list[start..i].Trim() is { Length: > 0 } word) words.Add(word);
+            start = i + 1;
+        }
+        return [.. words];
+    }
 
     private static T[] Several<T>(string name, string text, string otherwise, Func<string, T> read) =>
         Split(text) is { Length: > 0 } words ? [.. words.Select(read)] : otherwise.Length == 0 ? [] : throw new LabException($"{name} '{text}': give at least one number");

@@ -107,6 +107,9 @@ public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Sc
 
     /// <summary>The format; null where none is given.</summary>
     public EntryFormat? Format { get; init; }
+
+    /// <summary>The layers that are shared, as <see cref="LayerMap.Name"/> writes them, or <see cref="LayerMap.Measured"/>; null where none are.</summary>
+    public string? Layers { get; init; }
 }
 
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
@@ -223,11 +226,13 @@ public static class Catalogue
         ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
             : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
-    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 @bf16 +Quest budget=64</c>; schedule, format and recall are null where none is given.</summary>
-    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the format or the recall is unknown, or a value is out of range.</exception>
+    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 @bf16 +Quest budget=64 /share(5&gt;1)</c>; schedule, format, recall and layer map are null where none is given.</summary>
+    /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the format or the recall is unknown, the layer map is wrong, or a value is out of range.</exception>
     public static PolicyText Parse(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        var layers = words.SkipWhile(word => !word.StartsWith('/')).ToArray();
+        words = words[..^layers.Length];
         var recall = words.SkipWhile(word => !word.StartsWith('+')).ToArray();
         var format = words[..^recall.Length].SkipWhile(word => !word.StartsWith('@')).ToArray();
         words = words[..^(recall.Length + format.Length)];
@@ -236,17 +241,20 @@ public static class Catalogue
         var given = Setting.Given(settings);
         entry.Resolve(given);
         if (words.Skip(1 + settings.Length).FirstOrDefault() is { } next && next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
-            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall last: +Quest budget=64");
+            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall: +Quest budget=64; a layer map last: /share(5>1)");
         try
         {
             return new(entry, given, words.Length == 1 + settings.Length ? null : entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never)
             {
                 Format = format.Length == 0 ? null : FormatCatalogue.Parse(string.Join(' ', format)[1..]),
                 Recall = recall.Length == 0 ? null : RecallCatalogue.Parse(string.Join(' ', recall)[1..]),
+                Layers = layers.Length == 0 ? null : LayersOf(string.Join(' ', layers)[1..]),
             };
         }
         catch (LabException e) { throw new LabException($"method '{text}': {e.Message}", e); }
     }
+
+    private static string LayersOf(string text) => text.Equals(LayerMap.Measured, StringComparison.OrdinalIgnoreCase) ? LayerMap.Measured : LayerMap.Parse(text).Name;
 
     private static CatalogueEntry HeadKv(string name, string keeps, TableKind<HeadImportance> needs) =>
         new(name, keeps, Take.HeadKv, HeadKvPaper, needs) { Build = (s, t) => new(name, Window(s), Shares(s, t.Get(needs))) };

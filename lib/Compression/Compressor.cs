@@ -11,6 +11,7 @@ namespace HeadKvLab.Compression;
 public sealed class Compressor : IPromptCompressor
 {
     private readonly CacheShape _model; // as the model computes it
+    private readonly int[] _layers;     // those that store, ascending
     private readonly CacheShape _shape; // as it is stored
     private readonly int _queryHeads;
     private RaggedCache? _cache;
@@ -31,7 +32,8 @@ public sealed class Compressor : IPromptCompressor
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
         if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
-        _cache = new RaggedCache(_shape);
+        _cache = new RaggedCache(_shape, policy.Layers);
+        _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
     }
 
     /// <summary>What is kept, and what happens to it later.</summary>
@@ -51,6 +53,9 @@ public sealed class Compressor : IPromptCompressor
 
     /// <inheritdoc/>
     public ScorerNeeds Needs => Policy.Needs(Budget.ObservationWindow);
+
+    /// <inheritdoc/>
+    public LayerMap? Layers => Policy.Layers;
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer)
@@ -77,8 +82,8 @@ public sealed class Compressor : IPromptCompressor
     public RaggedCache TakeCache()
     {
         var cache = _cache ?? throw new InvalidOperationException("the cache was taken already: a compressor serves one prefill");
-        if (_nextLayer != _shape.Layers)
-            throw new InvalidOperationException($"{_nextLayer} of {_shape.Layers} layers have arrived: the cache is not complete");
+        if (_nextLayer != _layers.Length)
+            throw new InvalidOperationException($"{_nextLayer} of {_layers.Length} layers have arrived: the cache is not complete");
         _cache = null;
         try
         {
@@ -99,9 +104,9 @@ public sealed class Compressor : IPromptCompressor
     /// <summary>Whether this layer is to be compressed; decides it when the first layer tells the prompt's length.</summary>
     internal bool NeedsScores(in LayerView layer)
     {
-        if (_cache is null || layer.Layer != _nextLayer)
-            throw new InvalidOperationException($"layer {layer.Layer} arrived where layer {_nextLayer} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _model.Layers, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
+        if (_cache is null || _nextLayer == _layers.Length || layer.Layer != _layers[_nextLayer])
+            throw new InvalidOperationException($"layer {layer.Layer} arrived where {(_nextLayer < _layers.Length ? $"layer {_layers[_nextLayer]}" : "no layer")} was expected: a compressor serves one prefill, in order");
+        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
         return !_selector.KeepsAll;
     }
 
@@ -116,8 +121,8 @@ public sealed class Compressor : IPromptCompressor
     /// <summary>Stores what the scores select.</summary>
     internal void Accept(in LayerView layer, HeadRows<float> scores)
     {
-        var kept = _selector!.Select(layer, scores);
-        foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![layerCuts.Key], layerCuts);
+        var kept = _selector!.Select(layer with { Layer = _nextLayer }, scores); // a budget counts the layers that store
+        foreach (var layerCuts in _selector.CutBacks.GroupBy(cut => cut.Layer)) CutBack(_cache![_layers[layerCuts.Key]], layerCuts);
         if (Method.Settle(layer, scores, Budget.ObservationWindow, kept) is { } settled) _cache![layer.Layer].Store(layer.Keys, layer.Values, settled);
         else _cache![layer.Layer].Store(layer.Keys, layer.Values, kept);
         _retention?.Take(layer, _cache[layer.Layer], whole: false);
@@ -141,9 +146,9 @@ public sealed class Compressor : IPromptCompressor
 
     private void Finish(in LayerView layer)
     {
-        if (++_nextLayer < _shape.Layers) return;
+        if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)
-            for (var l = 0; l < _shape.Layers; l++) _cache![l].Trim();
+            foreach (var l in _layers) _cache![l].Trim();
         _cache!.Advance(layer.Length);
     }
 }

@@ -37,6 +37,10 @@ public sealed class HeadChange : ICalibrationTable
     /// <inheritdoc/>
     public string? Source { get; init; }
 
+    /// <inheritdoc/>
+    public ICalibrationTable Among(IReadOnlyList<int> layers) =>
+        new HeadChange([.. layers.SelectMany(layer => _heads[(layer * QueryHeads)..((layer + 1) * QueryHeads)])], [.. layers.Select(layer => _layers[layer])]) { Source = Source };
+
     /// <summary>Change of every query head, layer after layer.</summary>
     public ReadOnlySpan<double> OfHeads => _heads;
 

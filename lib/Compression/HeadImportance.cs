@@ -45,6 +45,9 @@ public sealed class HeadImportance : ICalibrationTable
     /// <inheritdoc/>
     public string Hash => TableHash.Of(string.Create(CultureInfo.InvariantCulture, $"{Layers} {Heads} "), _values);
 
+    /// <inheritdoc/>
+    public ICalibrationTable Among(IReadOnlyList<int> layers) => new HeadImportance(layers.Count, Heads, [.. layers.SelectMany(layer => _values[(layer * Heads)..((layer + 1) * Heads)])]) { Source = Source };
+
     /// <summary>Importance of one head.</summary>
     public double this[int layer, int head] => _values[layer * Heads + head];
 

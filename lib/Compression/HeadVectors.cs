@@ -38,6 +38,9 @@ public sealed class HeadVectors : ICalibrationTable
     /// <inheritdoc/>
     public string Hash => TableHash.Of(string.Create(CultureInfo.InvariantCulture, $"vectors {Layers} {QueryHeads} "), Array.ConvertAll(_values, value => (double)value));
 
+    /// <inheritdoc/>
+    public ICalibrationTable Among(IReadOnlyList<int> layers) => this;
+
     /// <summary>Numbers of some query heads of a layer, head after head.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="first">The first of them.</param>

@@ -14,6 +14,9 @@ public abstract class LayerShares : ICalibrationTable
     /// <inheritdoc/>
     public string? Source { get; init; }
 
+    /// <inheritdoc/>
+    public abstract ICalibrationTable Among(IReadOnlyList<int> layers);
+
     /// <summary>Whether the shares can be had for any budget.</summary>
     public abstract bool FollowsBudget { get; }
 
@@ -42,6 +45,9 @@ public sealed class DroppedShares(params double[] dropped) : LayerShares
 
     /// <inheritdoc/>
     public override string Hash => TableHash.Of(string.Create(CultureInfo.InvariantCulture, $"dropped {Layers} "), _dropped);
+
+    /// <inheritdoc/>
+    public override ICalibrationTable Among(IReadOnlyList<int> layers) => new DroppedShares([.. layers.Select(layer => _dropped[layer])]) { Source = Source };
 
     /// <inheritdoc/>
     public override bool FollowsBudget => false;

@@ -44,6 +44,9 @@ public sealed class PrefixCurves : LayerShares
     public override string Hash => TableHash.Of(string.Create(CultureInfo.InvariantCulture, $"prefix {Layers} "), _curves);
 
     /// <inheritdoc/>
+    public override ICalibrationTable Among(IReadOnlyList<int> layers) => new PrefixCurves([.. layers.Select(layer => this[layer].ToArray())]) { Source = Source };
+
+    /// <inheritdoc/>
     public override bool FollowsBudget => true;
 
     /// <summary>The curve of a layer, <c>[point]</c>.</summary>

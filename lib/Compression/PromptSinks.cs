@@ -23,6 +23,9 @@ public static class PromptSinks
 
         public ScorerNeeds Needs { get; } = sinks.Aggregate(ScorerNeeds.None, (needs, sink) => needs.Or(sink.Needs));
 
+        public LayerMap? Layers { get; } = sinks.Select(sink => sink.Layers).Distinct().Count() == 1 ? sinks[0].Layers
+            : throw new ArgumentException("the sinks share different layers, which takes a prefill for each", nameof(sinks));
+
         public void Accept(in LayerView layer)
         {
             foreach (var sink in _others) sink.Accept(layer);

@@ -30,9 +30,12 @@ public static class TableKinds
     /// <summary>Mean and mean size of each query head's queries before RoPE, frequency by frequency. TriAttention.</summary>
     public static TableKind<HeadVectors> Moments { get; } = new("moments", "moments.json", "moments of the queries", "measure them with `lab heads moments`, or give a file with --scores");
 
+    /// <summary>The layers that read other layers' entries. A policy with <c>/share</c>.</summary>
+    public static TableKind<LayerSharing> Sharing { get; } = new("share", "share.json", "a layer map", "search it with `lab heads share`, or write one: /share(5>1)");
+
     /// <summary>Head scores: one file of them serves every method that needs some.</summary>
     public static IReadOnlyList<TableKind<HeadImportance>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
 
     /// <summary>All kinds, in the order of messages.</summary>
-    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change, Filters, Moments];
+    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change, Filters, Moments, Sharing];
 }

@@ -90,6 +90,7 @@ public sealed class DecodeStep : IDisposable
         for (var b = 0; b < n; b++)
         {
             PromptChecks.Check(config, ids.Slice(b, 1), caches[b].LogicalLength, ScorerNeeds.None);
+            if (caches[b].Layers is { } map) PromptChecks.Check(config, map);
             decoder.Rotary.At(caches[b].LogicalLength, Part(cosines, b), Part(sines, b));
             weights.Embedding.Row(ids[b], Part(x, b));
         }
@@ -124,13 +125,17 @@ public sealed class DecodeStep : IDisposable
     private void Attend(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)
     {
         var n = caches.Length;
-        MatrixVector.Multiply(Of(normed, n), n, w.Query, Of(queries, n), w.Key, Of(keys, n), w.Value, Of(values, n));
+        if (AnyStores(layer, caches)) MatrixVector.Multiply(Of(normed, n), n, w.Query, Of(queries, n), w.Key, Of(keys, n), w.Value, Of(values, n));
+        else MatrixVector.Multiply(w.Query, Of(normed, n), Of(queries, n), n);
         for (var b = 0; b < n; b++)
         {
             Heads(Part(queries, b), w.QueryNorm, b);
-            Heads(Part(keys, b), w.KeyNorm, b);
             var cache = caches[b][layer];
-            cache.Append(Part(keys, b), Part(values, b));
+            if (Stores(layer, caches[b]))
+            {
+                Heads(Part(keys, b), w.KeyNorm, b);
+                cache.Append(Part(keys, b), Part(values, b));
+            }
             var retention = caches[b].Retention;
             var wanted = Observer is { WantsWeights: true } || retention is { WantsWeights: true } ? RoomFor(cache.WeightsOf(config.QueryHeads)) : [];
             var sum = Observer is { WantsWeights: true } ? null : retention?.Sum;
@@ -142,6 +147,15 @@ public sealed class DecodeStep : IDisposable
         }
         MatrixVector.Multiply(w.Output, Of(mixed, n), Of(delta, n), n);
     }
+
+    private static bool AnyStores(int layer, ReadOnlySpan<RaggedCache> caches)
+    {
+        foreach (var cache in caches)
+            if (Stores(layer, cache)) return true;
+        return false;
+    }
+
+    private static bool Stores(int layer, RaggedCache cache) => cache.Layers is null || !cache.Layers.IsShared(layer);
 
     private Span<float> RoomFor(int numbers)
     {

@@ -81,13 +81,36 @@ public sealed class Decoder : Module
     /// <param name="sink">Receives each layer; null when nobody compresses.</param>
     /// <param name="allLogits">Logits of every position instead of the last one.</param>
     /// <returns>Logits <c>[1, vocabulary]</c> of the last token, or <c>[token, vocabulary]</c>; the caller's, or the current dispose scope's.</returns>
-    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary.</exception>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or layers share entries that this model's cannot.</exception>
+    /// <exception cref="ArgumentException">The cache and the sink share different layers.</exception>
     public Tensor Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null, bool allLogits = false)
+    {
+        if (full is not null && sink is not null && full.Layers != sink.Layers) throw new ArgumentException($"the cache shares layers as {full.Layers?.Name ?? "none"}, the sink as {sink.Layers?.Name ?? "none"}: one prefill has one layer map", nameof(sink));
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var x = Read(ids, full, sink, full is null ? sink?.Layers : full.Layers, allLogits);
+        var last = allLogits ? x[0] : x[0].narrow(0, ids.Length - 1, 1);
+        return Logits(model.norm.forward(last)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Final hidden states of a prompt, normalised, <c>[token, hidden]</c>; nothing is kept. The caller's, or the current dispose scope's.</summary>
+    /// <param name="ids">Its tokens.</param>
+    /// <param name="layers">Layers that are shared; null: none.</param>
+    /// <param name="sink">Receives the layers; null: nobody looks.</param>
+    internal Tensor Hidden(ReadOnlySpan<int> ids, LayerMap? layers, IPromptSink? sink = null)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        return model.norm.forward(Read(ids, null, sink, layers, allRows: true)[0]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Hidden states of a prompt after the last layer, <c>[1, token, hidden]</c>; unless all rows are asked for, only the last of them is right.</summary>
+    private Tensor Read(ReadOnlySpan<int> ids, RaggedCache? full, IPromptSink? sink, LayerMap? layers, bool allRows)
     {
         var start = full?.LogicalLength ?? 0;
         PromptChecks.Check(Config, ids, start, sink?.Needs ?? ScorerNeeds.None);
-        using var scope = NewDisposeScope();
-        using var quiet = no_grad();
+        if (layers is not null) PromptChecks.Check(Config, layers);
+        using var roots = layers is { Shared: > 0 } ? new PromptRoots(layers) : null;
         var device = Unembedding.device;
         var x = model.embed_tokens.forward(tensor(PromptChecks.Widen(ids), 1, ids.Length, device: device));
         var rotation = Rotary.At(arange(start, start + ids.Length, ScalarType.Int64, device).unsqueeze(0));
@@ -95,8 +118,10 @@ public sealed class Decoder : Module
         {
             foreach (var layer in model.layers)
             {
-                var first = allLogits || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, sink?.Needs ?? ScorerNeeds.None);
-                layer.Advance(x, rotation, new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output), first);
+                var shared = roots?.StoreOf(layer.Index);
+                var first = allRows || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, shared is null && sink is not null ? sink.Needs : ScorerNeeds.None);
+                layer.Advance(x, rotation, shared ?? (ILayerStore)new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output, roots?.Keeper(layer.Index)), first);
+                roots?.Release(layer.Index);
             }
         }
         catch
@@ -105,8 +130,7 @@ public sealed class Decoder : Module
             throw;
         }
         full?.Advance(ids.Length);
-        var last = allLogits ? x[0] : x[0].narrow(0, ids.Length - 1, 1);
-        return Logits(model.norm.forward(last)).MoveToOuterDisposeScope();
+        return x;
     }
 }
 

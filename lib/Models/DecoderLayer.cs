@@ -101,8 +101,7 @@ internal sealed class SelfAttention : Module
         var (batch, tokens) = (x.shape[0], x.shape[1]);
         var queries = tokens - first;
         var q = Heads(q_proj.forward(first == 0 ? x : x.narrow(1, first, queries)), queryHeads, q_norm, rotation.From(first));   // [batch, queryHead, token - first, dim]
-        var k = Heads(k_proj.forward(x), kvHeads, k_norm, rotation);         // [batch, kvHead, token, dim]
-        var v = v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2);
+        var (k, v) = store.Root ?? (Heads(k_proj.forward(x), kvHeads, k_norm, rotation), v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2));   // [batch, kvHead, token, dim]
         return store.Attend(q, k, v, Scale, slidingWindow).transpose(1, 2).reshape(batch, queries, queryHeads * dim);
     }
 

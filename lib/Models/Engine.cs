@@ -71,8 +71,8 @@ public sealed class Engine : IDisposable
     /// <param name="cache">A prompt, compressed or not. On a CPU new entries are appended to it, elsewhere to a copy on the device.</param>
     /// <param name="room">Tokens that may follow.</param>
     /// <param name="observer">Sees the attention of each token, on a CPU only; null: nobody looks.</param>
-    /// <exception cref="LabException">The weights are not on a CPU, and there is an observer, or the cache seals entries, drops them or chooses among them while text is generated.</exception>
-    public DecodeSession Continue(RaggedCache cache, int room, IStepObserver? observer = null) => observer is not null || cache.Retention is not null || cache.Recall is not null || cache.Format is not null || _step is not null
+    /// <exception cref="LabException">The weights are not on a CPU, and there is an observer, or the cache seals entries, drops them or chooses among them while text is generated, or its layers share them.</exception>
+    public DecodeSession Continue(RaggedCache cache, int room, IStepObserver? observer = null) => observer is not null || cache.Retention is not null || cache.Recall is not null || cache.Format is not null || cache.Layers is not null || _step is not null
         ? OnHost(Step.Session(observer), cache)
         : OnDevice(new GroupedCache(cache, _byTensors!.Device, CacheType(cache.Shape.Storage), Math.Max(1, room)));
 
@@ -98,6 +98,9 @@ internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kin
 
     /// <inheritdoc/>
     public ScorerNeeds Needs => inner.Needs;
+
+    /// <inheritdoc/>
+    public LayerMap? Layers => inner.Layers;
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds, KindOf = later });

@@ -15,6 +15,9 @@ internal interface ILayerStore
     /// <returns>What the heads mix, <c>[batch, queryHead, query, dim]</c>.</returns>
     Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow);
 
+    /// <summary>Keys and values that the queries read in place of the layer's own, which are then not computed, <c>[batch, kvHead, position, dim]</c>; null: its own.</summary>
+    (Tensor Keys, Tensor Values)? Root => null;
+
     /// <summary>Whether it looks at what attention adds to the residual stream.</summary>
     bool WatchesStream => false;
 
@@ -30,7 +33,8 @@ internal interface ILayerStore
 /// <param name="sink">Sees them; null: nobody does.</param>
 /// <param name="frequencies">Radians per position of each pair that RoPE turns.</param>
 /// <param name="output">Makes the output projection's part of each query head; null where nobody looks.</param>
-internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink, ReadOnlyMemory<float>? frequencies = null, Func<Tensor>? output = null) : ILayerStore
+/// <param name="keep">Receives the keys and values that the queries read, where later layers read them too.</param>
+internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink, ReadOnlyMemory<float>? frequencies = null, Func<Tensor>? output = null, Action<Tensor, Tensor>? keep = null) : ILayerStore
 {
     /// <summary>Sequences of a batch, of which nothing is kept: training.</summary>
     internal static PromptStore Nowhere { get; } = new(0, null, null);
@@ -42,6 +46,7 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
             cache.Append(k[0], v[0]);
             if (cache.Counts[0] > k.shape[2]) (k, v) = (cache.Keys().to(k.dtype, k.device).unsqueeze(0), cache.Values().to(v.dtype, v.device).unsqueeze(0));   // what came before, too
         }
+        keep?.Invoke(k, v);
         var needs = sink?.Needs ?? ScorerNeeds.None;
         var (mixed, sums) = PromptAttention.Causal(q, k, v, scale, slidingWindow, needs.Sums);
         var rows = needs.AllQueries ? q.shape[2] : Math.Min(needs.Queries, q.shape[2]);
@@ -55,6 +60,16 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
     public bool WatchesStream => sink is { Needs.Stream: true };
 
     public void Attended(Tensor before, Tensor after) => sink!.Attended(layer, before[0], after[0]);
+}
+
+/// <summary>A prompt in a layer that stores nothing: its queries read what its root's read, and nobody looks.</summary>
+/// <param name="keys">Keys of the root, <c>[1, kvHead, position, dim]</c>.</param>
+/// <param name="values">Its values, same shape.</param>
+internal sealed class SharedStore(Tensor keys, Tensor values) : ILayerStore
+{
+    public (Tensor Keys, Tensor Values)? Root => (keys, values);
+
+    public Tensor Attend(Tensor q, Tensor k, Tensor v, float scale, int? slidingWindow) => PromptAttention.Causal(q, k, v, scale, slidingWindow).Mixed;
 }
 
 /// <summary>One token on a device: heads read their own entries, grouped by length.</summary>

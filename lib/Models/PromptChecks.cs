@@ -18,6 +18,18 @@ internal static class PromptChecks
             throw new LabException($"prompt: the method looks at {(needs.OfAllRows ? "all queries" : needs.Queries > ids.Length ? $"{needs.Queries} queries" : "the kinds of all tokens")}, but the prompt continues a cached one by only {ids.Length} tokens; prefill it in one piece.");
     }
 
+    /// <exception cref="LabException">The model has no such layer, or a layer and its root see different stretches of the text.</exception>
+    internal static void Check(ModelConfig config, LayerMap layers)
+    {
+        if (layers.Roots.Count > config.Layers)
+            throw new LabException($"{layers.Name}: there is no layer {layers.Roots.Count - 1}: the model has layers 0 to {config.Layers - 1}; share one of them.");
+        for (var layer = 0; layer < layers.Roots.Count; layer++)
+            if (layers.Root(layer) is var root && config.WindowOf(layer) != config.WindowOf(root))
+                throw new LabException($"{layers.Name}: layer {layer} sees {Seen(config, layer)}, layer {root} {Seen(config, root)}: only layers with the same sliding window share entries.");
+    }
+
+    private static string Seen(ModelConfig config, int layer) => config.WindowOf(layer) is { } window ? $"the last {window} positions" : "all positions";
+
     /// <summary>The ids as int64, as embedding look-ups want them.</summary>
     internal static long[] Widen(ReadOnlySpan<int> ids)
     {

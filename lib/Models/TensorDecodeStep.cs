@@ -40,6 +40,9 @@ internal sealed class HostSink(IPromptSink inner) : IPromptSink
     public ScorerNeeds Needs => inner.Needs;
 
     /// <inheritdoc/>
+    public LayerMap? Layers => inner.Layers;
+
+    /// <inheritdoc/>
     public void Accept(in LayerView layer)
     {
         using var scope = NewDisposeScope();

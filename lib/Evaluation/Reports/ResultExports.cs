@@ -114,13 +114,17 @@ public static class ResultExports
     {
         var several = all.Select(r => (r.Suite, r.Protocol)).Distinct().Count() > 1 ? $"-{suite}-{protocol}" : "";
         var settings = ResultReport.Suffixes(all.Select(r => r.Variant))(variant).Replace(", ", "-", StringComparison.Ordinal).Replace(' ', '-');
-        return $"{model.Replace('/', '-')}-{variant.Name.Replace(' ', '-')}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
+        return $"{model.Replace('/', '-')}-{(variant with { Layers = null }).Name.Replace(' ', '-')}{Shared("-", variant)}{(variant.IsFull ? "" : "-" + variant.BudgetName.Replace(" %", "pct", StringComparison.Ordinal))}{settings}{several}";
     }
 
-    /// <summary>The name of a variant's method in kvpress, and its schedule, format and recall behind it.</summary>
+    /// <summary>The name of a variant's method in kvpress, and its schedule, format, recall and layer map behind it.</summary>
     private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'))
         + (variant.Format is null ? "" : "_" + Compression.FormatCatalogue.Short(variant.Format).Replace(' ', '_'))
-        + (variant.Recall is null ? "" : "_" + Compression.RecallCatalogue.Short(variant.Recall).ToLowerInvariant().Replace(' ', '_'));
+        + (variant.Recall is null ? "" : "_" + Compression.RecallCatalogue.Short(variant.Recall).ToLowerInvariant().Replace(' ', '_'))
+        + Shared("_", variant);
+
+    /// <summary>A layer map in the name of a file, <c>share-5-1-4-0</c>; empty where there is none.</summary>
+    private static string Shared(string before, Variant variant) => variant.Layers is null ? "" : before + variant.Layers.Replace('(', '-').Replace('>', '-').Replace(',', '-').TrimEnd(')');
 
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
     private static string Press(string method) => method switch

@@ -63,7 +63,7 @@ public static class ResultReport
                 ("budget", v => v.BudgetName), ("method", v => v.Name + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
                 (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
                 .. part.All(c => c.Variant.Schedule == Compression.Catalogue.Never) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("entries per head, at the end") { Format = "#,0.0", Missing = "–" }, v => Known(Mean(v, c => c.EntriesAtEnd)))],
-                .. part.All(c => c.Variant.Recall is null && c.Variant.Format is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("read for a token", c => c.TouchedBytes)],
+                .. part.All(c => c.Variant.Recall is null && c.Variant.Format is null && c.Variant.Layers is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("read for a token", c => c.TouchedBytes)],
                 .. part.All(c => c.Variant.Recall is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("index", c => c.IndexBytes), Kib("fetched for a token", c => c.FetchedBytes)],
             ]);
             text.Append(table.ToMarkdown());

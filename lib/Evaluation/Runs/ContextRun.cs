@@ -21,7 +21,7 @@ internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, l
 
 /// <summary>
 /// The questions on one context. The tokens that all their prompts begin with are prefilled once; a question continues a copy of that cache, and this
-/// one pass feeds the compressors of all variants. A variant whose scorer looks at more queries than a question has tokens (H2O) gets a prefill in one
+/// one pass feeds the compressors of all variants; variants that share layers have passes of their own, one for each layer map. A variant whose scorer looks at more queries than a question has tokens (H2O) gets a prefill in one
 /// piece. Where the protocol compresses before the question, the compressed caches are made once and every question is read into copies of them.
 /// </summary>
 internal sealed class ContextRun : IDisposable
@@ -31,8 +31,7 @@ internal sealed class ContextRun : IDisposable
     private readonly int _shared;
     private readonly Dictionary<Variant, Compressed> _before = [];
     private int[]? _beforeIds;
-    private RaggedCache? _prefix;
-    private double _prefixSeconds;
+    private readonly Dictionary<string, (RaggedCache Cache, double Seconds)> _prefixes = []; // by layer map
 
     internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, CachePolicy> policies, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
     {
@@ -54,7 +53,7 @@ internal sealed class ContextRun : IDisposable
 
     public void Dispose()
     {
-        _prefix?.Dispose();
+        foreach (var (prefix, _) in _prefixes.Values) prefix.Dispose();
         foreach (var compressed in _before.Values) compressed.Cache.Dispose();
     }
 
@@ -62,10 +61,11 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var whole in variants.GroupBy(v => _shared == 0 || (!v.IsFull && _policies[v].Needs(v.Window).ExceedPiece(own))).OrderBy(g => g.Key))
+        foreach (var pass in variants.GroupBy(v => (v.Layers, Whole: _shared == 0 || (!v.IsFull && _policies[v].Needs(v.Window).ExceedPiece(own)))).OrderBy(g => g.Key.Whole))
         {
             stop.ThrowIfCancellationRequested();
-            var caches = Compress(whole.Key ? null : Prefix(prompt), whole.Key ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. whole]);
+            var (prefix, prefixSeconds) = pass.Key.Whole ? (null, 0) : Prefix(prompt, pass.First());
+            var caches = Compress(prefix, prefix is null ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. pass]);
             try
             {
                 foreach (var (variant, cache, logits, seconds, unread) in caches)
@@ -78,7 +78,7 @@ internal sealed class ContextRun : IDisposable
                     var clock = Stopwatch.StartNew();
                     var (entries, bytes) = (cache.Entries, cache.StoredBytes);
                     var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
-                    yield return new(variant, ids, entries, bytes, seconds + (whole.Key ? 0 : _prefixSeconds), clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
+                    yield return new(variant, ids, entries, bytes, seconds + prefixSeconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
                     cache.Dispose();
                 }
             }
@@ -97,7 +97,8 @@ internal sealed class ContextRun : IDisposable
         _beforeIds = context;
         var missing = variants.Where(v => !_before.ContainsKey(v)).ToArray();
         if (missing.Length > 0)
-            foreach (var compressed in Compress(null, context, context.Length, missing)) _before[compressed.Variant] = compressed;
+            foreach (var pass in missing.GroupBy(v => v.Layers))
+                foreach (var compressed in Compress(null, context, context.Length, [.. pass])) _before[compressed.Variant] = compressed;
         foreach (var variant in variants)
         {
             stop.ThrowIfCancellationRequested();
@@ -116,7 +117,7 @@ internal sealed class ContextRun : IDisposable
 
     private long? EntriesOf(RaggedCache cache) => _model.Engine.OnCpu ? cache.Entries : null;
 
-    /// <summary>The caches of all variants, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
+    /// <summary>The caches of variants with the same layer map, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
     private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
     {
         try
@@ -154,11 +155,11 @@ internal sealed class ContextRun : IDisposable
         }
     }
 
-    private RaggedCache Prefix(PreparedPrompt prompt)
+    private (RaggedCache? Cache, double Seconds) Prefix(PreparedPrompt prompt, Variant variant)
     {
-        if (_prefix is not null) return _prefix;
+        if (_prefixes.TryGetValue(variant.Layers ?? "", out var known)) return known;
         var clock = Stopwatch.StartNew();
-        var prefix = new RaggedCache(Shape);
+        var prefix = new RaggedCache(Shape, variant.IsFull ? null : _policies[variant].Layers);
         try
         {
             _model.Engine.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
@@ -168,8 +169,7 @@ internal sealed class ContextRun : IDisposable
             prefix.Dispose();
             throw;
         }
-        _prefixSeconds = clock.Elapsed.TotalSeconds;
-        return _prefix = prefix;
+        return _prefixes[variant.Layers ?? ""] = (prefix, clock.Elapsed.TotalSeconds);
     }
 
     private int[] Generate(PreparedPrompt prompt, RaggedCache cache, float[] logits, CancellationToken stop)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Models;
@@ -103,7 +104,7 @@ public sealed record SweepPlan : VariantGrid
 
     private void RefuseUnusedScores(IReadOnlyList<Variant> variants)
     {
-        if (Scores.Count > 0 && variants.All(v => Catalogue.Find(v.Method).Needs.Count == 0))
+        if (Scores.Count > 0 && variants.All(v => Catalogue.Find(v.Method).Needs.Count == 0 && v.Layers != LayerMap.Measured))
             throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores or gates; leave them out");
     }
 

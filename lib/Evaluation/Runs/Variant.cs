@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 
 namespace HeadKvLab.Evaluation.Runs;
@@ -40,6 +41,10 @@ public sealed record Variant
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Recall { get; init; }
 
+    /// <summary>Layers that read other layers' entries and store none: <c>share(5&gt;1)</c>; null: none. <c>share</c> until <see cref="With"/> names the model's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Layers { get; init; }
+
     /// <summary>Every setting of the method, defaults included, so that a row means the same when a default changes.</summary>
     [JsonRequired]
     public Settings Settings { get; init; } = Settings.None;
@@ -50,15 +55,15 @@ public sealed record Variant
 
     /// <summary>Whether nothing is compressed and everything read: the reference.</summary>
     [JsonIgnore]
-    public bool IsFull => Method == Full.Method && Recall is null && Format is null;
+    public bool IsFull => Method == Full.Method && Recall is null && Format is null && Layers is null;
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{(Layers is null ? "" : $" /[{Layers}]")}{Joined(Settings)}{Joined(Tables)}");
 
-    /// <summary>Method, schedule, format and recall as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4</c>.</summary>
+    /// <summary>Method, schedule, format, recall and layer map as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4 /share(5&gt;1)</c>.</summary>
     [JsonIgnore]
-    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Format is null ? "" : $" @{FormatCatalogue.Short(Format)}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}";
+    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Format is null ? "" : $" @{FormatCatalogue.Short(Format)}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}{(Layers is null ? "" : $" /{Layers}")}";
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
@@ -74,20 +79,20 @@ public sealed record Variant
     }
 
     /// <summary>Refuses what cannot be run, whatever the prompt.</summary>
-    /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or parts do not go together: schedule, method, budget rule, format, recall.</exception>
+    /// <exception cref="LabException">The budget leaves no room for the window, a name is unknown, or parts do not go together: schedule, method, budget rule, format, recall, layer map.</exception>
     public void Check()
     {
         var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
         var (format, planned) = (FormatCatalogue.Parse(Format ?? FormatCatalogue.None), entry.ScheduleOf(Schedule, Settings));
-        CachePolicy.Check(Name, format, planned is not null);
+        CachePolicy.Check(Name, format, planned is not null, Recall is not null, Layers is not null);
         if (entry.Needs.Count == 0) PromptAllocation.Check(entry.Create(Settings), budget.Rule, format);
         if (planned is not { } schedule) return;
         if (schedule.Only is { } only && only != budget.Rule)
             throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for: give that rule, or write '{Method} {Catalogue.Never}'");
-        if (entry.Needs.Count == 0) schedule.Begin(entry.Create(Settings), budget, new Cache.CacheShape(1, 1, 1), 1); // what a method with tables refuses it refuses by its schedule's name
+        if (entry.Needs.Count == 0) schedule.Begin(entry.Create(Settings), budget, new CacheShape(1, 1, 1), 1); // what a method with tables refuses it refuses by its schedule's name
     }
 
-    /// <summary>Method, schedule, format and recall with these settings and tables.</summary>
+    /// <summary>Method, schedule, format, recall and layer map with these settings and tables.</summary>
     /// <param name="tables">Calibration tables of the model, from one or more sources, among them those of this variant.</param>
     /// <param name="seed">Seed of this drawing, for methods that draw: it comes from the run's seed, which <see cref="Settings"/> names, and the context.</param>
     /// <exception cref="LabException">The method is unknown, a setting is out of range, or the tables are not there.</exception>
@@ -95,18 +100,21 @@ public sealed record Variant
     {
         var entry = Catalogue.Find(Method);
         var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
-        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None), FormatCatalogue.Parse(Format ?? FormatCatalogue.None));
+        var layers = Layers is null ? null : LayerMap.Parse(Layers);
+        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own?.Among(layers)), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None), FormatCatalogue.Parse(Format ?? FormatCatalogue.None), layers);
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
-    /// <exception cref="LabException">A source lacks the table that the method needs.</exception>
+    /// <exception cref="LabException">A source lacks the table that the method needs, or the layer map.</exception>
     public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
-        IsFull ? [this] : tables.Select(one => this with { Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
+        IsFull ? [this] : tables.Select(one => this with { Layers = one.Layers(Layers)?.Name, Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
 
-    /// <summary>The full cache in a format, or of which each token reads what a recall chooses, or both.</summary>
+    /// <summary>The full cache in a format, or of which each token reads what a recall chooses, or with shared layers, or some of these.</summary>
     /// <param name="format">The format with all its settings; null for none.</param>
     /// <param name="recall">The recall with all its settings; null for none.</param>
-    public static Variant FullWith(string? format, string? recall) => format is null && recall is null ? Full : Full with { Share = 1, Format = format, Recall = recall };
+    /// <param name="layers">The layers that are shared; null for none.</param>
+    public static Variant FullWith(string? format, string? recall, string? layers = null) =>
+        format is null && recall is null && layers is null ? Full : Full with { Share = 1, Format = format, Recall = recall, Layers = layers };
 
     private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -10,7 +10,7 @@ public record VariantGrid
     /// <summary>The windows of a grid that names none.</summary>
     private protected static readonly IReadOnlyList<int> UsualWindows = [Budget.PaperWindow];
 
-    /// <summary>Methods of the catalogue, each alone or with settings of its own: <c>HeadKV-R2 beta=2 kernel=5</c>.</summary>
+    /// <summary>Methods of the catalogue, each alone or with settings and parts of its own: <c>HeadKV-R2 beta=2 kernel=5</c>, <c>SnapKV @int4 /share(5&gt;1)</c>.</summary>
     public required IReadOnlyList<string> Methods { get; init; }
 
     /// <summary>Budgets in entries per head, window included.</summary>
@@ -77,8 +77,8 @@ public record VariantGrid
             IReadOnlyList<string?> stored = part.Format is { } kind ? [kind.Name] : formats.Count > 0 ? formats : [null];
             if (entry.Name == Variant.Full.Method)
             {
-                if (part.Recall is null && part.Format is null) variants.Insert(0, Variant.Full);
-                variants.AddRange(from format in stored from recall in read where format is not null || recall is not null select Variant.FullWith(format, recall));
+                if (part.Recall is null && part.Format is null && part.Layers is null) variants.Insert(0, Variant.Full);
+                variants.AddRange((from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers)).Where(variant => !variant.IsFull));
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
@@ -90,7 +90,7 @@ public record VariantGrid
                 from format in stored
                 from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");

@@ -16,7 +16,7 @@ public sealed class ReadmeTests : FolderTests
     [Fact]
     public void Its_tables_of_results_agree_with_the_quickstart_and_with_each_other()
     {
-        var readme = Text("docs/results.md");
+        var readme = Text("docs/results.md").Split("### More tokens")[0];
         var quickstart = File.ReadAllText(Repository.Path("notebooks", "00-quickstart.ipynb"));
         string[] budgets = ["3", "6", "12"];
         foreach (var method in new[] { "StreamingLLM", "SnapKV", "HeadKV-R2", "HeadKV-R2-shuffled" })

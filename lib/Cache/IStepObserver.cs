@@ -10,7 +10,7 @@ public interface IStepObserver
     /// <param name="layer">Index of the layer.</param>
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>, unscaled.</param>
     /// <param name="weights">The attention weights, where they are wanted.</param>
-    /// <param name="cache">The layer's entries, the token's own last.</param>
+    /// <param name="cache">The entries that the layer reads, those of its root where it is shared; the token's own last.</param>
     void After(int layer, ReadOnlySpan<float> queries, StepWeights weights, LayerCache cache);
 }
 

@@ -25,7 +25,7 @@ internal static class HeadsShareCommand
             the order of the distance of their mean keys and values, each accepted if the last hidden states stay alike. Writes
             share.json, with all pairs that were tried, and a card, and prints the map as `lab eval --methods` takes it behind a
             method; "/share" alone stands for the one in the model's folder. Prints, too, the loss on 16 validation documents of the
-            world, 1024 tokens each, with and without the shared layers.
+            world, 1024 tokens each, with and without the shared layers. --seed draws the texts, and a random order.
 
             Example:  lab heads share --model data/models/world-4m --count 1
             Example:  lab heads share --model data/models/world-4m --count 2 --order random --seed 3 --threshold -1 --out /tmp/maps

@@ -61,6 +61,9 @@ internal static class MethodsCommand
         }
         Print("Formats (`@NAME SETTING=VALUE` behind a method)", FormatCatalogue.All);
         Print("Recalls (`+NAME SETTING=VALUE` behind a method)", RecallCatalogue.All);
+        Console.WriteLine("\nLayer maps (`/share(LAYER>ROOT,...)` last behind a method):");
+        Console.WriteLine($"{"share(5>1,4>0)",-20} layer 5 reads the entries of layer 1, layer 4 those of layer 0, and they store none; exact; arXiv 2410.18517");
+        Console.WriteLine($"{"share",-20} the map that `lab heads share` found for the model");
         Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
         foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");
         return 0;

@@ -225,8 +225,8 @@ public sealed class RaggedCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, LogicalLength);
-        if (Array.Exists(_stored, layer => !layer.CanTruncate(tokens)))
-            throw new LabException($"{LogicalLength - tokens} tokens are taken back, and some of them are sealed as {Format!.Name}: entries are sealed for good; let more of them stay bfloat16 (recent=N)");
+        foreach (var layer in _stored)
+            if (!layer.CanTruncate(tokens)) throw new LabException($"{LogicalLength - tokens} tokens are taken back, and some of them are sealed as {Format!.Name}: entries are sealed for good; let more of them stay bfloat16 (recent=N)");
         if (tokens < LogicalLength) Retention?.TakeBack(tokens, LogicalLength);
         foreach (var layer in _stored) layer.Truncate(tokens);
         LogicalLength = tokens;

@@ -17,9 +17,12 @@ internal static class KeyRows
     /// <param name="matrices"><c>[queryHead, dim, dim]</c>.</param>
     internal static Tensor Quadratic(Tensor rows, Tensor matrices)
     {
-        var each = rows.unsqueeze(1);
-        return each.matmul(matrices.view(rows.shape[0], -1, rows.shape[2], rows.shape[2])).mul(each).sum(3);
+        var each = ForGroups(rows, matrices.shape[0] / rows.shape[0]);
+        return each.bmm(matrices).mul(each).sum(2).view(rows.shape[0], -1, rows.shape[1]);
     }
+
+    /// <summary>Each KV head's rows once for every query head that shares them, <c>[queryHead, position, dim]</c>.</summary>
+    internal static Tensor ForGroups(Tensor rows, long group) => rows.unsqueeze(1).expand(rows.shape[0], group, rows.shape[1], rows.shape[2]).reshape(-1, rows.shape[1], rows.shape[2]);
 
     /// <summary>A table's numbers of the query heads that read a view's keys, <c>[kvHead, group, number]</c>.</summary>
     /// <param name="table">The table.</param>

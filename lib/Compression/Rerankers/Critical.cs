@@ -59,7 +59,7 @@ public sealed record Critical(double Safe = 0.5) : IReranker
             {
                 using var step = NewDisposeScope();
                 var rows = Math.Min(BlockRows, layer.Length - first);
-                norms[h].narrow(0, first, rows).copy_(layer.Values[h / (queryHeads / kvHeads)].narrow(0, first, rows).matmul(output[h]).abs().sum(1));
+                norms[h].narrow(0, first, rows).copy_(layer.Values[h / (queryHeads / kvHeads)].narrow(0, first, rows).mm(output[h]).abs().sum(1));
             }
         return norms;
     }

@@ -29,8 +29,8 @@ public sealed record CapKv : IScorer
         logits.masked_fill_(BeforeRope.Stands(layer).lt(BeforeRope.Sinks).unsqueeze(1), float.NegativeInfinity);
         var weights = (logits - logits.amax([2], keepdim: true)).exp().nan_to_num();          // a head of first positions alone has none
 
-        var values = layer.Values.unsqueeze(1);                                                // [kvHead, 1, position, dim]
-        var capacity = (values * weights.unsqueeze(3)).transpose(2, 3).matmul(values).to(ScalarType.Float64) + eye(dim, dtype: ScalarType.Float64);
+        var values = KeyRows.ForGroups(layer.Values, weights.shape[1]);                        // [queryHead, position, dim]
+        var capacity = (values * weights.flatten(0, 1).unsqueeze(2)).transpose(1, 2).bmm(values).to(ScalarType.Float64) + eye(dim, dtype: ScalarType.Float64);
         WindowAttention.Reduce(layer, (weights * KeyRows.Quadratic(layer.Values, capacity.inverse().to(ScalarType.Float32))).flatten(0, 1), GroupReduction.Mean, scores);
         KeyRows.Protect(layer, scores, BeforeRope.Sinks);
     }

@@ -11,12 +11,12 @@ internal static class BenchCommand
     {
         BenchLoadCommand.Create(),
         BenchDecodeCommand.Create(),
-        BenchHeartCommands.Ragged(),
-        BenchHeartCommands.Formats(),
-        BenchHeartCommands.Recalls(),
-        BenchHeartCommands.Prompt(),
-        BenchHeartCommands.Select(),
-        BenchHeartCommands.Allocate(),
+        BenchMicroCommands.Ragged(),
+        BenchMicroCommands.Formats(),
+        BenchMicroCommands.Recalls(),
+        BenchMicroCommands.Prompt(),
+        BenchMicroCommands.Select(),
+        BenchMicroCommands.Allocate(),
         BenchKernelCommand.Create(),
         BenchPrefillCommand.Create(),
     };

@@ -28,7 +28,7 @@ internal static class EvalCommand
         var formats = Options.Words("--formats", "How entries are stored once the prompt is read: none (as the model computes them), bf16, int8, int4, int2, or one with settings such as 'int4 recent=8'; several separated by commas; each goes to every method, the full cache included.", FormatCatalogue.None);
         var recalls = Options.Words("--recalls", "Which stored entries each token of an answer reads: none (all), or a recall such as 'Quest budget=64'; several separated by commas; each goes to every method, the full cache included.", RecallCatalogue.None);
         var window = Options.Window("Last prompt tokens that are kept and vote.");
-        var first = new Option<string?>("--first-token") { Description = "recompute-last (the honest one) or full-first (as published); the protocol's where it is not given." };
+        var first = new Option<string?>("--first-token") { Description = "recompute-last (on the compressed cache) or full-first (as published); the protocol's where it is not given." };
         var (type, dictionary) = (Options.NumberType(), Options.Dictionary(" in each row"));
         rule.Aliases.Add("--discipline");
         rule.CompletionSources.Add([.. Names<BudgetRule>.All]);

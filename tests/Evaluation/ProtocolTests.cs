@@ -21,7 +21,7 @@ public class ProtocolTests
     public void NamesAndSettingsAreThoseOfTheSpecification()
     {
         Assert.Equal(["paper", "standard", "agnostic"], Protocol.All.Select(p => p.Name));
-        Assert.Equal([(7950, false, false, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterQuestion), (7500, true, true, CompressionPoint.AfterContext)],
+        Assert.Equal([(7950, false, false, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAgnostic)],
             Protocol.All.Select(p => (p.MostPromptTokens, p.Chat, p.AllStopIds, p.Point)));
         Assert.Equal((FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
         Assert.Equal([NumberFormat.Float16, NumberFormat.BFloat16, NumberFormat.BFloat16], Protocol.All.Select(p => p.Type));

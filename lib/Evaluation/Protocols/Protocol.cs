@@ -10,10 +10,10 @@ namespace HeadKvLab.Evaluation.Protocols;
 public enum CompressionPoint
 {
     /// <summary>After context and question were read, as in the papers: the question helps to choose.</summary>
-    AfterQuestion,
+    QueryAware,
 
     /// <summary>After the context, before any question is known: one compressed cache serves all questions.</summary>
-    AfterContext,
+    QueryAgnostic,
 }
 
 /// <summary>How a sample becomes a prompt and an answer; its name stands in every result.</summary>
@@ -63,7 +63,7 @@ public sealed record Protocol(string Name)
     public static Protocol Standard { get; } = new("standard") { Chat = true };
 
     /// <summary>As <see cref="Standard"/>, but the context is compressed before the question is known.</summary>
-    public static Protocol Agnostic { get; } = new("agnostic") { Chat = true, Point = CompressionPoint.AfterContext };
+    public static Protocol Agnostic { get; } = new("agnostic") { Chat = true, Point = CompressionPoint.QueryAgnostic };
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Protocol> All { get; } = [Paper, Standard, Agnostic];
@@ -102,7 +102,7 @@ public sealed record Protocol(string Name)
         var (context, question) = set.Prompt(sample);
         var whole = tokenizer.Encode(context + question);
         if (whole.Length <= most) return (context, question, whole);
-        if (Point == CompressionPoint.AfterQuestion) return (Ends(whole, most / 2, most / 2), "", null);
+        if (Point == CompressionPoint.QueryAware) return (Ends(whole, most / 2, most / 2), "", null);
         var asked = tokenizer.Encode(question, addSpecial: false).Length;
         if (asked > most - 2) throw new LabException($"{set.Dataset.Name}, sample '{sample.Id}': its question alone has {asked} tokens, the prompt may have {most}; use a model with a longer context, or leave the sample out");
         var head = Math.Min(most / 2, most - asked);
@@ -128,7 +128,7 @@ public sealed record Protocol(string Name)
     /// <summary>The prompt in two parts: where the tokens of the context are the beginning of the whole prompt's, it can be shared among questions; where not, the two are encoded apart only if the protocol needs it.</summary>
     private PromptTokens Split(int[] whole, Func<int[]> encodeContext, string question, bool truncated, TextTokenizer tokenizer)
     {
-        if (Point == CompressionPoint.AfterQuestion) return new(whole, () => Common(encodeContext()), truncated);
+        if (Point == CompressionPoint.QueryAware) return new(whole, () => Common(encodeContext()), truncated);
         var context = encodeContext();
         if (question.Length > 0 && !whole.AsSpan().StartsWith(context)) whole = [.. context, .. tokenizer.Encode(question, addSpecial: false)];
         return new(whole, () => Common(context), truncated);

@@ -65,31 +65,31 @@ public sealed record BetaChoice(ValidationSplit Split, IReadOnlyList<Variant> Ca
     }
 }
 
-/// <summary>A budget's honest and leaky results.</summary>
+/// <summary>A budget's results: selected on validation, and selected on test.</summary>
 /// <param name="Chosen">Chosen on validation.</param>
 /// <param name="Validation">Its score there.</param>
 /// <param name="Test">Its score on the test questions.</param>
 /// <param name="Fixed">The setting fixed in advance, the paper's default, on the test questions.</param>
-/// <param name="Leaky">The setting that is best on the test questions themselves; null where that was not asked for.</param>
-/// <param name="LeakyTest">Its score there, which is too high by construction.</param>
-/// <param name="Gap">Leaky minus honest, paired.</param>
-public sealed record BetaResult(Variant Chosen, Interval Validation, Interval Test, Interval Fixed, Variant? Leaky, Interval? LeakyTest, PairedDifference? Gap)
+/// <param name="SelectedOnTest">The setting that is best on the test questions themselves; null where that was not asked for.</param>
+/// <param name="SelectedOnTestScore">Its score there, which is too high by construction.</param>
+/// <param name="Gap">Selected on test minus selected on validation, paired.</param>
+public sealed record BetaResult(Variant Chosen, Interval Validation, Interval Test, Interval Fixed, Variant? SelectedOnTest, Interval? SelectedOnTestScore, PairedDifference? Gap)
 {
     /// <summary>The results of each budget.</summary>
     /// <param name="choice">What was chosen.</param>
     /// <param name="fixedOnes">The setting fixed in advance, for each budget.</param>
     /// <param name="validation">Rows of the validation questions, all candidates.</param>
     /// <param name="test">Rows of the test questions, chosen and fixed.</param>
-    /// <param name="leaky">Rows of the test questions, all candidates; null where not asked for.</param>
-    public static IReadOnlyList<BetaResult> Of(BetaChoice choice, IReadOnlyList<Variant> fixedOnes, IReadOnlyList<EvalRow> validation, IReadOnlyList<EvalRow> test, IReadOnlyList<EvalRow>? leaky) =>
+    /// <param name="onTest">Rows of the test questions, all candidates; null where not asked for.</param>
+    public static IReadOnlyList<BetaResult> Of(BetaChoice choice, IReadOnlyList<Variant> fixedOnes, IReadOnlyList<EvalRow> validation, IReadOnlyList<EvalRow> test, IReadOnlyList<EvalRow>? onTest) =>
     [
         .. choice.Chosen.Select(chosen =>
         {
             var reference = fixedOnes.First(v => v.BudgetName == chosen.BudgetName);
-            var best = leaky is null ? null : BetaChoice.Best(choice.Candidates.Where(v => v.BudgetName == chosen.BudgetName), leaky);
-            var honest = test.Where(r => r.Variant == chosen).ToDictionary(r => (r.Dataset, r.Question), r => r.Score);
-            var gap = best is null ? null : (PairedDifference?)PairedTest.Of([.. ResultFolder.Ordered(leaky!.Where(r => r.Variant == best)).Select(r => (r.Context, 100 * (r.Score - honest[(r.Dataset, r.Question)])))]);
-            return new BetaResult(chosen, BetaChoice.Score(validation, chosen), BetaChoice.Score(test, chosen), BetaChoice.Score(test, reference), best, best is null ? null : BetaChoice.Score(leaky!, best), gap);
+            var best = onTest is null ? null : BetaChoice.Best(choice.Candidates.Where(v => v.BudgetName == chosen.BudgetName), onTest);
+            var heldOut = test.Where(r => r.Variant == chosen).ToDictionary(r => (r.Dataset, r.Question), r => r.Score);
+            var gap = best is null ? null : (PairedDifference?)PairedTest.Of([.. ResultFolder.Ordered(onTest!.Where(r => r.Variant == best)).Select(r => (r.Context, 100 * (r.Score - heldOut[(r.Dataset, r.Question)])))]);
+            return new BetaResult(chosen, BetaChoice.Score(validation, chosen), BetaChoice.Score(test, chosen), BetaChoice.Score(test, reference), best, best is null ? null : BetaChoice.Score(onTest!, best), gap);
         }),
     ];
 }

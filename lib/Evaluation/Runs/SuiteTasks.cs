@@ -32,7 +32,7 @@ public static class SuiteTasks
             problems.Add($"data {data}: nothing of it is used, the suites {string.Join(", ", plan.Suites)} are whole without; leave it out");
         if (plan.Dictionary is { } unused && suites.All(s => s.Sets.All(set => !set.Dataset.Metric.EndsWith("_zh", StringComparison.Ordinal))))
             problems.Add($"dictionary {unused}: nothing of it is used, none of the data sets is Chinese; leave it out");
-        if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.AfterContext))
+        if (plan.FirstToken is { } first && protocols.All(p => p.Point == CompressionPoint.QueryAgnostic))
             problems.Add($"first token {first}: nothing of it is used, under {string.Join(", ", plan.Protocols)} the question is read after compression; leave it out");
         var tables = plan.Scores.Count > 0 ? problems.Each(plan.Scores, path => CalibrationFolder.Open(path, model.Config, () => model.Hash)) : [CalibrationFolder.Load(plan.Model, model.Config, () => model.Hash)];
         foreach (var method in protocols.SelectMany(plan.Variants).Where(v => !v.IsFull).Select(v => v.Method).Distinct())
@@ -79,7 +79,7 @@ public static class SuiteTasks
     {
         var prompt = protocol.Prompt(model, set, sample);
         var reference = new Reference(sample.Answers, sample.Classes, sample.Input);
-        return new PreparedPrompt(prompt.Ids, protocol.Point == CompressionPoint.AfterContext ? prompt.ContextLength : prompt.Ids.Length)
+        return new PreparedPrompt(prompt.Ids, protocol.Point == CompressionPoint.QueryAgnostic ? prompt.ContextLength : prompt.Ids.Length)
         {
             MaxNewTokens = set.Dataset.MaxNewTokens,
             StopIds = protocol.StopIds(model, set),

@@ -25,15 +25,15 @@ public sealed class BetaSelectionTests : IDisposable
     }
 
     [Fact]
-    public void The_choice_follows_validation_alone_and_the_leaky_way_is_never_worse_on_test()
+    public void The_choice_follows_validation_alone_and_what_is_selected_on_test_is_never_worse_on_test()
     {
         // on validation beta 2 is best, on test beta 5
         EvalRow[] validation = [.. Rows(0, 10, (1.01, 3), (2, 6), (5, 4))], test = [.. Rows(10, 20, (1.01, 3), (2, 4), (5, 7))];
         var choice = BetaChoice.Of(new ValidationSplit(1, 0.5), Set().Variants, validation);
         Assert.Equal(Beta(2), Assert.Single(choice.Chosen));
         var result = Assert.Single(BetaResult.Of(choice, [Beta(1.01)], validation, [.. test.Where(r => r.Variant != Beta(5))], test));
-        Assert.Equal((60, 40, 30, 70), (result.Validation.Mean, result.Test.Mean, result.Fixed.Mean, result.LeakyTest!.Value.Mean));
-        Assert.Equal(Beta(5), result.Leaky);
+        Assert.Equal((60, 40, 30, 70), (result.Validation.Mean, result.Test.Mean, result.Fixed.Mean, result.SelectedOnTestScore!.Value.Mean));
+        Assert.Equal(Beta(5), result.SelectedOnTest);
         Assert.Equal(30, result.Gap!.Value.Difference.Mean, 10);
         Assert.InRange(result.Gap.Value.Difference.Low, 0, 30);
     }

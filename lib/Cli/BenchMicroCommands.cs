@@ -5,7 +5,7 @@ using HeadKvLab.Profiling.Micro;
 namespace HeadKvLab.Cli;
 
 /// <summary><c>lab bench ragged</c>, <c>formats</c>, <c>recall</c>, <c>prompt</c>, <c>select</c> and <c>allocate</c>.</summary>
-internal static class BenchHeartCommands
+internal static class BenchMicroCommands
 {
     /// <summary>Decode attention over heads of different lengths.</summary>
     public static Command Ragged() => Create("ragged", """

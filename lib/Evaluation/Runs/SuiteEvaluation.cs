@@ -20,6 +20,12 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     /// <summary>Which stored entries each token of an answer reads, of the full cache too where it stands among the methods; null: all.</summary>
     public IRecall? Recall { get; init; }
 
+    /// <summary>
+    /// Layers that read other layers' entries, those of the full cache too where it stands among the methods; null: none. A method with tables is made of those of the layers
+    /// that store: <c>tables.Among(map)</c>.
+    /// </summary>
+    public LayerMap? Layers { get; init; }
+
     /// <summary>Observation window; always kept.</summary>
     public int Window { get; init; } = Budget.PaperWindow;
 
@@ -53,9 +59,9 @@ public static class SuiteEvaluation
         if (plan.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
         var methods = plan.Methods.ToDictionary(m => m.Name);
-        Variant[] variants = [Variant.Full, .. methods.ContainsKey(Variant.Full.Method) && (plan.Recall is not null || plan.Format is not null) ? [Variant.FullWith(plan.Format?.Name, plan.Recall?.Name)] : Array.Empty<Variant>(), .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
-                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Schedule = plan.Schedule?.Name ?? Catalogue.Never, Format = plan.Format?.Name, Recall = plan.Recall?.Name, Settings = method.Settings, Tables = method.Tables }];
-        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], variant.Method == Variant.Full.Method ? null : plan.Schedule, plan.Recall, plan.Format).Checked() };
+        Variant[] variants = [Variant.Full, .. methods.ContainsKey(Variant.Full.Method) && (plan.Recall is not null || plan.Format is not null || plan.Layers is not null) ? [Variant.FullWith(plan.Format?.Name, plan.Recall?.Name, plan.Layers?.Name)] : Array.Empty<Variant>(), .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
+                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Schedule = plan.Schedule?.Name ?? Catalogue.Never, Format = plan.Format?.Name, Recall = plan.Recall?.Name, Layers = plan.Layers?.Name, Settings = method.Settings, Tables = method.Tables }];
+        var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], variant.Method == Variant.Full.Method ? null : plan.Schedule, plan.Recall, plan.Format, plan.Layers).Checked() };
         var rows = new RowList();
         new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];

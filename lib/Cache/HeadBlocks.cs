@@ -79,6 +79,14 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     /// <summary>Bytes of the blocks that hold the entries from one on.</summary>
     public long BytesFrom(int first) => first >= Entries ? 0 : Bytes - AddressOf(BlockOf(first));
 
+    /// <summary>Bytes of the keys, with their scales and zeros, of the blocks that hold the entries from one on.</summary>
+    public long KeyBytesFrom(int first)
+    {
+        long bytes = 0;
+        for (var block = first < Entries ? BlockOf(first) : int.MaxValue; block <= BlockOf(Entries - 1); block++) bytes += format.ValueScalesAt(EntriesOf(block), dim);
+        return bytes;
+    }
+
     /// <summary>Bytes of the blocks in which an entry is marked: whoever reads one entry reads its block.</summary>
     /// <param name="marked">One for each entry, <c>[entry]</c>.</param>
     public long BytesOf(ReadOnlySpan<bool> marked)

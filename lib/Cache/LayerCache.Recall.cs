@@ -23,6 +23,12 @@ public sealed unsafe partial class LayerCache
         GC.KeepAlive(this);
     }
 
+    /// <summary>Bytes that reading a head's keys touches, from one entry on.</summary>
+    /// <param name="kvHead">The head.</param>
+    /// <param name="first">Index of the first entry.</param>
+    public long KeyBytes(int kvHead, int first) =>
+        (_blocks.Length == 0 ? 0 : _blocks[kvHead].KeyBytesFrom(first)) + (long)Math.Max(0, _counts[kvHead] - Math.Max(first, Sealed(kvHead))) * RowBytes;
+
     /// <summary>Attends over what the recall chooses.</summary>
     /// <returns>False where it chooses everything: nothing was computed.</returns>
     private bool AttendChosen(IRecallIndex recall, ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow, float* weights, StepSum? sum)

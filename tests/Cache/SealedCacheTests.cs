@@ -270,7 +270,7 @@ public sealed class SealedCacheTests : IDisposable
         }
         Assert.True(read.Count > 12);
         var expected = Enumerable.Range(0, 3).Count(block => read.Any(e => e / 64 == block)) * 64 * 38 + read.Count(e => e >= 192) * 128;
-        Assert.Equal(expected + 200 * 64, cache.TouchedBytes);   // and all keys, as bfloat16, to find them
+        Assert.Equal(expected + 3 * (4 * 32 + 32 * 32) + 8 * 64, cache.TouchedBytes);   // and all keys to find them: scales, zeros and codes of three blocks, and eight rows
         cache.Recall = new HeadKvLab.Compression.Recalls.ExactTop(200, 0);
         Assert.Equal(Attend(all), Attend(cache));
         Assert.NotEqual(Attend(all), output);

@@ -49,7 +49,7 @@ public sealed record ExactTop(int Budget = 1024, int FullLayers = 2, bool ByKvHe
                 var own = queries.Slice(head * choice.Group * shape.HeadDim, choice.Group * shape.HeadDim);
                 var scores = RecallSettings.Room(ref _scores, choice.Group * seen);
                 Score(entries, head, first, own, scores, seen);
-                choice.IndexBytes += (long)seen * shape.EntryBytes / 2;
+                choice.IndexBytes += entries.KeyBytes(head, first);
                 var chosen = RecallSettings.Room(ref _chosen, budget);
                 for (var g = 0; g < choice.Group; g++)
                 {

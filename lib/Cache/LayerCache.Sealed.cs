@@ -24,7 +24,7 @@ public sealed unsafe partial class LayerCache
     public int Sealed(int kvHead) => _blocks.Length == 0 ? 0 : _blocks[kvHead].Entries;
 
     /// <summary>Seals the entries of every head but the latest, as the cache's <see cref="RaggedCache.Format"/> says, and gives their memory back.</summary>
-    /// <exception cref="LabException">A number is infinite or none.</exception>
+    /// <exception cref="ModelOverflow">A number is infinite or none.</exception>
     internal void SealAll(EntryFormat format)
     {
         CheckAlive();
@@ -64,7 +64,7 @@ public sealed unsafe partial class LayerCache
         _cache.Shape.Format.Widen(_valueData + (_offsets[head] + first) * RowBytes, values);
         var done = blocks.Seal(keys, values, entries);
         System.Buffers.ArrayPool<float>.Shared.Return(rented);
-        if (!done) throw new LabException($"layer {_layer}, head {head}: a key or a value is infinite or no number, and {_cache.Format!.Name} has no code for it: the model's numbers overflow; use @bf16, or no format");
+        if (!done) throw new ModelOverflow($"layer {_layer}, head {head}: a key or a value is infinite or no number, and {_cache.Format!.Name} has no code for it: the model's numbers overflow; use @bf16, or no format");
     }
 
     /// <summary>Lays the rows that are not in blocks together and keeps the blocks.</summary>

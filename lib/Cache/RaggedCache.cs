@@ -97,7 +97,7 @@ public sealed class RaggedCache : IDisposable
         }
     }
 
-    /// <summary>How the entries are stored since <see cref="Seal"/>; null: in rows of the shape's numbers.</summary>
+    /// <summary>How the entries are stored since <see cref="Seal(EntryFormat)"/>; null: in rows of the shape's numbers.</summary>
     public EntryFormat? Format { get; private set; }
 
     /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number, or those of their blocks, scales and zeros included.</summary>
@@ -199,16 +199,27 @@ public sealed class RaggedCache : IDisposable
     /// as far as they are not sealed, and not be dropped.
     /// </summary>
     /// <param name="format">How they are stored.</param>
-    /// <exception cref="LabException">A key or a value is infinite or no number.</exception>
+    /// <exception cref="ModelOverflow">A key or a value is infinite or no number.</exception>
     /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, or has a retention or a recall.</exception>
     public void Seal(EntryFormat format)
+    {
+        Begin(format);
+        foreach (var layer in _stored) layer.SealAll(format);
+    }
+
+    /// <summary>Seals one layer of a prompt while others are still to come, so that only one is ever whole.</summary>
+    internal void Seal(EntryFormat format, int layer)
+    {
+        if (Format is null) Begin(format);
+        _layers[layer].SealAll(format);
+    }
+
+    private void Begin(EntryFormat format)
     {
         if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
         if (Retention is not null || Recall is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped or recalled");
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;
-        if (format.Bits == 16) return;
-        foreach (var layer in _stored) layer.SealAll(format);
     }
 
     /// <summary>A copy that shares nothing: one prefill serves many questions.</summary>

@@ -45,6 +45,9 @@ public sealed class Compressor : IPromptCompressor
     /// <summary>How much is kept.</summary>
     public Budget Budget { get; }
 
+    /// <summary>Bytes of the memory that holds what has arrived.</summary>
+    internal long ReservedBytes => _cache?.ReservedBytes ?? 0;
+
     /// <summary>Whether the prompt fitted into the budget, or was no longer than the window, so that nothing was dropped.</summary>
     public bool PassedThrough => _selector is { KeepsAll: true };
 
@@ -87,7 +90,7 @@ public sealed class Compressor : IPromptCompressor
         _cache = null;
         try
         {
-            if (Policy.Format is { } format) cache.Seal(format);
+            if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format); // which may have cut back any layer until now
             (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
             return cache;
         }
@@ -146,6 +149,7 @@ public sealed class Compressor : IPromptCompressor
 
     private void Finish(in LayerView layer)
     {
+        if (Policy.Format is { } format && Method.Share is not IBidder) _cache!.Seal(format, layer.Layer);
         if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)
             foreach (var l in _layers) _cache![l].Trim();

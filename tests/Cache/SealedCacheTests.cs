@@ -177,7 +177,7 @@ public sealed class SealedCacheTests : IDisposable
             cache[layer].Append(keys, Rows(3, 80, 7));
         }
         cache.Advance(80);
-        Assert.Contains("layer 1, head 2: a key or a value is infinite or no number, and int4", Assert.Throws<LabException>(() => cache.Seal(new(4))).Message);
+        Assert.Contains("layer 1, head 2: a key or a value is infinite or no number, and int4", Assert.Throws<ModelOverflow>(() => cache.Seal(new(4))).Message);
     }
 
     [Fact]

@@ -82,6 +82,34 @@ public sealed class FormatTests : IDisposable
         }
     }
 
+    /// <summary>Only one layer is ever whole: after each of three, what is held is the codes of those that have arrived. Where heads compete all are whole until the last.</summary>
+    [Theory]
+    [InlineData("FullKV", true), InlineData("SnapKV", true), InlineData("KV-Compress", false)]
+    public void Layers_are_sealed_as_they_arrive(string method, bool atOnce)
+    {
+        using var compressor = new Compressor(CachePolicy.Parse($"{method} @int4 recent=8"), new Budget(400, Window), new CacheShape(Layers, KvHeads, Dim), QueryHeads);
+        var entries = method == "FullKV" ? N : 400;
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            compressor.Accept(new(layer, RandomTensors.Make(KvHeads, N, Dim, 10 + layer), RandomTensors.Make(KvHeads, N, Dim, 20 + layer), RandomTensors.Make(QueryHeads, N, Dim, 30 + layer), 0.25f, Kinds: SomeKinds.Of(N)));
+            long rows = (layer + 1) * KvHeads * entries * 4L * Dim, codes = (layer + 1) * KvHeads * new EntryFormat(4, 8).BytesFor(layer, entries, Dim);
+            if (atOnce) Assert.InRange(compressor.ReservedBytes, codes, codes + (layer + 1) * KvHeads * 128);
+            else Assert.InRange(compressor.ReservedBytes, rows, 2 * rows);
+        }
+        using var cache = compressor.TakeCache();
+        if (atOnce) Assert.Equal(Layers * KvHeads * new EntryFormat(4, 8).BytesFor(0, entries, Dim), cache.StoredBytes);
+        Assert.True(cache.ReservedBytes < 0.5 * Layers * KvHeads * entries * 4 * Dim);
+    }
+
+    [Fact]
+    public void A_value_that_overflows_fails_by_name()
+    {
+        using var compressor = new Compressor(CachePolicy.Parse("FullKV @int8"), new Budget(400, Window), new CacheShape(1, KvHeads, Dim), QueryHeads);
+        var values = RandomTensors.Make(KvHeads, N, Dim, 20);
+        values[1, 3, 2] = float.PositiveInfinity;
+        Assert.Contains("layer 0, head 1", Assert.Throws<ModelOverflow>(() => compressor.Accept(new(0, RandomTensors.Make(KvHeads, N, Dim, 10), values, RandomTensors.Make(QueryHeads, N, Dim, 30), 0.25f))).Message);
+    }
+
     [Fact]
     public void Heads_that_compete_cannot_do_so_for_bytes() =>
         Assert.Contains("KV-Compress: the heads of the model compete for entries, and equal-bytes with int4", Assert.Throws<LabException>(() => Compress("KV-Compress @int4", new Budget(100, Rule: BudgetRule.EqualBytes))).Message);

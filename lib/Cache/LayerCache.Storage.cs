@@ -66,7 +66,7 @@ public sealed unsafe partial class LayerCache
     {
         if (_keys is not null && Room >= tokens) return;
         var longest = 0;
-        foreach (var count in _counts) longest = Math.Max(longest, count);
+        for (var h = 0; h < Heads; h++) longest = Math.Max(longest, Open(h));
         Layout(_counts, Math.Max(Math.Max(tokens, _reserved), longest == 0 ? 0 : Math.Max(SmallestRoom + tokens, longest / 4)));
     }
 

@@ -113,6 +113,18 @@ public sealed class SealedCacheTests : IDisposable
         Assert.All(Attend(cache), number => Assert.True(float.IsFinite(number)));
     }
 
+    /// <summary>Room to grow is a quarter of the rows, not of all entries: a block is sealed before they become many.</summary>
+    [Fact]
+    public void Growing_keeps_little_room()
+    {
+        using var cache = Cache(4000, 4000, 4000);
+        cache.Seal(new(4));
+        Append(cache, 1, 3);
+        Assert.InRange(cache.ReservedBytes - cache.StoredBytes, 1, 2 * 200 * 128);
+        Append(cache, 200, 5);
+        Assert.InRange(cache.ReservedBytes - cache.StoredBytes, 1, 2 * (200 * 128 + 4000 * 38 / 4 + 64 * 38));   // blocks grow by a quarter, too
+    }
+
     /// <summary>One by one or together: what is stored depends on the entries alone.</summary>
     [Fact]
     public void Appending_together_seals_the_same_blocks()

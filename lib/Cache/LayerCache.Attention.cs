@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HeadKvLab.Kernels;
 
 namespace HeadKvLab.Cache;
@@ -21,6 +22,7 @@ public sealed unsafe partial class LayerCache
     /// </param>
     /// <param name="weights">Receives the attention weights as <see cref="StepWeights"/> lays them out, at least <see cref="WeightsOf"/> numbers; empty: nobody wants them.</param>
     /// <param name="sum">Added to the first marks of the entries, one for each query head that shares them; <paramref name="weights"/> are then scratch. Null: nothing.</param>
+    [SkipLocalsInit]
     public void Attend(ReadOnlySpan<float> queries, Span<float> output, float scale, int? slidingWindow = null, Span<float> weights = default, StepSum? sum = null)
     {
         CheckAlive();
@@ -40,11 +42,12 @@ public sealed unsafe partial class LayerCache
                 AttendSealed(queries, output, scale, slidingWindow, rows);
                 return;
             }
+            var (rowBytes, seen) = (RowBytes, 0L);
             var row = rows; // null where nobody wants them
             for (var h = 0; h < Heads; h++)
             {
-                runs[h] = RunOf(h, slidingWindow, row);
-                TouchedBytes += (long)runs[h].Count * _cache.Shape.EntryBytes;
+                runs[h] = RunOf(h, slidingWindow, rowBytes, row);
+                seen += runs[h].Count;
                 if (row == null) continue;
                 if (sum is { } wanted)
                 {
@@ -55,6 +58,7 @@ public sealed unsafe partial class LayerCache
                     for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
                 row += (long)group * _counts[h];
             }
+            TouchedBytes += seen * _cache.Shape.EntryBytes;
             RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
         }
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
@@ -63,7 +67,7 @@ public sealed unsafe partial class LayerCache
     /// <summary>All but one of them, which stay where they are, from the first on that begins a line of the processor's cache: each is as long as one.</summary>
     private static Span<Run> Aligned(Span<Run> runs)
     {
-        var start = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref runs[0]);
+        var start = (byte*)Unsafe.AsPointer(ref runs[0]);
         return new((byte*)(((nint)start + sizeof(Run) - 1) / sizeof(Run) * sizeof(Run)), runs.Length - 1);
     }
 
@@ -71,11 +75,12 @@ public sealed unsafe partial class LayerCache
     /// <param name="queryHeads">Query heads of the layer.</param>
     public int WeightsOf(int queryHeads) => checked((int)(queryHeads / Heads * Entries));
 
-    /// <summary>The entries of a head that a token sees.</summary>
-    private Run RunOf(int head, int? slidingWindow, float* weights)
+    /// <summary>The entries of a head that a token sees; inlined, or a run is made twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Run RunOf(int head, int? slidingWindow, long rowBytes, float* weights)
     {
         var skipped = FirstSeen(head, slidingWindow);
-        var at = (_offsets[head] + skipped) * RowBytes;
+        var at = (_offsets[head] + skipped) * rowBytes;
         return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
     }
 

@@ -80,28 +80,35 @@ internal unsafe struct DecodeJob
         }
     }
 
-    /// <summary>One part's work.</summary>
-    public readonly HeadTask Task(int part)
+    /// <summary>One part's work, written field by field: a task made first and copied then costs short heads some per cent.</summary>
+    public readonly void Task(int part, out HeadTask task)
     {
-        var at = _parts[part];
-        var run = Runs[at.Run];
-        var (start, blocks) = ((long)at.First * Dim * Format.Bytes(), run.Blocks);
-        if (blocks.Any)
+        ref readonly var at = ref _parts[part];
+        ref readonly var run = ref Runs[at.Run];
+        var (start, whole) = ((long)at.First * Dim * Format.Bytes(), at.Siblings == 1);
+        task.Blocks = run.Blocks;
+        if (task.Blocks.Any)
         {
-            var ahead = blocks.First + at.First; // entries of the first block that the run passes over, and of earlier parts
-            start = (long)(ahead / blocks.Entries) * blocks.Format.Bytes(blocks.Entries, Dim);
-            blocks = blocks with { First = ahead % blocks.Entries };
+            var ahead = task.Blocks.First + at.First; // entries of the first block that the run passes over, and of earlier parts
+            start = (long)(ahead / task.Blocks.Entries) * task.Blocks.Format.Bytes(task.Blocks.Entries, Dim);
+            task.Blocks = task.Blocks with { First = ahead % task.Blocks.Entries };
         }
-        var whole = at.Siblings == 1;
         var partial = _partial + (long)part * PartialNumbers;
-        return new HeadTask
-        {
-            Keys = (byte*)run.Keys + start, Values = (byte*)run.Values + start, Count = Math.Min(Segment, run.Count - at.First), Dim = Dim, Group = Group,
-            Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
-            Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
-            Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,
-            Weights = run.Weights == null ? null : run.Weights + at.First, WeightsApart = run.WeightsApart, Adds = run.Sum, Before = run.Before + at.First, Blocks = blocks,
-        };
+        task.Keys = (byte*)run.Keys + start;
+        task.Values = (byte*)run.Values + start;
+        task.Count = Math.Min(Segment, run.Count - at.First);
+        task.Dim = Dim;
+        task.Group = Group;
+        task.Scale = Scale;
+        task.FirstBias = at.First > 0 ? 0 : run.FirstBias;
+        task.Queries = Queries + at.Head * Group * Dim;
+        task.Output = whole ? Output + at.Head * Group * Dim : partial;
+        task.Max = whole ? null : partial + Group * Dim;
+        task.Sum = partial + Group * Dim + Group;
+        task.Weights = run.Weights == null ? null : run.Weights + at.First;
+        task.WeightsApart = run.WeightsApart;
+        task.Adds = run.Sum;
+        task.Before = run.Before + at.First;
     }
 
     /// <summary>Finishes the heads of several parts: out = sum_s e^(max_s - max) out_s / sum_s e^(max_s - max) sum_s.</summary>
@@ -132,7 +139,10 @@ internal unsafe struct DecodeJob
         }
         foreach (ref var number in target) number /= sum;
         for (var s = first; s < first + count; s++)
-            if (Task(s) is { Weights: not null } task) task.Finish(query, 0, task.Count, MathF.Exp(Statistics(s)[query] - max) / sum);
+        {
+            Task(s, out var task);
+            if (task.Weights != null) task.Finish(query, 0, task.Count, MathF.Exp(Statistics(s)[query] - max) / sum);
+        }
     }
 
     private readonly float* Statistics(int part) => _partial + (long)part * PartialNumbers + Group * Dim;

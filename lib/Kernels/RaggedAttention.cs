@@ -51,7 +51,8 @@ public static unsafe class RaggedAttention
     private static void RunPart(void* job, int part)
     {
         var decode = (DecodeJob*)job;
-        Run(decode->Task(part), decode->Format);
+        decode->Task(part, out var head);
+        Run(head, decode->Format);
     }
 
     private static void Run(in HeadTask head, NumberFormat format)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HeadKvLab.Compression;
+using HeadKvLab.Evaluation.Reducers;
 using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
@@ -27,6 +28,10 @@ internal static class MethodsCommand
             Layers read other layers' entries, and store none, where a layer map says so, last behind a method's name:
               FullKV /share(5>1,4>0)   layer 5 reads the entries of layer 1, layer 4 those of layer 0, in the prompt and while generating (KVSharer,
                                        arXiv 2410.18517); budgets count the layers that store. `lab heads share` searches such maps.
+
+            A prompt is shortened before it is read where a reducer says so, last behind a method's name:
+              FullKV ~BM25                  as many tokens as the budget has entries for each head, all of them kept: retrieval instead of compression
+              HeadKV-R2 ~BM25 keep=0.25     a quarter of the prompt is read, and its cache compressed to the budget, a share of the whole prompt
 
             Rules of the budget (--budget-rule elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent
@@ -64,6 +69,7 @@ internal static class MethodsCommand
         Console.WriteLine("\nLayer maps (`/share(LAYER>ROOT,...)` last behind a method):");
         Console.WriteLine($"{"share(5>1,4>0)",-20} layer 5 reads the entries of layer 1, layer 4 those of layer 0, and they store none; exact; arXiv 2410.18517");
         Console.WriteLine($"{"share",-20} the map that `lab heads share` found for the model");
+        Print("Reducers (`~NAME SETTING=VALUE` last behind a method, in `lab eval` and sweeps)", ReducerCatalogue.All);
         Console.WriteLine("\nSettings (`lab eval --set NAME=VALUE,VALUE` for all methods that take one, `--methods \"NAME SETTING=VALUE\"` for one):");
         foreach (var setting in Catalogue.Methods.SelectMany(m => m.Takes).DistinctBy(setting => setting.Name)) Console.WriteLine($"{setting.Name,-20} {setting.Range}");
         return 0;

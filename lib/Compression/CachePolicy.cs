@@ -32,6 +32,7 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
     public static CachePolicy Parse(string text, CalibrationTables? tables = null)
     {
         var parts = Catalogue.Parse(text);
+        if (parts.Reducer is not null) throw new LabException($"'{text}': a reducer shortens the prompt and says nothing of its cache; `lab eval` and sweeps take one");
         var layers = (tables ?? CalibrationTables.None).Layers(parts.Layers);
         return new CachePolicy(parts.Entry.Create(parts.Given, tables?.Among(layers)), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, parts.Format, layers).Checked();
     }

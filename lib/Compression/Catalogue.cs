@@ -108,6 +108,9 @@ public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Sc
     /// <summary>The format; null where none is given.</summary>
     public EntryFormat? Format { get; init; }
 
+    /// <summary>The reducer that shortens the prompt, as it was written; null where none is given. Evaluations know what it means.</summary>
+    public string? Reducer { get; init; }
+
     /// <summary>The layers that are shared, as <see cref="LayerMap.Name"/> writes them, or <see cref="LayerMap.Measured"/>; null where none are.</summary>
     public string? Layers { get; init; }
 }
@@ -226,11 +229,13 @@ public static class Catalogue
         ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
             : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 
-    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 @bf16 +Quest budget=64 /share(5&gt;1)</c>; schedule, format, recall and layer map are null where none is given.</summary>
+    /// <summary>The parts of a text such as <c>HeadKV-R2 beta=2 kernel=5 every 128 @bf16 +Quest budget=64 /share(5&gt;1) ~BM25</c>; schedule, format, recall, layer map and reducer are null where none is given.</summary>
     /// <exception cref="LabException">The method is unknown, does not take a setting or the schedule, the format or the recall is unknown, the layer map is wrong, or a value is out of range.</exception>
     public static PolicyText Parse(string text)
     {
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        var reducer = words.SkipWhile(word => !word.StartsWith('~')).ToArray();
+        words = words[..^reducer.Length];
         var layers = words.SkipWhile(word => !word.StartsWith('/')).ToArray();
         words = words[..^layers.Length];
         var recall = words.SkipWhile(word => !word.StartsWith('+')).ToArray();
@@ -241,13 +246,14 @@ public static class Catalogue
         var given = Setting.Given(settings);
         entry.Resolve(given);
         if (words.Skip(1 + settings.Length).FirstOrDefault() is { } next && next.ToLowerInvariant() is not (Never or Published or "every" or "grown"))
-            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall: +Quest budget=64; a layer map last: /share(5>1)");
+            throw new LabException($"method '{text}': '{next}' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall: +Quest budget=64; a layer map: /share(5>1); a reducer last: ~BM25 keep=0.25");
         try
         {
             return new(entry, given, words.Length == 1 + settings.Length ? null : entry.ScheduleOf(string.Join(' ', words[(1 + settings.Length)..]), given)?.Name ?? Never)
             {
                 Format = format.Length == 0 ? null : FormatCatalogue.Parse(string.Join(' ', format)[1..]),
                 Recall = recall.Length == 0 ? null : RecallCatalogue.Parse(string.Join(' ', recall)[1..]),
+                Reducer = reducer.Length == 0 ? null : string.Join(' ', reducer)[1..].Trim(),
                 Layers = layers.Length == 0 ? null : LayersOf(string.Join(' ', layers)[1..]),
             };
         }

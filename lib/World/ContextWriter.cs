@@ -39,7 +39,7 @@ internal sealed class ContextWriter(IReadOnlyList<WorldFamily> families)
                 ids.Add(scene.Tokens.Span(scene.Sentences[s].Start, scene.Sentences[s].Length));
         var questions = scene.Questions
             .Where(q => families.Contains(q.Family))
-            .Select((q, n) => new WorldQuestion($"{id}-q{n:D2}", q.Family, Input(q), Answer(q))).ToArray();
+            .Select((q, n) => new WorldQuestion($"{id}-q{n:D2}", q.Family, Input(q), Answer(q)) { Evidence = Evidence(q) }).ToArray();
         return new WorldContext(id, tokenizer.Decode(ids.Span(0, ids.Count)), questions);
     }
 
@@ -74,6 +74,10 @@ internal sealed class ContextWriter(IReadOnlyList<WorldFamily> families)
         var text = tokenizer.Decode(scene.Tokens.Span(question.Start, question.Length));
         return text[WorldQuestion.Before.Length..^WorldQuestion.After.Length];
     }
+
+    /// <summary>The sentences from which the answer follows, in the order of the text; equal ones once.</summary>
+    private string[] Evidence(Question question) => [.. scene.Units.SelectMany(unit => Enumerable.Range(unit.First, unit.Count)).Where(s => s == question.Needle || question.Beside.Contains(s))
+        .Select(s => tokenizer.Decode(scene.Tokens.Span(scene.Sentences[s].Start, scene.Sentences[s].Length)).Trim()).Distinct()];
 
     private string Answer(Question question) => question.Answer.Length == 0
         ? tokenizer.Decode([question.Answer.IdOrStart]).Trim()

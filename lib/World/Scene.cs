@@ -6,7 +6,11 @@ namespace HeadKvLab.World;
 internal readonly record struct Sentence(int Start, int Length);
 
 /// <summary>A question and its answer (without full stop), and the sentence that holds the answer.</summary>
-internal readonly record struct Question(int Start, int Length, Words Answer, WorldFamily Family, int Needle);
+internal readonly record struct Question(int Start, int Length, Words Answer, WorldFamily Family, int Needle)
+{
+    /// <summary>The other sentences from which the answer follows.</summary>
+    public int[] Beside { get; init; } = [];
+}
 
 /// <summary>
 /// A document while it is written. Fact families add groups of sentences and questions; a group that does not fit is taken back.
@@ -140,6 +144,9 @@ internal sealed class Scene(CompiledGrammar grammar, WordDecks decks)
         form.Write(Tokens, decks, fact: true, arguments);
         Questions.Add(new Question(start, Tokens.Count - start, answer, family, needle));
     }
+
+    /// <summary>Names the other sentences from which the answer to the last question follows.</summary>
+    public void Follows(params int[] sentences) => Questions[^1] = Questions[^1] with { Beside = sentences };
 
     /// <summary>Tokens of a question with its answer and full stop.</summary>
     public static int CompleteLength(Question question) => question.Length + Math.Max(1, question.Answer.Length) + 1;

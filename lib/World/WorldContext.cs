@@ -7,6 +7,9 @@ namespace HeadKvLab.World;
 /// <param name="Answer">The answer without full stop; the model ends it with ".".</param>
 public sealed record WorldQuestion(string Id, WorldFamily Family, string Input, string Answer)
 {
+    /// <summary>The sentences of the context from which the answer follows, as they stand there.</summary>
+    public IReadOnlyList<string> Evidence { get; init; } = [];
+
     internal const string Before = " Question: ", After = " Answer:";
 
     /// <summary>What follows the context in the prompt: " Question: what is the holiday plan of Eva? Answer:".</summary>

@@ -7,7 +7,7 @@ namespace HeadKvLab.World;
 
 /// <summary>
 /// An evaluation suite of the world: contexts with questions, in memory or as JSON lines in LongBench's shape
-/// (<c>input, context, answers, length, dataset, language, all_classes, _id</c>). A context with several questions is repeated on
+/// (<c>input, context, answers, length, dataset, language, all_classes, _id</c>, and <c>evidence</c>, the sentences from which the answer follows). A context with several questions is repeated on
 /// each of their lines, as the shape wants it; loading joins them again, so that one prefill can serve all.
 /// </summary>
 /// <param name="Name">Name, e.g. "world-2048-test".</param>
@@ -48,7 +48,7 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
 
     /// <summary>The suite as the evaluation takes it: a data set for each family.</summary>
     public SampleSuite ToSamples() => new(Name, [.. Questions.GroupBy(q => q.Question.Family).Select(family => SuiteCatalogue.World(KnownDatasets.Find(Record.Prefix + family.Key.Name()),
-        [.. family.Select(q => new Sample(q.Question.Id, q.Context.Text, q.Question.Input, [q.Question.Answer]))]))]);
+        [.. family.Select(q => new Sample(q.Question.Id, q.Context.Text, q.Question.Input, [q.Question.Answer]) { Evidence = q.Question.Evidence })]))]);
 
     /// <summary>The first contexts with the first questions of each: many contexts with few questions are more independent than few with many.</summary>
     /// <param name="contexts">Most contexts.</param>
@@ -107,7 +107,7 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
             var record = JsonSerializer.Deserialize<Record>(line, Json);
             if (record is { Input: not null, Context: not null, Answers: [not null, ..], Id: not null }
                 && WorldFamilies.All.FirstOrDefault(f => Record.Prefix + f.Name() == record.Dataset, (WorldFamily)(-1)) is >= 0 and var family)
-                return (record.Context, new WorldQuestion(record.Id, family, record.Input, record.Answers[0]));
+                return (record.Context, new WorldQuestion(record.Id, family, record.Input, record.Answers[0]) { Evidence = record.Evidence ?? [] });
         }
         catch (JsonException e)
         {
@@ -125,12 +125,13 @@ public sealed record WorldSuite(string Name, IReadOnlyList<WorldContext> Context
         [property: JsonPropertyName("dataset")] string Dataset,
         [property: JsonPropertyName("language")] string Language,
         [property: JsonPropertyName("all_classes")] string[]? AllClasses,
-        [property: JsonPropertyName("_id")] string Id)
+        [property: JsonPropertyName("_id")] string Id,
+        [property: JsonPropertyName("evidence"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Evidence = null)
     {
         public const string Prefix = "world_";
 
         public static Record Of(WorldContext context, WorldQuestion question) => new(
             question.Input, context.Text, [question.Answer], context.Text.Split(' ').Length, Prefix + question.Family.Name(), "en",
-            question.Family == WorldFamily.FewShot ? WordLists.Of(WordKind.Label) : null, question.Id);
+            question.Family == WorldFamily.FewShot ? WordLists.Of(WordKind.Label) : null, question.Id, question.Evidence.Count > 0 ? question.Evidence : null);
     }
 }

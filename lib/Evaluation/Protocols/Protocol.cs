@@ -85,12 +85,31 @@ public sealed record Protocol(string Name)
         if (most < 16) throw new LabException($"{set.Dataset.Name}: answers of {set.Dataset.MaxNewTokens} tokens leave no room for a prompt in a context of {model.Config.MaxPositions}; use a model with a longer one");
         var tokenizer = model.Tokenizer;
         var (context, question, whole) = Shorten(tokenizer, set, sample, most);
-        if (!(Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) || !ChatTemplate.Exists(model.DirectoryName))
+        if (!Templated(model, set))
             return Split(whole ?? tokenizer.Encode(context + question), () => tokenizer.Encode(context), question, whole is null, tokenizer);
         // templates may trim what they wrap: the seam is found again by a mark that no text holds
         var parts = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", context + Seam + question)]).Split(Seam, 2);
         return Split(tokenizer.Encode(string.Concat(parts), addSpecial: false), () => tokenizer.Encode(parts[0], addSpecial: false), parts[^1], whole is null, tokenizer);
     }
+
+    /// <summary>The prompt of a sample in three parts, for those who shorten its context. The middle of one that is too long is left out of the context alone.</summary>
+    /// <param name="model">Tokenizer, template, and length of its context.</param>
+    /// <param name="set">The dataset.</param>
+    /// <param name="sample">The sample.</param>
+    public PromptParts Parts(LanguageModel model, SampleSet set, Sample sample)
+    {
+        var prompt = Prompt(model, set, sample);
+        if (prompt.Truncated && Point == CompressionPoint.QueryAware) prompt = (this with { Point = CompressionPoint.QueryAgnostic }).Prompt(model, set, sample);
+        var start = prompt.Ids.AsSpan().CommonPrefixLength(Beginning(model, set, set.Before(sample)));
+        var end = prompt.Truncated ? prompt.ContextLength : prompt.Ids.AsSpan().CommonPrefixLength(Beginning(model, set, set.Prompt(sample).Context));
+        return new(prompt.Ids[..start], prompt.Ids[start..Math.Max(start, end)], prompt.Ids[Math.Max(start, end)..]);
+    }
+
+    /// <summary>Tokens of the beginning of a prompt.</summary>
+    private int[] Beginning(LanguageModel model, SampleSet set, string text) => Templated(model, set)
+        ? model.Tokenizer.Encode(ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", text + Seam)]).Split(Seam)[0], addSpecial: false) : model.Tokenizer.Encode(text);
+
+    private bool Templated(LanguageModel model, SampleSet set) => (Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) && ChatTemplate.Exists(model.DirectoryName);
 
     /// <summary>
     /// Leaves out the middle of a prompt that is too long, as the official script does: both halves of its tokens to text and back, which may cost or add a few tokens.
@@ -136,6 +155,12 @@ public sealed record Protocol(string Name)
         int Common(int[] part) => whole.AsSpan().StartsWith(part) ? part.Length : whole.Length;
     }
 }
+
+/// <summary>A prompt in three parts; one after the other they are the prompt.</summary>
+/// <param name="Before">BOS, chat marks, instruction.</param>
+/// <param name="Context">The context.</param>
+/// <param name="After">The question, and what follows it.</param>
+public sealed record PromptParts(int[] Before, int[] Context, int[] After);
 
 /// <summary>A prompt in tokens.</summary>
 /// <param name="ids">All of it.</param>

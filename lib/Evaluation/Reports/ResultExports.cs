@@ -120,6 +120,7 @@ public static class ResultExports
     /// <summary>The name of a variant's method in kvpress, and its schedule, format, recall and layer map behind it.</summary>
     private static string Press(Variant variant) => Press(variant.Method) + (variant.Schedule == Compression.Catalogue.Never ? "" : "_" + variant.Schedule.Replace(' ', '_'))
         + (variant.Format is null ? "" : "_" + Compression.FormatCatalogue.Short(variant.Format).Replace(' ', '_'))
+        + (variant.Reducer is null ? "" : "_" + Reducers.ReducerCatalogue.Short(variant.Reducer).ToLowerInvariant().Replace(' ', '_'))
         + (variant.Recall is null ? "" : "_" + Compression.RecallCatalogue.Short(variant.Recall).ToLowerInvariant().Replace(' ', '_'))
         + Shared("_", variant);
 

@@ -17,7 +17,7 @@ public static class ResultReport
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
         (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed), (Number("entries_per_head_at_end", 2), c => Known(c.EntriesAtEnd)),
-        (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes))).ToCsv();
+        (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes)), (Number("tokens_read", 1), c => c.ReadTokens)).ToCsv();
 
     private static object? Known(double value) => double.IsNaN(value) ? null : value;
 
@@ -34,10 +34,10 @@ public static class ResultReport
                    from variant in ScoreCells.InOrder(part.Select(r => r.Variant))
                    let samples = part.Where(r => r.Variant == variant && r.Failed is null).ToArray()
                    select (part.Key.Suite, part.Key.Protocol, Variant: variant, Samples: samples.Length,
-                       Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Average(r => r.DecodeSeconds), Tokens: samples.Average(r => (double?)r.NewTokens));
+                       Prefill: samples.Average(r => r.PrefillSeconds), Decode: samples.Average(r => r.DecodeSeconds), Reduce: samples.Average(r => r.ReduceSeconds), Tokens: samples.Average(r => (double?)r.NewTokens));
         return Table.Of("", runs,
             ("suite", r => r.Suite), ("protocol", r => r.Protocol), ("method", r => r.Variant.Name), ("kv_size", r => r.Variant.KvSize), ("share", r => r.Variant.Share), ("settings", r => r.Variant.Key), ("samples", r => r.Samples),
-            (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode), (Number("new_tokens", 2), r => r.Tokens), (Number("ms_per_token", 3), r => r.Tokens > 0 ? 1000 * r.Decode / r.Tokens : null)).ToCsv();
+            (Number("reduce_s", 4), r => r.Reduce), (Number("prefill_s", 4), r => r.Prefill), (Number("decode_s", 4), r => r.Decode), (Number("new_tokens", 2), r => r.Tokens), (Number("ms_per_token", 3), r => r.Tokens > 0 ? 1000 * r.Decode / r.Tokens : null)).ToCsv();
     }
 
     /// <summary>The table as a data frame.</summary>
@@ -65,6 +65,7 @@ public static class ResultReport
                 .. part.All(c => c.Variant.Schedule == Compression.Catalogue.Never) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("entries per head, at the end") { Format = "#,0.0", Missing = "–" }, v => Known(Mean(v, c => c.EntriesAtEnd)))],
                 .. part.All(c => c.Variant.Recall is null && c.Variant.Format is null && c.Variant.Layers is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("read for a token", c => c.TouchedBytes)],
                 .. part.All(c => c.Variant.Recall is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("index", c => c.IndexBytes), Kib("fetched for a token", c => c.FetchedBytes)],
+                .. part.All(c => c.Variant.Reducer is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("prompt tokens read") { Format = "#,0" }, v => Mean(v, c => c.ReadTokens))],
             ]);
             text.Append(table.ToMarkdown());
             if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)

@@ -12,6 +12,9 @@ internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, l
     /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
     internal long? EntriesAtEnd { get; init; }
 
+    /// <summary>Tokens that were read, and seconds to choose them; null where no reducer shortened the prompt.</summary>
+    internal (int Tokens, double Seconds)? Reduced { get; init; }
+
     /// <summary>What decoding read; null on a device, or where nothing was decoded.</summary>
     internal DecodeReads? Reads { get; init; }
 
@@ -30,12 +33,13 @@ internal sealed class ContextRun : IDisposable
     private readonly IReadOnlyDictionary<Variant, CachePolicy> _policies;
     private readonly int _shared;
     private readonly Dictionary<Variant, Compressed> _before = [];
+    private readonly ShorterPrompts _shorter;
     private int[]? _beforeIds;
     private readonly Dictionary<string, (RaggedCache Cache, double Seconds)> _prefixes = []; // by layer map
 
-    internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, CachePolicy> policies, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts)
+    internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, CachePolicy> policies, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts, int seed)
     {
-        (_model, _policies, Prompts) = (model, policies, prompts);
+        (_model, _policies, Prompts, _shorter) = (model, policies, prompts, new(model, seed));
         _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
     }
 
@@ -48,7 +52,19 @@ internal sealed class ContextRun : IDisposable
     {
         if (variants.Count == 0) return [];
         stop.ThrowIfCancellationRequested();
-        return prompt.CompressAt < prompt.Ids.Length ? AnswerAfter(prompt, variants, stop) : AnswerWithin(prompt, variants, stop);
+        return AnswerWhole(prompt, [.. variants.Where(v => v.Reducer is null)], stop).Concat(variants.Where(v => v.Reducer is not null).SelectMany(v => AnswerShorter(prompt, v, stop)));
+    }
+
+    private IEnumerable<VariantAnswer> AnswerWhole(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop) =>
+        variants.Count == 0 ? [] : prompt.CompressAt < prompt.Ids.Length ? AnswerAfter(prompt, variants, stop) : AnswerWithin(prompt, variants, stop);
+
+    /// <summary>What a reducer leaves of the prompt is a prompt of its own, and read alone.</summary>
+    private IEnumerable<VariantAnswer> AnswerShorter(PreparedPrompt prompt, Variant variant, CancellationToken stop)
+    {
+        stop.ThrowIfCancellationRequested();
+        var (shorter, seconds) = _shorter.Of(prompt, variant);
+        using var alone = new ContextRun(_model, _policies, [], 0);
+        foreach (var answer in alone.AnswerWhole(shorter, [variant], stop)) yield return answer with { Reduced = (shorter.Ids.Length, seconds) };
     }
 
     public void Dispose()
@@ -65,7 +81,7 @@ internal sealed class ContextRun : IDisposable
         {
             stop.ThrowIfCancellationRequested();
             var (prefix, prefixSeconds) = pass.Key.Whole ? (null, 0) : Prefix(prompt, pass.First());
-            var caches = Compress(prefix, prefix is null ? prompt.Ids : prompt.Ids[_shared..], prompt.Ids.Length, [.. pass]);
+            var caches = Compress(prefix, prefix is null ? prompt.Ids : prompt.Ids[_shared..], prompt.WholeTokens, [.. pass]);
             try
             {
                 foreach (var (variant, cache, logits, seconds, unread) in caches)
@@ -98,7 +114,7 @@ internal sealed class ContextRun : IDisposable
         var missing = variants.Where(v => !_before.ContainsKey(v)).ToArray();
         if (missing.Length > 0)
             foreach (var pass in missing.GroupBy(v => v.Layers))
-                foreach (var compressed in Compress(null, context, context.Length, [.. pass])) _before[compressed.Variant] = compressed;
+                foreach (var compressed in Compress(null, context, context.Length + prompt.WholeTokens - prompt.Ids.Length, [.. pass])) _before[compressed.Variant] = compressed;
         foreach (var variant in variants)
         {
             stop.ThrowIfCancellationRequested();

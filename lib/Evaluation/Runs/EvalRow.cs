@@ -73,6 +73,14 @@ public sealed record EvalRow
     /// <summary>Prompt tokens, n.</summary>
     public required int PromptTokens { get; init; }
 
+    /// <summary>Tokens that were read for this question, where a reducer shortened its prompt; null elsewhere.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ReadTokens { get; init; }
+
+    /// <summary>Seconds to choose them: the index, though later questions on the context share it, and the question's own; null where no reducer is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? ReduceSeconds { get; init; }
+
     /// <summary>Whether the middle was cut out because the prompt was longer than the protocol or the model allows.</summary>
     public bool Truncated { get; init; }
 

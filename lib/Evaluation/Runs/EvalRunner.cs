@@ -48,7 +48,7 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
             {
                 var missing = group.SelectMany(task => set.Variants.Where(v => !rows.Has(Key(set, task, v))).Select(v => (task, v))).ToLookup(p => p.task, p => p.v);
                 if (missing.Count == 0) continue;
-                using var context = new ContextRun(model, set.Policies(SeedOf(group.Key)), [.. group.Select(t => (t, t.Prepare()))]);
+                using var context = new ContextRun(model, set.Policies(SeedOf(group.Key)), [.. group.Select(t => (t, t.Prepare()))], SeedOf(group.Key));
                 foreach (var (task, prompt) in context.Prompts)
                     foreach (var answer in context.Answer(prompt, [.. missing[task]], stop))
                     {
@@ -80,7 +80,7 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
             Program = program.Version, Commit = program.Commit, Built = program.Built,
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
             Seed = seed, Model = model.Hash, Data = task.DataHash, Type = model.Type.Name(), Device = model.Engine.OnCpu ? "cpu" : "cuda", FirstToken = Names<FirstToken>.Of(prompt.FirstToken),
-            PromptTokens = prompt.Ids.Length, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
+            PromptTokens = prompt.Ids.Length, ReadTokens = answer.Reduced?.Tokens, ReduceSeconds = answer.Reduced is { } reduced ? Seconds(reduced.Seconds) : null, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
             Entries = answer.Entries, Bytes = answer.Bytes, EntriesAtEnd = answer.Failed is null ? answer.EntriesAtEnd : null, TouchedBytes = reads?.TouchedBytes, IndexBytes = reads?.IndexBytes, HitRates = reads?.HitRates, FetchedBytes = reads?.FetchedBytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = answer.Failed is null ? prompt.Score(text) : 0, Failed = answer.Failed, TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
             PrefillSeconds = Seconds(answer.PrefillSeconds), DecodeSeconds = Seconds(answer.DecodeSeconds),

@@ -74,6 +74,15 @@ public readonly record struct Shard(int Index, int Of)
 /// <param name="CompressAt">The cache is compressed when this many tokens have been read: all of them, or those before the question.</param>
 public sealed record PreparedPrompt(int[] Ids, int CompressAt)
 {
+    /// <summary>Tokens of the prompt whose share budgets are: more than it has where a reducer shortened it.</summary>
+    public int WholeTokens { get; init; } = Ids.Length;
+
+    /// <summary>Its parts; null where they cannot be told.</summary>
+    public Func<PromptParts>? Parts { get; init; }
+
+    /// <summary>Passages of the context from which the answer follows.</summary>
+    public IReadOnlyList<string> Evidence { get; init; } = [];
+
     /// <summary>Most tokens of an answer.</summary>
     public required int MaxNewTokens { get; init; }
 

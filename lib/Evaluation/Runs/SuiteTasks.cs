@@ -81,6 +81,8 @@ public static class SuiteTasks
         var reference = new Reference(sample.Answers, sample.Classes, sample.Input);
         return new PreparedPrompt(prompt.Ids, protocol.Point == CompressionPoint.QueryAgnostic ? prompt.ContextLength : prompt.Ids.Length)
         {
+            Parts = () => protocol.Parts(model, set, sample),
+            Evidence = sample.Evidence,
             MaxNewTokens = set.Dataset.MaxNewTokens,
             StopIds = protocol.StopIds(model, set),
             NoEmptyAnswer = protocol.NoEmptyAnswers || set.Dataset.EndsAtNewline,          // min_length of HeadKV's runs; the official script's for samsum only

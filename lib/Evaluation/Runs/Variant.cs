@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
+using HeadKvLab.Evaluation.Reducers;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -45,6 +46,10 @@ public sealed record Variant
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Layers { get; init; }
 
+    /// <summary>What shortens the prompt before it is read: a reducer with all its settings, <c>BM25 segment=sentences keep=as-budget</c>; null: nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reducer { get; init; }
+
     /// <summary>Every setting of the method, defaults included, so that a row means the same when a default changes.</summary>
     [JsonRequired]
     public Settings Settings { get; init; } = Settings.None;
@@ -55,19 +60,19 @@ public sealed record Variant
 
     /// <summary>Whether nothing is compressed and everything read: the reference.</summary>
     [JsonIgnore]
-    public bool IsFull => Method == Full.Method && Recall is null && Format is null && Layers is null;
+    public bool IsFull => Method == Full.Method && Recall is null && Format is null && Layers is null && Reducer is null;
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{(Layers is null ? "" : $" /[{Layers}]")}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{(Layers is null ? "" : $" /[{Layers}]")}{(Reducer is null ? "" : $" ~[{Reducer}]")}{Joined(Settings)}{Joined(Tables)}");
 
-    /// <summary>Method, schedule, format, recall and layer map as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4 /share(5&gt;1)</c>.</summary>
+    /// <summary>Method, schedule, format, recall, layer map and reducer as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4 /share(5&gt;1)</c>, <c>FullKV ~BM25</c>.</summary>
     [JsonIgnore]
-    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Format is null ? "" : $" @{FormatCatalogue.Short(Format)}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}{(Layers is null ? "" : $" /{Layers}")}";
+    public string Name => $"{Method}{(Schedule == Catalogue.Never ? "" : $" {Schedule}")}{(Format is null ? "" : $" @{FormatCatalogue.Short(Format)}")}{(Recall is null ? "" : $" +{RecallCatalogue.Short(Recall)}")}{(Layers is null ? "" : $" /{Layers}")}{(Reducer is null ? "" : $" ~{ReducerCatalogue.Short(Reducer)}")}";
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
-    public string BudgetName => Method == Full.Method ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+    public string BudgetName => Method == Full.Method && Reducer is null ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>The budget on a prompt.</summary>
     /// <param name="promptTokens">Tokens of the prompt.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using HeadKvLab.Compression;
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Reducers;
 
 namespace HeadKvLab.Evaluation.Runs;
 
@@ -73,30 +74,46 @@ public record VariantGrid
         foreach (var part in methods)
         {
             var (entry, given, own) = part;
+            IReducer? reducer = null;
+            problems.Check(() => reducer = ReducerOf(part, protocol));
             IReadOnlyList<string?> read = part.Recall is { } named ? [named.Name] : recalls.Count > 0 ? recalls : [null];
             IReadOnlyList<string?> stored = part.Format is { } kind ? [kind.Name] : formats.Count > 0 ? formats : [null];
             if (entry.Name == Variant.Full.Method)
             {
-                if (part.Recall is null && part.Format is null && part.Layers is null) variants.Insert(0, Variant.Full);
-                variants.AddRange((from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers)).Where(variant => !variant.IsFull));
+                if (part.Recall is null && part.Format is null && part.Layers is null && part.Reducer is null) variants.Insert(0, Variant.Full);
+                var whole = from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers);
+                variants.AddRange(reducer is null ? whole.Where(variant => !variant.IsFull)
+                    : from size in reducer.Keep is { } keep ? [(Size: 0, Share: keep)] : Sizes from variant in whole select variant with { KvSize = size.Size, Share = size.Share, Reducer = reducer.Name });
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
             problems.Check(() => variants.AddRange(
-                from size in KvSizes.Select(b => (Size: b, Share: 0.0)).Concat(Shares.Select(s => (Size: 0, Share: s)))
+                from size in Sizes
                 from rule in rules
                 from window in Windows
                 from schedule in schedules
                 from format in stored
                 from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Reducer = reducer?.Name, Settings = settings }));
         }
         problems.Throw();
         if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
         foreach (var variant in variants.Where(v => !v.IsFull)) problems.Check(() => variant.Check());
         problems.Throw();
         return [.. variants.Distinct()];
+    }
+
+    /// <summary>Budgets, in entries or as shares.</summary>
+    private IEnumerable<(int Size, double Share)> Sizes => KvSizes.Select(b => (b, 0.0)).Concat(Shares.Select(s => (0, s)));
+
+    /// <summary>The reducer of a method, where it names one.</summary>
+    private static IReducer? ReducerOf(PolicyText part, Protocol protocol)
+    {
+        var reducer = part.Reducer is { } text ? ReducerCatalogue.Parse(text) : null;
+        if (reducer is { AsksQuestion: true } && protocol.Point == CompressionPoint.QueryAgnostic)
+            throw new LabException($"{part.Entry.Name} ~{part.Reducer}: it chooses by the question, which protocol {protocol.Name} reads later; leave the reducer or the protocol out");
+        return reducer;
     }
 
     /// <summary>The schedules of a method: its own, or those of the grid that it can follow.</summary>

@@ -34,6 +34,9 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     /// <summary>Mean bytes that a token fetched into a near tier that remembers the last step; NaN without a recall that chooses pages or clusters.</summary>
     public double FetchedBytes { get; init; } = double.NaN;
 
+    /// <summary>Mean tokens that were read for a question: fewer than the prompt has where a reducer shortened it.</summary>
+    public double ReadTokens { get; init; }
+
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
 
@@ -104,7 +107,7 @@ public static class ScoreCells
         var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
-            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]) };
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]), ReadTokens = rows.Average(r => (double)(r.ReadTokens ?? r.PromptTokens)) };
     }
 
     /// <summary>The mean over the rows that tell; NaN where none does.</summary>

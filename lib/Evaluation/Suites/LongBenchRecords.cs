@@ -1,6 +1,6 @@
 namespace HeadKvLab.Evaluation.Suites;
 
-/// <summary>Lines in LongBench's form: <c>input, context, answers, length, dataset, language, all_classes, _id</c>; only context, input and answers must be there.</summary>
+/// <summary>Lines in LongBench's form: <c>input, context, answers, length, dataset, language, all_classes, _id</c>, and <c>evidence</c> of our own; only context, input and answers must be there.</summary>
 public static class LongBenchRecords
 {
     /// <summary>Reads a file.</summary>
@@ -23,7 +23,7 @@ public static class LongBenchRecords
         if (answers.Length == 0) throw new LabException($"{line.Path}, line {line.Number}: 'answers' is empty, so that nothing can be scored; leave the line out");
         return new(line.Has("_id") ? line.Text("_id") : $"line-{line.Number}", line.Text("context"), line.Text("input"), answers)
         {
-            Classes = line.TextsOrNull("all_classes") ?? [], Length = line.Has("length") ? line.Whole("length") : 0, Language = line.Has("language") ? line.Text("language") : "",
+            Classes = line.TextsOrNull("all_classes") ?? [], Evidence = line.TextsOrNull("evidence") ?? [], Length = line.Has("length") ? line.Whole("length") : 0, Language = line.Has("language") ? line.Text("language") : "",
         };
     }
 }

@@ -16,6 +16,9 @@ public sealed record Sample(string Id, string Context, string Input, IReadOnlyLi
     /// <summary>Length as the dataset counts it, words or characters.</summary>
     public int Length { get; init; }
 
+    /// <summary>Passages of the context from which the answer follows, where the data tell; no part of <see cref="SampleSet.Hash"/>, since no prompt shows them.</summary>
+    public IReadOnlyList<string> Evidence { get; init; } = [];
+
     /// <summary>Language as the dataset names it, for example <c>en</c>; empty where it does not.</summary>
     public string Language { get; init; } = "";
 }
@@ -37,6 +40,9 @@ public sealed record SampleSet(DatasetInfo Dataset, string Template, IReadOnlyLi
         at += "{context}".Length;
         return (Fill(Template[..at], sample), Fill(Template[at..], sample));
     }
+
+    /// <summary>The part of the prompt before the context.</summary>
+    public string Before(Sample sample) => Template.IndexOf("{context}", StringComparison.Ordinal) is >= 0 and var at ? Fill(Template[..at], sample) : "";
 
     /// <summary>First 16 hexadecimal digits of the SHA-256 over template and samples: the data's name in results.</summary>
     public string Hash()

@@ -21,6 +21,7 @@ internal sealed class AgeFacts : IFactFamily
         var (young, first) = (random.Below(2), random.Below(2));   // young 0: "older", 1: "younger"
         var meant = young == 0 ? older : 1 - older;
         scene.Ask(grammar.AskOfOlder[young][relation], WorldFamily.R2Age, values[meant], facts[meant], names[first], names[1 - first]);
+        scene.Follows(told);
         if (random.Chance(scene.Helpers)) scene.Ask(grammar.AskOlder[young], WorldFamily.Older, names[meant], told[meant], names[1 - first], names[first]);
         if (random.Chance(scene.Helpers)) scene.Ask(grammar.AskAge, WorldFamily.HowOld, scene.Phrase(grammar.AgePhrase, grammar.Numbers[ages[first]]), told[first], names[first]);
         if (random.Chance(scene.Helpers)) scene.Ask(grammar.AskOlder[young], WorldFamily.MoreYears, grammar.Numbers[ages[meant]], told[meant], grammar.Numbers[ages[first]], grammar.Numbers[ages[1 - first]]);

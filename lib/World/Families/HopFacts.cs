@@ -16,6 +16,7 @@ internal sealed class HopFacts : IFactFamily
             var first = scene.Fact(grammar.Holds, paper, name, code);
             var second = scene.Fact(grammar.RoomOf, code, room);
             scene.Ask(grammar.AskRoomOf2, WorldFamily.Hop, room, second, paper, name);
+            scene.Follows(first);
             if (scene.Random.Chance(scene.Helpers * 0.7)) scene.Ask(grammar.AskHolds, WorldFamily.Hop1, code, first, paper, name);
             if (scene.Random.Chance(scene.Helpers * 0.4)) scene.Ask(grammar.AskRoomOf, WorldFamily.Hop2, room, second, code);
         }

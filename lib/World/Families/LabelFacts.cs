@@ -16,7 +16,11 @@ internal sealed class LabelFacts : IFactFamily
             int[] words = [decks.Deal(kind), decks.Deal(kind), decks.Deal(kind)];
             var first = scene.Fact(grammar.Labelled, words[0], label);
             var second = scene.Fact(grammar.Labelled, words[1], label);
-            if (scene.Random.Chance(0.8)) scene.Ask(grammar.AskLabel, WorldFamily.FewShot, label, second, words[2]);
+            if (scene.Random.Chance(0.8))
+            {
+                scene.Ask(grammar.AskLabel, WorldFamily.FewShot, label, second, words[2]);
+                scene.Follows(first);
+            }
             if (scene.Random.Chance(scene.Helpers * 0.7)) scene.Ask(grammar.AskLabel, WorldFamily.FewShot0, label, first, words[0]);
             scene.MarkLabelled(kind);
         }

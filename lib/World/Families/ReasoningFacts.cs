@@ -22,6 +22,7 @@ internal sealed class ReasoningFacts : IFactFamily
 
         var asked = scene.Random.Below(2);
         scene.Ask(role.Ask[relation], WorldFamily.R2Attr, values[asked], facts[asked], keys[asked]);
+        scene.Follows(logic[asked]);
         var other = 1 - asked;
         if (scene.Random.Chance(scene.Helpers)) scene.Ask(role.Who, WorldFamily.Attr, names[other], logic[other], keys[other]);
         if (scene.Random.Chance(scene.Helpers / 2)) scene.Ask(grammar.AskSingle[relation], WorldFamily.Single, values[other], facts[other], names[other]);

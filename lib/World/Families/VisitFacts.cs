@@ -10,9 +10,9 @@ internal sealed class VisitFacts : IFactFamily
         var name = decks.Deal(WordKind.Name);
         var place = decks.Deal(WordKind.Place);
         var visits = 1 + scene.Random.Below(5);
-        var last = 0;
-        for (var i = 0; i < visits; i++) last = scene.Fact(grammar.Visit, name, place);
-        scene.Ask(grammar.AskVisits, WorldFamily.Count, scene.Phrase(grammar.Times, grammar.Numbers[visits]), last, name, place);
+        int[] told = [.. Enumerable.Range(0, visits).Select(_ => scene.Fact(grammar.Visit, name, place))];
+        scene.Ask(grammar.AskVisits, WorldFamily.Count, scene.Phrase(grammar.Times, grammar.Numbers[visits]), told[^1], name, place);
+        scene.Follows(told[..^1]);
         return true;
     }
 }

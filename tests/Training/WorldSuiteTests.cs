@@ -20,7 +20,7 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(18, lines.Length);
         foreach (var record in lines.Select(l => JsonNode.Parse(l)!.AsObject()))
         {
-            Assert.Equal(["input", "context", "answers", "length", "dataset", "language", "all_classes", "_id"], record.Select(p => p.Key));
+            Assert.Equal(["input", "context", "answers", "length", "dataset", "language", "all_classes", "_id", "evidence"], record.Select(p => p.Key));
             Assert.Equal("en", (string)record["language"]!);
             Assert.Equal(((string)record["context"]!).Split(' ').Length, (int)record["length"]!);
             Assert.Equal((string)record["dataset"]! == "world_fewshot", record["all_classes"] is not null);
@@ -38,7 +38,8 @@ public sealed class WorldSuiteTests(ITestOutputHelper output) : IDisposable
         var loaded = WorldSuite.Load(path);
         Assert.Equal(suite.Name, loaded.Name);
         Assert.Equal(suite.Contexts.Select(c => (c.Id, c.Text)), loaded.Contexts.Select(c => (c.Id, c.Text)));
-        Assert.Equal(suite.Questions.Select(q => q.Question), loaded.Questions.Select(q => q.Question));
+        Assert.Equal(suite.Questions.Select(q => q.Question with { Evidence = [] }), loaded.Questions.Select(q => q.Question with { Evidence = [] }));
+        Assert.Equal(suite.Questions.SelectMany(q => q.Question.Evidence), loaded.Questions.SelectMany(q => q.Question.Evidence));
     }
 
     [Theory]

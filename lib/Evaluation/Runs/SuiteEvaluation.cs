@@ -27,8 +27,10 @@ public sealed record EvaluationPlan(IReadOnlyList<Method> Methods, IReadOnlyList
     /// </summary>
     public LayerMap? Layers { get; init; }
 
-    /// <summary>What shortens prompts before they are read; the full cache of what stays is among the variants where it stands among the methods. Null: nothing.</summary>
-    public IReducer? Reducer { get; init; }
+    /// <summary>
+    /// Methods on prompts that a reducer shortens, beside those on whole prompts: each at every share, except the full cache of what a reducer with a share of its own leaves.
+    /// </summary>
+    public IReadOnlyList<(Method Method, IReducer Reducer)> Shortened { get; init; } = [];
 
     /// <summary>Observation window; always kept.</summary>
     public int Window { get; init; } = Budget.PaperWindow;
@@ -60,25 +62,33 @@ public static class SuiteEvaluation
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     public static IReadOnlyList<EvalRow> Run(LanguageModel model, SampleSuite suite, EvaluationPlan plan, Action<EvalProgress>? progress = null, CancellationToken stop = default)
     {
-        if (plan.Methods.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        Method[] named = [.. plan.Methods, .. plan.Shortened.Select(one => one.Method).Distinct().Except(plan.Methods)];
+        if (named.GroupBy(m => m.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new LabException($"{twice.Count()} methods are named '{twice.Key}', so that their rows could not be told apart; rename them: method with {{ Name = \"...\" }}");
-        var methods = plan.Methods.ToDictionary(m => m.Name);
-        if (plan.Reducer is { AsksQuestion: true } asking && plan.Protocol.Point == CompressionPoint.QueryAgnostic) throw new LabException($"reducer {asking.Name}: it chooses by the question, which protocol {plan.Protocol.Name} reads later");
-        Variant[] variants = [Variant.Full, .. methods.ContainsKey(Variant.Full.Method) && (plan.Reducer is not null || plan.Recall is not null || plan.Format is not null || plan.Layers is not null)
-            ? Full(plan) : [], .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method
-                                               select new Variant { Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window, Schedule = plan.Schedule?.Name ?? Catalogue.Never, Format = plan.Format?.Name, Recall = plan.Recall?.Name, Layers = plan.Layers?.Name, Reducer = plan.Reducer?.Name, Settings = method.Settings, Tables = method.Tables }];
+        if (plan.Protocol.Point == CompressionPoint.QueryAgnostic && plan.Shortened.FirstOrDefault(one => one.Reducer.AsksQuestion).Reducer is { } asking)
+            throw new LabException($"reducer {asking.Name}: it chooses by the question, which protocol {plan.Protocol.Name} reads later");
+        var methods = named.ToDictionary(m => m.Name);
+        Variant[] variants =
+        [
+            Variant.Full, .. plan.Methods.Any(m => m.Name == Variant.Full.Method) && Variant.FullWith(plan.Format?.Name, plan.Recall?.Name, plan.Layers?.Name) is { IsFull: false } stored ? (Variant[])[stored] : [],
+            .. from share in plan.Shares from method in plan.Methods where method.Name != Variant.Full.Method select Of(plan, method, share),
+            .. plan.Shortened.SelectMany(one => Shortened(plan, one.Method, one.Reducer)),
+        ];
         var set = SuiteTasks.Lay(suite, plan.Protocol, model, variants) with { Create = (variant, seed) => new CachePolicy(plan.Draw is { } draw ? draw(methods[variant.Method], seed) : methods[variant.Method], variant.Method == Variant.Full.Method ? null : plan.Schedule, plan.Recall, plan.Format, plan.Layers).Checked() };
         var rows = new RowList();
         new EvalRunner(model, rows, seed: 0).Run([set], progress, stop);
         return [.. rows.Rows.GroupBy(r => (r.Dataset, r.Question)).SelectMany(g => g.OrderBy(r => Array.IndexOf(variants, r.Variant)))];
     }
 
-    /// <summary>The full cache with the plan's parts: of the whole prompt, or of what a reducer leaves of it at each budget.</summary>
-    private static IEnumerable<Variant> Full(EvaluationPlan plan)
+    private static Variant Of(EvaluationPlan plan, Method method, double share) => new()
     {
-        var whole = Variant.FullWith(plan.Format?.Name, plan.Recall?.Name, plan.Layers?.Name);
-        return plan.Reducer is { } reducer ? (reducer.Keep is { } keep ? [keep] : plan.Shares).Select(share => whole with { Share = share, Reducer = reducer.Name }) : [whole];
-    }
+        Method = method.Name, Share = share, Rule = Names<BudgetRule>.Of(plan.Rule), Granularity = Names<Granularity>.Of(plan.Protocol.Granularity), Window = plan.Window,
+        Schedule = method.Name == Variant.Full.Method ? Catalogue.Never : plan.Schedule?.Name ?? Catalogue.Never, Format = plan.Format?.Name, Recall = plan.Recall?.Name, Layers = plan.Layers?.Name,
+        Settings = method.Settings, Tables = method.Tables,
+    };
+
+    private static IEnumerable<Variant> Shortened(EvaluationPlan plan, Method method, IReducer reducer) =>
+        (method.KeepsAll && reducer.Keep is { } keep ? [keep] : plan.Shares).Select(share => Of(plan, method, share) with { Reducer = reducer.Name });
 
     private sealed class RowList : IRowStore
     {

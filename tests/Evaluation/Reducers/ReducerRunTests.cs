@@ -15,7 +15,7 @@ public sealed class ReducerRunTests
     private static readonly SampleSuite Suite = WorldSuite.Make(WorldSplit.Validation, 512, 2).Take(2, 3).ToSamples();
 
     private static IReadOnlyList<EvalRow> Run(string reducer, double share, string method = "FullKV", Protocol? protocol = null) => SuiteEvaluation.Run(Repository.Model, Suite,
-        new EvaluationPlan([Catalogue.Find(method).Create()], [share]) { Reducer = ReducerCatalogue.Parse(reducer), Protocol = protocol ?? Protocol.Standard });
+        new EvaluationPlan([], [share]) { Shortened = [(Catalogue.Find(method).Create(), ReducerCatalogue.Parse(reducer)!)], Protocol = protocol ?? Protocol.Standard });
 
     [Theory, InlineData("BM25"), InlineData("Oracle"), InlineData("Dense"), InlineData("Middle-out")]
     public void The_shorter_prompt_has_the_entries_of_a_compressed_cache_to_the_byte(string reducer)

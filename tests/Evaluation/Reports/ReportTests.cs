@@ -40,7 +40,7 @@ public sealed class ReportTests : IDisposable
         var answered = SomeRows.Row(1) with { PrefillSeconds = 2, DecodeSeconds = 3, NewTokens = 4 };
         var failed = SomeRows.Row(2) with { PrefillSeconds = 0, DecodeSeconds = 0, NewTokens = 0, Failed = "it overflowed" };
         Assert.Equal(ResultReport.TimeCsv([answered]), ResultReport.TimeCsv([answered, failed]));
-        Assert.EndsWith(",1,2.0000,3.0000,4.00,750.000\n", ResultReport.TimeCsv([answered, failed]));
+        Assert.EndsWith(",1,,2.0000,3.0000,4.00,750.000\n", ResultReport.TimeCsv([answered, failed]));
         Assert.EndsWith(",0,,,,\n", ResultReport.TimeCsv([failed]));
     }
 
@@ -61,7 +61,7 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(9, cells.Count);                                             // three variants on two sets, and their averages
         var frame = ResultReport.Frame(cells);
         Assert.Equal((9L, "full", 50.0), (frame.Rows.Count, (string)frame["budget"][0]!, (double)frame["score"][0]!));
-        Assert.Equal("longbench,standard,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,kernel=7 pooling=max reduction=mean,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0,0,,,,", ResultReport.Csv(cells).Split('\n')[2]);
+        Assert.Equal("longbench,standard,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,kernel=7 pooling=max reduction=mean,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0,0,,,,,128.0", ResultReport.Csv(cells).Split('\n')[2]);
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class ReportTests : IDisposable
         var failed = SomeRows.Row(2) with { PrefillSeconds = 0, DecodeSeconds = 0, NewTokens = 0, Failed = "it overflowed" };
         Assert.Equal(ResultReport.TimeCsv([answered]), ResultReport.TimeCsv([answered, failed]));
         Assert.EndsWith(",1,,2.0000,3.0000,4.00,750.000\n", ResultReport.TimeCsv([answered, failed]));
-        Assert.EndsWith(",0,,,,\n", ResultReport.TimeCsv([failed]));
+        Assert.EndsWith(",0,,,,,\n", ResultReport.TimeCsv([failed]));
     }
 
     /// <summary>A table of one variant shows what is not usual about it; the usual settings stay unsaid.</summary>

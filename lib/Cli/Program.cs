@@ -73,6 +73,7 @@ public static class Program
         root.Add(EvalCommand.Create());
         root.Add(GenerateCommand.Create());
         root.Add(HeadsCommand.Create());
+        root.Add(LeaderboardCommand.Create());
         root.Add(LogitsCommand.Create());
         root.Add(MergeCommand.Create());
         root.Add(MethodsCommand.Create());

@@ -45,7 +45,8 @@ public static class Comparisons
     /// <summary>Compares; the weight of a question is the same whatever its data set.</summary>
     /// <param name="rows">Rows of a results folder.</param>
     /// <param name="seed">Seed of intervals and flips.</param>
-    public static IReadOnlyList<Comparison> Of(IEnumerable<EvalRow> rows, int seed = 1)
+    /// <param name="against">Only pairs with the method of this name, parts and all; null: all pairs. The correction is for those that are compared.</param>
+    public static IReadOnlyList<Comparison> Of(IEnumerable<EvalRow> rows, int seed = 1, string? against = null)
     {
         var comparisons = new List<Comparison>();
         foreach (var part in ResultFolder.Ordered(rows).GroupBy(r => (r.Suite, r.Protocol, r.Seed)))
@@ -57,7 +58,7 @@ public static class Comparisons
             for (var i = 0; i < variants.Length; i++)
                 for (var j = i + 1; j < variants.Length; j++)
                 {
-                    if (!Comparable(variants[i], variants[j])) continue;
+                    if (!Comparable(variants[i], variants[j]) || (against is not null && variants[i].Name != against && variants[j].Name != against)) continue;
                     var (first, second) = (scores[variants[j]], scores[variants[i]]);
                     var differences = first.Where(s => second.ContainsKey(s.Key)).Select(s => (s.Value.Context, 100 * (s.Value.Score - second[s.Key].Score))).ToArray();
                     if (differences.Length > 0) found.Add((variants[j], variants[i], differences));

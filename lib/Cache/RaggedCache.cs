@@ -97,7 +97,7 @@ public sealed class RaggedCache : IDisposable
         }
     }
 
-    /// <summary>How the entries are stored since <see cref="Seal(EntryFormat)"/>; null: in rows of the shape's numbers.</summary>
+    /// <summary>How the entries are stored since <see cref="Seal(EntryFormat, IReadOnlyList{double[]})"/>; null: in rows of the shape's numbers.</summary>
     public EntryFormat? Format { get; private set; }
 
     /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number, or those of their blocks, scales and zeros included.</summary>
@@ -174,7 +174,7 @@ public sealed class RaggedCache : IDisposable
     {
         long entries = 0;
         foreach (var layer in _stored) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
-        return Format is { Bits: < 16 } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
+        return Format is { Seals: true } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
     }
 
     /// <summary>Tokens that have attended in all layers since then.</summary>
@@ -199,19 +199,20 @@ public sealed class RaggedCache : IDisposable
     /// as far as they are not sealed, and not be dropped.
     /// </summary>
     /// <param name="format">How they are stored.</param>
+    /// <param name="queries">Mean squares of the prompt's last queries by which sealed keys lack channels, of each layer that stores, <c>[layer][kvHead * dim]</c>; null: they have all.</param>
     /// <exception cref="ModelOverflow">A key or a value is infinite or no number.</exception>
-    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, or has a retention or a recall.</exception>
-    public void Seal(EntryFormat format)
+    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, has a retention or a recall, or mean squares are wanted and not given.</exception>
+    public void Seal(EntryFormat format, IReadOnlyList<double[]>? queries = null)
     {
         Begin(format);
-        foreach (var layer in _stored) layer.SealAll(format);
+        for (var i = 0; i < _stored.Length; i++) _stored[i].SealAll(format, queries?[i]);
     }
 
     /// <summary>Seals one layer of a prompt while others are still to come, so that only one is ever whole.</summary>
-    internal void Seal(EntryFormat format, int layer)
+    internal void Seal(EntryFormat format, int layer, double[]? queries)
     {
         if (Format is null) Begin(format);
-        _layers[layer].SealAll(format);
+        _layers[layer].SealAll(format, queries);
     }
 
     private void Begin(EntryFormat format)

@@ -17,6 +17,7 @@ public sealed class Compressor : IPromptCompressor
     private RaggedCache? _cache;
     private PromptAllocation? _selector;
     private readonly IPromptRetention? _retention;
+    private readonly double[]?[] _squares; // [storing layer][head * dim], of queries, where a format asks for them
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -34,6 +35,7 @@ public sealed class Compressor : IPromptCompressor
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers);
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
+        _squares = new double[]?[_layers.Length];
     }
 
     /// <summary>What is kept, and what happens to it later.</summary>
@@ -90,7 +92,7 @@ public sealed class Compressor : IPromptCompressor
         _cache = null;
         try
         {
-            if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format); // which may have cut back any layer until now
+            if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format, _squares!); // which may have cut back any layer until now
             (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
             return cache;
         }
@@ -149,7 +151,11 @@ public sealed class Compressor : IPromptCompressor
 
     private void Finish(in LayerView layer)
     {
-        if (Policy.Format is { } format && Method.Share is not IBidder) _cache!.Seal(format, layer.Layer);
+        if (Policy.Format is { } format)
+        {
+            if (format.Ratio > 0) _squares[_nextLayer] = KeyChannels.Squares(layer.Queries, Heads);
+            if (Method.Share is not IBidder) _cache!.Seal(format, layer.Layer, _squares[_nextLayer]);
+        }
         if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)
             foreach (var l in _layers) _cache![l].Trim();

@@ -55,7 +55,7 @@ public sealed class PromptAllocation
     /// <summary>Refuses a rule that cannot be kept.</summary>
     internal static void Check(Method method, BudgetRule rule, EntryFormat? format)
     {
-        if (rule == BudgetRule.EqualBytes && format is { Bits: < 16 } && method.Share is IBidder)
+        if (rule == BudgetRule.EqualBytes && format is { Seals: true } && method.Share is IBidder)
             throw new LabException($"{method.Name}: the heads of the model compete for entries, and equal-bytes with {format.Name} would have them compete for bytes, which blocks give in jumps: use equal-entries");
     }
 

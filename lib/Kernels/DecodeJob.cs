@@ -16,6 +16,7 @@ internal unsafe struct HeadTask
     public int Before;          // entries of the head before these
     public float Scale, FirstBias;
     public SealedBlocks Blocks; // where the entries are sealed: Keys is the first block
+    public ushort* Channels;    // those that its keys have, ascending; null: all
 
     /// <summary>Multiplies some weights of a query by the factor that finishes them.</summary>
     public readonly void Finish(int query, int first, int count, float factor)
@@ -96,7 +97,7 @@ internal unsafe struct DecodeJob
         var partial = _partial + (long)part * PartialNumbers;
         return new HeadTask
         {
-            Keys = (byte*)run.Keys + start, Values = (byte*)run.Values + start, Count = Math.Min(Segment, run.Count - at.First), Dim = Dim, Group = Group,
+            Keys = (byte*)run.Keys + start, Values = (byte*)run.Values + start, Channels = blocks.Any ? (ushort*)run.Values : null, Count = Math.Min(Segment, run.Count - at.First), Dim = Dim, Group = Group,
             Queries = Queries + at.Head * Group * Dim, Output = whole ? Output + at.Head * Group * Dim : partial,
             Max = whole ? null : partial + Group * Dim, Sum = partial + Group * Dim + Group,
             Scale = Scale, FirstBias = at.First > 0 ? 0 : run.FirstBias,

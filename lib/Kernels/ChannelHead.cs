@@ -78,8 +78,10 @@ internal static unsafe class ChannelHead
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
+        var ahead = channels * entries * BFloat16Lanes.Size; // values
         for (var c = 0; c < channels; c++, queries++, keys += entries * BFloat16Lanes.Size)
         {
+            Fetch.Ahead(keys + ahead, 32 * TVectors.Count);
             var k0 = BFloat16Lanes.Load(keys);
             var k1 = TVectors.Count > 1 ? BFloat16Lanes.Load(keys + 32) : default;
             var k2 = TVectors.Count > 1 ? BFloat16Lanes.Load(keys + 64) : default;

@@ -11,6 +11,12 @@ public interface IRecall
     /// <param name="shape">The cache.</param>
     /// <returns>Null: this layer is always read whole.</returns>
     IRecallIndex? Build(int layer, CacheShape shape);
+
+    /// <summary>Bytes of what the index remembers of one head, known beforehand: what <see cref="IRecallIndex.Bytes"/> says of all heads together.</summary>
+    /// <param name="layer">Layer of the head.</param>
+    /// <param name="entries">Entries that it holds, that of the asking token the last.</param>
+    /// <param name="shape">The cache.</param>
+    long BytesFor(int layer, int entries, CacheShape shape);
 }
 
 /// <summary>What a recall knows of a layer's entries, and how it chooses among them. A part of the cache, cloned with it.</summary>

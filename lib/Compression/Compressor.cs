@@ -32,6 +32,7 @@ public sealed class Compressor : IPromptCompressor
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
         if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
+        PromptAllocation.Check(policy, budget.Rule);
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers);
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
@@ -111,7 +112,7 @@ public sealed class Compressor : IPromptCompressor
     {
         if (_cache is null || _nextLayer == _layers.Length || layer.Layer != _layers[_nextLayer])
             throw new InvalidOperationException($"layer {layer.Layer} arrived where {(_nextLayer < _layers.Length ? $"layer {_layers[_nextLayer]}" : "no layer")} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
+        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, EntryCost.Of(Policy, _shape));
         return !_selector.KeepsAll;
     }
 

@@ -72,12 +72,10 @@ internal sealed class ClusterIndex : IRecallIndex
     private void Learn(LayerCache entries, int head)
     {
         var (clusters, old) = (_heads[head], entries.Counts[head] - 1);
-        if (clusters.Count == 0 && old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, Ceiling(old - _settings.Sinks));
+        if (clusters.Count == 0 && old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, _settings.ClustersOf(old - _settings.Sinks));
         while (clusters.Count > 0 && old - clusters.End >= _settings.Append)
-            clusters.Add(entries, head, clusters.End, clusters.End + _settings.Append, Math.Min(_settings.Append, Math.Max(FewestAppended, Ceiling(_settings.Append))));
+            clusters.Add(entries, head, clusters.End, clusters.End + _settings.Append, Math.Min(_settings.Append, Math.Max(FewestAppended, _settings.ClustersOf(_settings.Append))));
     }
-
-    private int Ceiling(int entries) => (entries + _settings.Size - 1) / _settings.Size;
 
     /// <summary>Clusters by q·centroid, the highest first, of equals the first: numbers whose order is theirs.</summary>
     private void Rank(HeadClusters clusters, ReadOnlySpan<float> queries, Span<ulong> order)

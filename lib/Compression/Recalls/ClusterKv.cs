@@ -39,4 +39,11 @@ public sealed record ClusterKv(int Budget = 1024, int Size = 0, int Sinks = 16, 
 
     /// <inheritdoc/>
     public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new ClusterIndex(this, shape);
+
+    /// <inheritdoc/>
+    public long BytesFor(int layer, int entries, CacheShape shape) =>
+        layer < FullLayers || entries - 1 <= Budget ? 0 : HeadClusters.BytesFor(ClustersOf(entries - 1 - Sinks), entries - 1 - Sinks, shape);
+
+    /// <summary>Clusters of so many entries.</summary>
+    internal int ClustersOf(int entries) => (entries + Size - 1) / Size;
 }

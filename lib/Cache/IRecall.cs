@@ -17,6 +17,9 @@ public interface IRecall
     /// <param name="entries">Entries that it holds, that of the asking token the last.</param>
     /// <param name="shape">The cache.</param>
     long BytesFor(int layer, int entries, CacheShape shape);
+
+    /// <summary>Steps whose choices a near memory holds while all entries lie in a far one; 0: there is one memory.</summary>
+    int Near => 0;
 }
 
 /// <summary>What a recall knows of a layer's entries, and how it chooses among them. A part of the cache, cloned with it.</summary>

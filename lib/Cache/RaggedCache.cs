@@ -68,15 +68,16 @@ public sealed class RaggedCache : IDisposable
     public IRetention? Retention { get; set => field = value is null || Layers is null ? value : throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not dropped while text is generated"); }
 
     /// <summary>Chooses which entries each token reads while text is generated; null: all. Decoding on a CPU asks it for each token and layer. Setting it forgets what was learned of the entries.</summary>
-    /// <exception cref="InvalidOperationException">Layers are shared: what a recall learns and counts belongs to one layer.</exception>
+    /// <exception cref="InvalidOperationException">Layers are shared: what a recall learns and counts belongs to one layer. Or entries are to lie far, and are sealed.</exception>
     public IRecall? Recall
     {
         get => _recall;
         set
         {
             if (value is not null && Layers is not null) throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not recalled");
+            if (value is { Near: > 0 } && Format is { Seals: true }) throw new InvalidOperationException($"{value.Name}: entries lie far in rows, and here they are sealed as {Format.Name}");
             _recall = value;
-            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Recall = value?.Build(layer, Shape);
+            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Choose(value?.Build(layer, Shape), value?.Near ?? 0);
         }
     }
 
@@ -176,6 +177,18 @@ public sealed class RaggedCache : IDisposable
         foreach (var layer in _stored) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
         return Format is { Seals: true } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
     }
+
+    /// <summary>Bytes of the stored entries that lie in a far memory: those of layers of which a recall with a near memory chooses.</summary>
+    public long FarBytes => _stored.Sum(layer => layer.Near is null ? 0 : layer.StoredBytes);
+
+    /// <summary>Most bytes of entries that the near memories of layers held at once, since this cache or copy was made.</summary>
+    public long NearBytes => _stored.Sum(layer => layer.Near?.Peak ?? 0) * Shape.EntryBytes;
+
+    /// <summary>Bytes of entries that were moved from the far memory into the near one since then.</summary>
+    public long MovedBytes => _stored.Sum(layer => layer.Near?.Fetched ?? 0) * Shape.EntryBytes;
+
+    /// <summary>Share of the chosen entries that were near, each head's first step left out; null without a far memory, or before a second step.</summary>
+    public double? NearShare => _stored.Sum(layer => layer.Near?.Chosen ?? 0) is > 0 and var chosen ? (double)_stored.Sum(layer => layer.Near?.Hits ?? 0) / chosen : null;
 
     /// <summary>Tokens that have attended in all layers since then.</summary>
     public long AttendedTokens => _layers[^1].AttendedTokens / (Layers is null ? 1 : _layers.Count(layer => layer == _layers[^1]));

@@ -40,17 +40,18 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
     /// <exception cref="LabException">They do not.</exception>
     public CachePolicy Checked()
     {
-        Check(Name, Format, Schedule is not null, Recall is not null, Layers is not null);
+        Check(Name, Format, Schedule is not null, Recall, Layers is not null);
         return this;
     }
 
     /// <summary>Refuses parts that do not go together.</summary>
-    internal static void Check(string name, EntryFormat? format, bool scheduled, bool recalled, bool shared)
+    internal static void Check(string name, EntryFormat? format, bool scheduled, IRecall? recall, bool shared)
     {
         if (format is { Seals: true } && scheduled)
             throw new LabException($"{name}: sealed entries are not dropped again while generating, which would round them anew: leave the schedule out, or store them @bf16");
         if (shared && scheduled) throw new LabException($"{name}: entries that several layers read are not dropped again while generating, since what is added up beside an entry belongs to one layer: leave the schedule or the layer map out");
-        if (shared && recalled) throw new LabException($"{name}: what a recall learns and counts belongs to one layer, and here several read the same entries: leave the recall or the layer map out");
+        if (shared && recall is not null) throw new LabException($"{name}: what a recall learns and counts belongs to one layer, and here several read the same entries: leave the recall or the layer map out");
+        if (recall is { Near: > 0 } && format is { Seals: true }) throw new LabException($"{name}: a near memory holds single rows, and sealed entries lie in blocks: leave near out, or store them @bf16");
         if (shared && format is { EarlyLayers: > 0 }) throw new LabException($"{name}: early layers have bits of their own, and budgets count the layers that store: leave early-layers or the layer map out");
     }
 

@@ -49,7 +49,7 @@ public sealed class RecallCatalogueTests
     [Theory]
     [InlineData("FullKV +Quests", "recall 'Quests' is unknown: use one of Exact, Recent, Quest, ClusterKV, or none")]
     [InlineData("FullKV +Quest budget=0", "budget 0: give 1 or more")]
-    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers, choice")]
+    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers, choice, near")]
     [InlineData("FullKV +ClusterKV budget=16", "16 sinks are read of it")]
     [InlineData("FullKV +Quest budget=4 every 3", "'every' is no setting")]
     [InlineData("FullKV +Quest budget=4 budget=5", "'budget' is given twice")]

@@ -33,6 +33,7 @@ public sealed unsafe partial class LayerCache
         if (_blocks.Length > 0) throw new InvalidOperationException($"layer {_layer} is sealed already");
         if (_keys is null || format.Blocks(_layer, Dim) is not { } lie) return;
         if (lie.Dropped > 0 && queries.Length != Heads * Dim) throw new InvalidOperationException($"layer {_layer}: {format.Name} chooses channels by {Heads * Dim} mean squares of queries, {queries.Length} were given");
+        Recall?.Learn(this);
         var blocks = new HeadBlocks[Heads];
         for (var h = 0; h < Heads; h++)
         {

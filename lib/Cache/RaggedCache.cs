@@ -214,7 +214,7 @@ public sealed class RaggedCache : IDisposable
     /// <param name="format">How they are stored.</param>
     /// <param name="queries">Mean squares of the prompt's last queries by which sealed keys lack channels, of each layer that stores, <c>[layer][kvHead * dim]</c>; null: they have all.</param>
     /// <exception cref="ModelOverflow">A key or a value is infinite or no number.</exception>
-    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, has a retention or a recall, or mean squares are wanted and not given.</exception>
+    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, has a retention or a near memory, or mean squares are wanted and not given.</exception>
     public void Seal(EntryFormat format, IReadOnlyList<double[]>? queries = null)
     {
         Begin(format);
@@ -231,7 +231,8 @@ public sealed class RaggedCache : IDisposable
     private void Begin(EntryFormat format)
     {
         if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
-        if (Retention is not null || Recall is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped or recalled");
+        if (Retention is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped while text is generated");
+        if (Recall is { Near: > 0 }) throw new InvalidOperationException($"{Recall.Name}: entries lie far in rows, and are not sealed");
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;
     }

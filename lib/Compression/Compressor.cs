@@ -34,7 +34,7 @@ public sealed class Compressor : IPromptCompressor
         if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         PromptAllocation.Check(policy, budget.Rule);
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
-        _cache = new RaggedCache(_shape, policy.Layers);
+        _cache = new RaggedCache(_shape, policy.Layers) { Recall = policy.Recall }; // which may learn keys before they are sealed
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
         _squares = new double[]?[_layers.Length];
     }
@@ -94,7 +94,7 @@ public sealed class Compressor : IPromptCompressor
         try
         {
             if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format, _squares!); // which may have cut back any layer until now
-            (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
+            cache.Retention = _retention;
             return cache;
         }
         catch

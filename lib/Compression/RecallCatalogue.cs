@@ -28,8 +28,8 @@ public static class RecallCatalogue
             Setting.Whole("size", 80, "1 or more, the mean entries of a cluster (by-budget: an eighth of the budget, at most 80)", size => size >= 1).Or("by-budget"),
             Setting.Whole("sinks", 16, "0 or more, the first entries, which are always read", sinks => sinks >= 0),
             Setting.Whole("append", 320, "1 or more, the entries stored later that become clusters together", entries => entries >= 1),
-            FullLayers, Choice, Near], "arXiv 2412.03213")
-            { Build = s => Tiered(s, new ClusterKv(s.Whole("budget"), s["size"] == "by-budget" ? 0 : s.Whole("size"), s.Whole("sinks"), s.Whole("append"), s.Whole("full-layers"), Together(s))), Fidelity = Fidelity.Reconstructed });
+            FullLayers, Choice, Setting.Word("cut", "how the last cluster is cut: to its first entries, as the authors' code does, or to those of the highest q·k", "first", "best"), Near], "arXiv 2412.03213")
+            { Build = s => Tiered(s, new ClusterKv(s.Whole("budget"), s["size"] == "by-budget" ? 0 : s.Whole("size"), s.Whole("sinks"), s.Whole("append"), s.Whole("full-layers"), Together(s), s["cut"] == "best")), Fidelity = Fidelity.Reconstructed });
 
     /// <summary>The recalls.</summary>
     public static IReadOnlyList<PartEntry<IRecall>> All => Known.All;

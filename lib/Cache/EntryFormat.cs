@@ -45,6 +45,11 @@ public sealed record EntryFormat(int Bits, int Recent = EntryFormat.UsualRecent,
         return bytes + 4L * dim * entries;
     }
 
+    /// <summary>Bits of an entry as papers count them: those of its codes, without scales, zeros, lists, and entries that stay bfloat16.</summary>
+    /// <param name="layer">Its layer.</param>
+    /// <param name="dim">Numbers in a key or a value.</param>
+    internal int NominalBits(int layer, int dim) => Blocks(layer, dim) is { } blocks ? blocks.Bits * (blocks.KeyDim(dim) + dim) : 2 * 16 * dim;
+
     /// <summary>Entries of each block that a head seals at the end of a prompt.</summary>
     /// <param name="entries">Entries of the head.</param>
     internal IEnumerable<int> BlocksOf(int entries)

@@ -20,6 +20,9 @@ public sealed unsafe partial class LayerCache
         }
     }
 
+    /// <summary>The same as papers count them: <see cref="EntryFormat.NominalBits"/>.</summary>
+    internal long NominalBytes => _cache.Format is { } format ? Entries * format.NominalBits(_layer, Dim) / 8 : StoredBytes;
+
     /// <summary>Entries of a head that are sealed: the first ones.</summary>
     public int Sealed(int kvHead) => _blocks.Length == 0 ? 0 : _blocks[kvHead].Entries;
 

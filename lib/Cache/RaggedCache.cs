@@ -112,6 +112,9 @@ public sealed class RaggedCache : IDisposable
         }
     }
 
+    /// <summary>Bytes of the stored entries as papers count them: the bits of their numbers alone, as if every entry were in the format; see <see cref="StoredBytes"/> for what they take.</summary>
+    public long NominalBytes => _stored.Sum(layer => layer.NominalBytes);
+
     /// <summary>Bytes of the tensors that hold them, growth room included, as the tensors tell them.</summary>
     public long ReservedBytes
     {

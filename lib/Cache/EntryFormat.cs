@@ -6,22 +6,29 @@ namespace HeadKvLab.Cache;
 /// How a cache stores its entries once a prompt is read: the latest ones of each head in bfloat16, the others in sealed blocks of 64 at 8, 4 or 2 bits
 /// a number, at the end of the prompt down to one block of at least 8. While text is generated a block is sealed when 64 entries wait behind the latest ones.
 /// KIVI (arXiv 2402.02750) quantises what is a multiple of its group at the end of the prompt, and values one entry at a time as they leave the latest ones;
-/// here keys and values are sealed together, and heads of any length.
+/// here keys and values are sealed together, and heads of any length. Keys may lack channels: see <see cref="KeyChannels"/>.
 /// </summary>
-/// <param name="Bits">Bits of a number: 16 (nothing is sealed), 8, 4 or 2.</param>
+/// <param name="Bits">Bits of a number: 16 (nothing is sealed, unless keys lack channels), 8, 4 or 2.</param>
 /// <param name="Recent">Latest entries of each head that stay bfloat16, 1 or more: the last prompt token may be computed again.</param>
 /// <param name="EarlyLayers">First layers, which have <paramref name="EarlyBits"/>: LayerQuant of arXiv 2412.12706.</param>
 /// <param name="EarlyBits">Bits of their numbers.</param>
-public sealed record EntryFormat(int Bits, int Recent = EntryFormat.UsualRecent, int EarlyLayers = 0, int EarlyBits = 16)
+/// <param name="Ratio">Share of the channels that sealed keys lack, 0 to below 1: ThinK of arXiv 2407.21018. Each head keeps its own, chosen at the end of the prompt.</param>
+public sealed record EntryFormat(int Bits, int Recent = EntryFormat.UsualRecent, int EarlyLayers = 0, int EarlyBits = 16, double Ratio = 0)
 {
     /// <summary>Entries that usually stay bfloat16.</summary>
     public const int UsualRecent = 32;
 
-    /// <summary>How policies write it: <c>int4 recent=32 early-layers=0 early-bits=16</c>, or <c>bf16</c>.</summary>
-    public string Name => Bits == 16 ? "bf16" : FormattableString.Invariant($"int{Bits} recent={Recent} early-layers={EarlyLayers} early-bits={EarlyBits}");
+    /// <summary>How policies write it: <c>int4 recent=32 early-layers=0 early-bits=16</c>, <c>think ratio=0.4 bits=16 recent=32</c>, or <c>bf16</c>.</summary>
+    public string Name => Ratio > 0 ? FormattableString.Invariant($"think ratio={Ratio} bits={Bits} recent={Recent}")
+        : Bits == 16 ? "bf16" : FormattableString.Invariant($"int{Bits} recent={Recent} early-layers={EarlyLayers} early-bits={EarlyBits}");
+
+    /// <summary>Whether it seals anything.</summary>
+    public bool Seals => Bits < 16 || Ratio > 0;
 
     /// <summary>How the blocks of a layer lie; null: it has none.</summary>
-    public BlockFormat? Blocks(int layer) => (layer < EarlyLayers ? EarlyBits : Bits) is var bits and < 16 ? new(bits) : null;
+    /// <param name="layer">The layer.</param>
+    /// <param name="dim">Numbers in a key or a value.</param>
+    public BlockFormat? Blocks(int layer, int dim) => (layer < EarlyLayers ? EarlyBits : Bits, KeyChannels.Dropped(Ratio, dim)) is var (bits, dropped) && (bits < 16 || dropped > 0) ? new(bits, dropped) : null;
 
     /// <summary>Bytes of a head's entries at the end of a prompt.</summary>
     /// <param name="layer">Layer of the head.</param>
@@ -30,10 +37,18 @@ public sealed record EntryFormat(int Bits, int Recent = EntryFormat.UsualRecent,
     public long BytesFor(int layer, int entries, int dim)
     {
         long bytes = 0;
-        if (Blocks(layer) is { } blocks)
+        if (Blocks(layer, dim) is { } blocks)
+        {
             foreach (var block in BlocksOf(entries)) (bytes, entries) = (bytes + blocks.Bytes(block, dim), entries - block);
+            if (blocks.Dropped > 0) bytes += (long)sizeof(ushort) * blocks.KeyDim(dim);
+        }
         return bytes + 4L * dim * entries;
     }
+
+    /// <summary>Bits of an entry as papers count them: those of its codes, without scales, zeros, lists, and entries that stay bfloat16.</summary>
+    /// <param name="layer">Its layer.</param>
+    /// <param name="dim">Numbers in a key or a value.</param>
+    internal int NominalBits(int layer, int dim) => Blocks(layer, dim) is { } blocks ? blocks.Bits * (blocks.KeyDim(dim) + dim) : 2 * 16 * dim;
 
     /// <summary>Entries of each block that a head seals at the end of a prompt.</summary>
     /// <param name="entries">Entries of the head.</param>

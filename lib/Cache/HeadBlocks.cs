@@ -6,7 +6,10 @@ namespace HeadKvLab.Cache;
 /// The sealed entries of one head: blocks one behind the other, of 64 entries each. The end of a prompt may seal one shorter block; those of
 /// entries appended later follow it.
 /// </summary>
-internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
+/// <param name="format">How a block lies.</param>
+/// <param name="dim">Numbers in a value, and in a key that lacks none.</param>
+/// <param name="channels">Channels that keys have, ascending, pinned; empty: all.</param>
+internal sealed unsafe class HeadBlocks(BlockFormat format, int dim, ushort[] channels)
 {
     private byte[] _bytes = [];
     private int _before, _short, _after; // full blocks before the short one, its entries, full blocks behind it
@@ -17,11 +20,15 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     /// <summary>Entries in the blocks.</summary>
     public int Entries => (_before + _after) * BlockFormat.Entries + _short;
 
-    /// <summary>Bytes of the blocks.</summary>
-    public long Bytes => At(_before + _after) + (_short > 0 ? format.Bytes(_short, dim) : 0);
+    /// <summary>Bytes of the blocks, and of the list of channels.</summary>
+    public long Bytes => BlockBytes + ListBytes;
 
     /// <summary>Bytes of the memory that holds them.</summary>
-    public long ReservedBytes => _bytes.Length;
+    public long ReservedBytes => _bytes.Length + ListBytes;
+
+    private long BlockBytes => At(_before + _after) + (_short > 0 ? format.Bytes(_short, dim) : 0);
+
+    private long ListBytes => (long)channels.Length * sizeof(ushort);
 
     /// <summary>Seals entries behind those sealed before.</summary>
     /// <param name="keys">Keys, <c>[entry, dim]</c>.</param>
@@ -30,9 +37,9 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     /// <returns>False where a number is infinite or none: nothing was sealed.</returns>
     public bool Seal(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int entries)
     {
-        var (start, bytes) = ((int)Bytes, format.Bytes(entries, dim));
+        var (start, bytes) = ((int)BlockBytes, format.Bytes(entries, dim));
         if (start + bytes + RaggedAttention.BlockSlack > _bytes.Length) Resize(start + bytes + RaggedAttention.BlockSlack + start / 4);
-        if (!BlockSealer.Seal(format, keys, values, entries, dim, _bytes.AsSpan(start, bytes))) return false;
+        if (!BlockSealer.Seal(format, keys, values, entries, dim, _bytes.AsSpan(start, bytes), channels)) return false;
         if (entries < BlockFormat.Entries) _short = _short == 0 ? entries : throw new InvalidOperationException($"a second short block, of {entries} entries");
         else if (_short == 0) _before++;
         else _after++;
@@ -40,12 +47,12 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     }
 
     /// <summary>Gives back the room to grow.</summary>
-    public void Trim() => Resize((int)Bytes + RaggedAttention.BlockSlack);
+    public void Trim() => Resize((int)BlockBytes + RaggedAttention.BlockSlack);
 
-    /// <summary>A copy that shares nothing.</summary>
+    /// <summary>A copy that shares nothing that changes.</summary>
     public HeadBlocks Clone()
     {
-        var copy = new HeadBlocks(format, dim) { _before = _before, _short = _short, _after = _after };
+        var copy = new HeadBlocks(format, dim, channels) { _before = _before, _short = _short, _after = _after };
         copy.Resize(_bytes.Length);
         _bytes.CopyTo(copy._bytes, 0);
         return copy;
@@ -62,14 +69,15 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     public int Runs(int first, int last, Span<Run> runs, float bias, float* weights, int apart)
     {
         var (made, begin, block) = (0, 0, 0);
-        fixed (byte* start = _bytes) // pinned by birth: the address stays
+        fixed (byte* start = _bytes) // pinned by birth: the addresses stay
+        fixed (ushort* listed = channels)
             foreach (var (blocks, each) in (ReadOnlySpan<(int, int)>)[(_before, BlockFormat.Entries), (_short > 0 ? 1 : 0, _short), (_after, BlockFormat.Entries)])
             {
                 var (end, skipped) = (Math.Min(blocks * each, last - begin), Math.Max(0, first - begin));
                 if (skipped < end)
                 {
                     var at = AddressOf(block) + (long)(skipped / each) * format.Bytes(each, dim);
-                    runs[made++] = new(start + at, null, end - skipped, begin + skipped == 0 ? bias : 0, weights == null ? null : weights + begin + skipped, apart, new(format, each, skipped % each));
+                    runs[made++] = new(start + at, listed, end - skipped, begin + skipped == 0 ? bias : 0, weights == null ? null : weights + begin + skipped, apart, new(format, each, skipped % each));
                 }
                 (begin, block) = (begin + blocks * each, block + blocks);
             }
@@ -77,12 +85,12 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
     }
 
     /// <summary>Bytes of the blocks that hold the entries from one on.</summary>
-    public long BytesFrom(int first) => first >= Entries ? 0 : Bytes - AddressOf(BlockOf(first));
+    public long BytesFrom(int first) => first >= Entries ? 0 : Bytes - AddressOf(BlockOf(first)); // with the list
 
     /// <summary>Bytes of the keys, with their scales and zeros, of the blocks that hold the entries from one on.</summary>
     public long KeyBytesFrom(int first)
     {
-        long bytes = 0;
+        var bytes = first < Entries ? ListBytes : 0;
         for (var block = first < Entries ? BlockOf(first) : int.MaxValue; block <= BlockOf(Entries - 1); block++) bytes += format.ValueScalesAt(EntriesOf(block), dim);
         return bytes;
     }
@@ -98,20 +106,21 @@ internal sealed unsafe class HeadBlocks(BlockFormat format, int dim)
             if (marked.Slice(entry, entries).Contains(true)) bytes += format.Bytes(entries, dim);
             entry += entries;
         }
-        return bytes;
+        return bytes == 0 ? 0 : bytes + ListBytes;
     }
 
     /// <summary>Reads an entry.</summary>
     /// <param name="entry">Its index.</param>
-    /// <param name="key">Receives its key; empty: it is not read.</param>
+    /// <param name="key">Receives its key, 0 in the channels that it lacks; empty: it is not read.</param>
     /// <param name="value">Receives its value; empty: it is not read.</param>
     public void Read(int entry, Span<float> key, Span<float> value)
     {
         var block = BlockOf(entry);
         var (entries, first) = (EntriesOf(block), block <= _before || _short == 0 ? block * BlockFormat.Entries : (block - 1) * BlockFormat.Entries + _short);
         fixed (byte* start = _bytes)
+        fixed (ushort* listed = channels)
         {
-            if (!key.IsEmpty) BlockSealer.Key(format, start + AddressOf(block), entries, entry - first, key);
+            if (!key.IsEmpty) BlockSealer.Key(format, start + AddressOf(block), entries, entry - first, key, listed);
             if (!value.IsEmpty) BlockSealer.Value(format, start + AddressOf(block), entries, entry - first, value);
         }
     }

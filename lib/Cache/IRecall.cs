@@ -11,11 +11,26 @@ public interface IRecall
     /// <param name="shape">The cache.</param>
     /// <returns>Null: this layer is always read whole.</returns>
     IRecallIndex? Build(int layer, CacheShape shape);
+
+    /// <summary>Bytes of what the index remembers of one head, known beforehand: what <see cref="IRecallIndex.Bytes"/> says of all heads together.</summary>
+    /// <param name="layer">Layer of the head.</param>
+    /// <param name="entries">Entries that it holds, that of the asking token the last.</param>
+    /// <param name="shape">The cache.</param>
+    long BytesFor(int layer, int entries, CacheShape shape);
+
+    /// <summary>Steps whose choices a near memory holds while all entries lie in a far one; 0: there is one memory.</summary>
+    int Near => 0;
 }
 
 /// <summary>What a recall knows of a layer's entries, and how it chooses among them. A part of the cache, cloned with it.</summary>
 public interface IRecallIndex
 {
+    /// <summary>Learns a prompt's entries before they are sealed, but for the last, which may be computed again. One that does not learns them as they are stored, when it is asked.</summary>
+    /// <param name="entries">The layer's entries, in rows.</param>
+    void Learn(LayerCache entries)
+    {
+    }
+
     /// <summary>Chooses entries for one token, for each query head in order (or each KV head, see <see cref="ByKvHead"/>). The same entries and queries give the same choice.</summary>
     /// <param name="entries">The layer's entries, those of the token last; the index learns here what was appended since it was last asked.</param>
     /// <param name="queries">Queries after RoPE, <c>[queryHead * dim]</c>, unscaled.</param>

@@ -80,6 +80,7 @@ public sealed unsafe partial class LayerCache
     private Run RunOf(int head, int? slidingWindow, long rowBytes, float* weights)
     {
         var skipped = FirstSeen(head, slidingWindow);
+        if (Near is not null) return Gather(head, [new(skipped, _counts[head] - skipped)], _cache.Choice, weights); // a recall chose all of them
         var at = (_offsets[head] + skipped) * rowBytes;
         return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
     }

@@ -6,7 +6,15 @@ namespace HeadKvLab.Cache;
 public sealed unsafe partial class LayerCache
 {
     /// <summary>Chooses what each token reads; null: all of it.</summary>
-    public IRecallIndex? Recall { get; internal set; }
+    public IRecallIndex? Recall { get; private set; }
+
+    /// <summary>Holds what was chosen of late, where the entries lie far; null: they are near.</summary>
+    internal NearRows? Near { get; private set; }
+
+    /// <summary>Has an index choose what is read.</summary>
+    /// <param name="recall">The index; null: everything is read.</param>
+    /// <param name="near">Steps that a near memory remembers; 0: there is none.</param>
+    internal void Choose(IRecallIndex? recall, int near) => (Recall, Near) = (recall, recall is not null && near > 0 ? new(Heads, RowBytes, near) : null);
 
     /// <summary>Reads keys as float32.</summary>
     /// <param name="kvHead">The head.</param>
@@ -36,6 +44,7 @@ public sealed unsafe partial class LayerCache
         var (choice, queryHeads) = (_cache.Choice, queries.Length / Dim);
         if (queryHeads % Heads != 0) return false; // refused there
         var asked = recall.ByKvHead ? Heads : queryHeads;
+        Near?.Begin(_counts);
         choice.Begin(Heads, asked);
         for (var h = 0; h < Heads; h++)
         {
@@ -67,6 +76,8 @@ public sealed unsafe partial class LayerCache
             else if (weights != null) new Span<float>(weights, sharing * _counts[head]).Clear();
             firstRun[q] = made;
             if (weights == null && _blocks.Length == 0 && IsScattered(choice[q])) runs[made++] = Gather(head, choice[q], choice);
+            else if (Near is not null)
+                foreach (var (first, count) in choice[q]) runs[made++] = Gather(head, [new(first, count)], choice, weights, sum is null ? null : sums + q);
             else
                 foreach (var (first, count) in choice[q]) made += RunsOf(head, first, first + count, runs[made..], weights, sum is null ? null : sums + q);
             if (weights != null) weights += (long)sharing * _counts[head];
@@ -86,7 +97,7 @@ public sealed unsafe partial class LayerCache
     }
 
     /// <summary>The chosen entries of a head in one run: a copy.</summary>
-    private Run Gather(int head, ReadOnlySpan<EntryRun> chosen, RecallChoice choice)
+    private Run Gather(int head, ReadOnlySpan<EntryRun> chosen, RecallChoice choice, float* weights = null, RunSum* sum = null)
     {
         var entries = 0;
         foreach (var one in chosen) entries += one.Count;
@@ -95,18 +106,30 @@ public sealed unsafe partial class LayerCache
         long at = 0;
         foreach (var (first, count) in chosen)
         {
-            var (source, bytes) = ((_offsets[head] + first) * RowBytes, count * RowBytes);
-            Buffer.MemoryCopy(_keyData + source, keys + at, bytes, bytes);
-            Buffer.MemoryCopy(_valueData + source, values + at, bytes, bytes);
+            var (start, source, bytes) = (_offsets[head] * RowBytes, (_offsets[head] + first) * RowBytes, count * RowBytes);
+            if (Near is { } near) near.Read(head, first, count, _keyData + start, _valueData + start, keys + at, values + at);
+            else
+            {
+                Buffer.MemoryCopy(_keyData + source, keys + at, bytes, bytes);
+                Buffer.MemoryCopy(_valueData + source, values + at, bytes, bytes);
+            }
             at += bytes;
         }
-        return new(keys, values, entries, chosen[0].First == 0 ? _bias[head] : 0);
+        var begin = chosen[0].First;
+        return new(keys, values, entries, begin == 0 ? _bias[head] : 0, weights == null ? null : weights + begin, _counts[head]) { Sum = sum, Before = begin };
     }
 
     /// <summary>Bytes that reading a head's marked entries touches: those of rows, and of whole blocks.</summary>
     private long BytesOf(int head, ReadOnlySpan<bool> read) =>
         _blocks[head].BytesOf(read[..Sealed(head)]) + (long)read[Sealed(head)..].Count(true) * _cache.Shape.EntryBytes;
 
-    /// <summary>Tells the recall that entries of a head have changed, from one on.</summary>
-    private void Changed(int head, int from) => Recall?.Truncate(head, from);
+    /// <summary>Tells the recall and the near memory that entries of a head have changed, from one on.</summary>
+    private void Changed(int head, int from) => Changed(head, from, from);
+
+    /// <summary>The same, where others stand in their place.</summary>
+    private void Changed(int head, int from, int stay)
+    {
+        Recall?.Truncate(head, from);
+        Near?.Forget(head, from, stay);
+    }
 }

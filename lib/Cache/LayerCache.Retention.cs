@@ -29,7 +29,7 @@ public sealed unsafe partial class LayerCache
         if (entries.IsEmpty || entries[0] != 0) _bias[kvHead] = 0;
         var same = 0;
         while (same < entries.Length && entries[same] == same) same++;
-        Changed(kvHead, same);
+        Changed(kvHead, same, entries.Length);
         for (var to = same; to < entries.Length; to++) Move(kvHead, entries[to], to);
         _counts[kvHead] = entries.Length;
         GC.KeepAlive(this);

@@ -20,25 +20,50 @@ public sealed unsafe partial class LayerCache
         }
     }
 
+    /// <summary>The same as papers count them: <see cref="EntryFormat.NominalBits"/>.</summary>
+    internal long NominalBytes => _cache.Format is { } format ? Entries * format.NominalBits(_layer, Dim) / 8 : StoredBytes;
+
     /// <summary>Entries of a head that are sealed: the first ones.</summary>
     public int Sealed(int kvHead) => _blocks.Length == 0 ? 0 : _blocks[kvHead].Entries;
 
     /// <summary>Seals the entries of every head but the latest, as the cache's <see cref="RaggedCache.Format"/> says, and gives their memory back.</summary>
+    /// <param name="format">How they are stored.</param>
+    /// <param name="queries">Mean squares of the prompt's last queries, <c>[kvHead * dim]</c>; looked at where keys are to lack channels.</param>
     /// <exception cref="ModelOverflow">A number is infinite or none.</exception>
-    internal void SealAll(EntryFormat format)
+    internal void SealAll(EntryFormat format, ReadOnlySpan<double> queries)
     {
         CheckAlive();
         if (_blocks.Length > 0) throw new InvalidOperationException($"layer {_layer} is sealed already");
-        if (_keys is null || format.Blocks(_layer) is not { } lie) return;
+        if (_keys is null || format.Blocks(_layer, Dim) is not { } lie) return;
+        if (lie.Dropped > 0 && queries.Length != Heads * Dim) throw new InvalidOperationException($"layer {_layer}: {format.Name} chooses channels by {Heads * Dim} mean squares of queries, {queries.Length} were given");
+        Recall?.Learn(this);
         var blocks = new HeadBlocks[Heads];
         for (var h = 0; h < Heads; h++)
         {
-            blocks[h] = new(lie, Dim);
+            blocks[h] = new(lie, Dim, lie.Dropped > 0 ? Channels(h, queries.Slice(h * Dim, Dim), lie.Dropped, format) : []);
             foreach (var block in format.BlocksOf(_counts[h])) SealRows(h, blocks[h], blocks[h].Entries, block);
             blocks[h].Trim();
         }
         Adopt(blocks);
     }
+
+    /// <summary>The channels that a head's keys keep, pinned for the kernel.</summary>
+    private ushort[] Channels(int head, ReadOnlySpan<double> queries, int dropped, EntryFormat format)
+    {
+        Span<double> squares = new double[Dim];
+        Span<float> key = new float[Dim];
+        for (var entry = 0; entry < _counts[head]; entry++)
+        {
+            _cache.Shape.Format.Widen(_keyData + (_offsets[head] + entry) * RowBytes, key);
+            for (var c = 0; c < Dim; c++) squares[c] += (double)key[c] * key[c];
+        }
+        var kept = KeyChannels.Keep(queries, squares, dropped) ?? throw Overflow(head, "a query or a key", format);
+        var pinned = GC.AllocateUninitializedArray<ushort>(kept.Length, pinned: true);
+        kept.CopyTo(pinned, 0);
+        return pinned;
+    }
+
+    private ModelOverflow Overflow(int head, string what, EntryFormat format) => new($"layer {_layer}, head {head}: {what} is infinite or no number, and {format.Name} has no code for it: the model's numbers overflow; use @bf16, or no format");
 
     /// <summary>Seals the oldest rows of the heads in which a block of them waits behind the latest ones.</summary>
     private void SealWaiting(EntryFormat format)
@@ -64,7 +89,7 @@ public sealed unsafe partial class LayerCache
         _cache.Shape.Format.Widen(_valueData + (_offsets[head] + first) * RowBytes, values);
         var done = blocks.Seal(keys, values, entries);
         System.Buffers.ArrayPool<float>.Shared.Return(rented);
-        if (!done) throw new ModelOverflow($"layer {_layer}, head {head}: a key or a value is infinite or no number, and {_cache.Format!.Name} has no code for it: the model's numbers overflow; use @bf16, or no format");
+        if (!done) throw Overflow(head, "a key or a value", _cache.Format!);
     }
 
     /// <summary>Lays the rows that are not in blocks together and keeps the blocks.</summary>

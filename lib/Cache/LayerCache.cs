@@ -76,7 +76,7 @@ public sealed unsafe partial class LayerCache
     }
 
     internal long ReservedBytes =>
-        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize + _blocks.Sum(blocks => blocks.ReservedBytes);
+        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize + _blocks.Sum(blocks => blocks.ReservedBytes) + (Near?.ReservedBytes ?? 0);
 
     private int Heads => _counts.Length;
 
@@ -213,7 +213,8 @@ public sealed unsafe partial class LayerCache
     internal LayerCache CloneFor(RaggedCache cache)
     {
         CheckAlive();
-        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised, Recall = Recall?.Clone(), _blocks = CloneBlocks() };
+        var copy = new LayerCache(cache, _layer) { _reserved = _reserved, _summarised = _summarised, _blocks = CloneBlocks() };
+        copy.Choose(Recall?.Clone(), Near?.Steps ?? 0);
         _counts.CopyTo(copy._counts, 0);
         _offsets.CopyTo(copy._offsets, 0);
         _bias.CopyTo(copy._bias, 0);

@@ -68,15 +68,16 @@ public sealed class RaggedCache : IDisposable
     public IRetention? Retention { get; set => field = value is null || Layers is null ? value : throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not dropped while text is generated"); }
 
     /// <summary>Chooses which entries each token reads while text is generated; null: all. Decoding on a CPU asks it for each token and layer. Setting it forgets what was learned of the entries.</summary>
-    /// <exception cref="InvalidOperationException">Layers are shared: what a recall learns and counts belongs to one layer.</exception>
+    /// <exception cref="InvalidOperationException">Layers are shared: what a recall learns and counts belongs to one layer. Or entries are to lie far, and are sealed.</exception>
     public IRecall? Recall
     {
         get => _recall;
         set
         {
             if (value is not null && Layers is not null) throw new InvalidOperationException($"{Layers.Name}: entries that several layers read are not recalled");
+            if (value is { Near: > 0 } && Format is { Seals: true }) throw new InvalidOperationException($"{value.Name}: entries lie far in rows, and here they are sealed as {Format.Name}");
             _recall = value;
-            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Recall = value?.Build(layer, Shape);
+            for (var layer = 0; layer < _layers.Length; layer++) _layers[layer].Choose(value?.Build(layer, Shape), value?.Near ?? 0);
         }
     }
 
@@ -97,7 +98,7 @@ public sealed class RaggedCache : IDisposable
         }
     }
 
-    /// <summary>How the entries are stored since <see cref="Seal(EntryFormat)"/>; null: in rows of the shape's numbers.</summary>
+    /// <summary>How the entries are stored since <see cref="Seal(EntryFormat, IReadOnlyList{double[]})"/>; null: in rows of the shape's numbers.</summary>
     public EntryFormat? Format { get; private set; }
 
     /// <summary>Bytes of the stored entries: entries x 2 x dimension x bytes of a number, or those of their blocks, scales and zeros included.</summary>
@@ -110,6 +111,9 @@ public sealed class RaggedCache : IDisposable
             return bytes;
         }
     }
+
+    /// <summary>Bytes of the stored entries as papers count them: the bits of their numbers alone, as if every entry were in the format; see <see cref="StoredBytes"/> for what they take.</summary>
+    public long NominalBytes => _stored.Sum(layer => layer.NominalBytes);
 
     /// <summary>Bytes of the tensors that hold them, growth room included, as the tensors tell them.</summary>
     public long ReservedBytes
@@ -174,8 +178,20 @@ public sealed class RaggedCache : IDisposable
     {
         long entries = 0;
         foreach (var layer in _stored) entries += layer.Recall?.Tier?.Fetched(steps) ?? 0;
-        return Format is { Bits: < 16 } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
+        return Format is { Seals: true } && Entries > 0 ? entries * StoredBytes / Entries : entries * Shape.EntryBytes;
     }
+
+    /// <summary>Bytes of the stored entries that lie in a far memory: those of layers of which a recall with a near memory chooses.</summary>
+    public long FarBytes => _stored.Sum(layer => layer.Near is null ? 0 : layer.StoredBytes);
+
+    /// <summary>Most bytes of entries that the near memories of layers held at once, since this cache or copy was made.</summary>
+    public long NearBytes => _stored.Sum(layer => layer.Near?.Peak ?? 0) * Shape.EntryBytes;
+
+    /// <summary>Bytes of entries that were moved from the far memory into the near one since then.</summary>
+    public long MovedBytes => _stored.Sum(layer => layer.Near?.Fetched ?? 0) * Shape.EntryBytes;
+
+    /// <summary>Share of the chosen entries that were near, each head's first step left out; null without a far memory, or before a second step.</summary>
+    public double? NearShare => _stored.Sum(layer => layer.Near?.Chosen ?? 0) is > 0 and var chosen ? (double)_stored.Sum(layer => layer.Near?.Hits ?? 0) / chosen : null;
 
     /// <summary>Tokens that have attended in all layers since then.</summary>
     public long AttendedTokens => _layers[^1].AttendedTokens / (Layers is null ? 1 : _layers.Count(layer => layer == _layers[^1]));
@@ -199,25 +215,27 @@ public sealed class RaggedCache : IDisposable
     /// as far as they are not sealed, and not be dropped.
     /// </summary>
     /// <param name="format">How they are stored.</param>
+    /// <param name="queries">Mean squares of the prompt's last queries by which sealed keys lack channels, of each layer that stores, <c>[layer][kvHead * dim]</c>; null: they have all.</param>
     /// <exception cref="ModelOverflow">A key or a value is infinite or no number.</exception>
-    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, or has a retention or a recall.</exception>
-    public void Seal(EntryFormat format)
+    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, has a retention or a near memory, or mean squares are wanted and not given.</exception>
+    public void Seal(EntryFormat format, IReadOnlyList<double[]>? queries = null)
     {
         Begin(format);
-        foreach (var layer in _stored) layer.SealAll(format);
+        for (var i = 0; i < _stored.Length; i++) _stored[i].SealAll(format, queries?[i]);
     }
 
     /// <summary>Seals one layer of a prompt while others are still to come, so that only one is ever whole.</summary>
-    internal void Seal(EntryFormat format, int layer)
+    internal void Seal(EntryFormat format, int layer, double[]? queries)
     {
         if (Format is null) Begin(format);
-        _layers[layer].SealAll(format);
+        _layers[layer].SealAll(format, queries);
     }
 
     private void Begin(EntryFormat format)
     {
         if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
-        if (Retention is not null || Recall is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped or recalled");
+        if (Retention is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped while text is generated");
+        if (Recall is { Near: > 0 }) throw new InvalidOperationException($"{Recall.Name}: entries lie far in rows, and are not sealed");
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;
     }

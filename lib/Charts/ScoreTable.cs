@@ -18,6 +18,7 @@ public static class ScoreTable
         var cells = Cells(rows);
         var reads = rows.Any(r => r.Variant.Recall is not null || r.Variant.Format is not null || r.Variant.Layers is not null) && rows.All(r => r.TouchedBytes is not null); // elsewhere what is read is what is stored
         var shortened = rows.Any(r => r.Variant.Reducer is not null);
+        var (formats, far) = (rows.Any(r => r.NominalBytes is not null), rows.Any(r => r.FarBytes is not null));
         var tokens = rows.All(r => r.TokenAccuracy is not null);
         var frame = new DataFrame([
             new StringDataFrameColumn("method", cells.Select(c => c.Method)),
@@ -26,6 +27,8 @@ public static class ScoreTable
             .. tokens ? (DataFrameColumn[])[Column("tokens", c => c.Tokens.Mean), Column("tokensLow", c => c.Tokens.Low), Column("tokensHigh", c => c.Tokens.High)] : [],
             Column("entries", c => c.Rows.Average(r => (double)r.Entries / ((long)r.PromptTokens * r.Heads))),
             Column("kib", c => c.Rows.Average(r => (double)r.Bytes) / 1024),
+            .. formats ? (DataFrameColumn[])[Column("nominal", c => c.Rows.Average(r => (double)(r.NominalBytes ?? r.Bytes)) / 1024)] : [],
+            .. far ? (DataFrameColumn[])[Column("far", c => c.Rows.Average(r => (double)(r.FarBytes ?? 0)) / 1024)] : [],
             .. reads ? (DataFrameColumn[])[Column("read", c => c.Rows.Average(r => (double)r.TouchedBytes!) / 1024)] : [],
             .. shortened ? (DataFrameColumn[])[Column("prompt", c => c.Rows.Average(r => (double)(r.ReadTokens ?? r.PromptTokens)))] : [],
             new Int32DataFrameColumn("questions", cells.Select(c => c.Rows.Count)),
@@ -33,6 +36,8 @@ public static class ScoreTable
         var table = new ResultTable(frame, caption).Percent("budget").Interval("score", "low", "high", heading: rows.All(r => r.Metric == "exact_match") ? "exact match" : "score");
         if (tokens) table = table.Interval("tokens", "tokensLow", "tokensHigh", heading: "token accuracy");
         table = table.Percent("entries", "entries kept").Number("kib", 1, "cache, KiB");
+        if (formats) table = table.Number("nominal", 1, "nominal, KiB");
+        if (far) table = table.Number("far", 1, "of it far, KiB");
         if (reads) table = table.Number("read", 1, "read for a token, KiB");
         if (shortened) table = table.Number("prompt", 0, "prompt tokens read");
         table = table.Best("score", within: "budget", leaveOut: Variant.Full.Method);

@@ -39,7 +39,7 @@ internal static class BenchMicroCommands
 
     /// <summary>Decode attention over sealed blocks.</summary>
     public static Command Formats() => Create("formats", """
-        Decode attention over entries sealed at 8, 4 and 2 bits against bfloat16 rows, 8,192 entries a head, in the processor's caches and out of them,
+        Decode attention over entries sealed at 8, 4 and 2 bits, and without some key channels, against bfloat16 rows, 8,192 entries a head, in the processor's caches and out of them,
         and what sealing costs.
 
         Example:  lab bench formats --repetitions 9

@@ -36,7 +36,8 @@ internal static class MethodsCommand
             Rules of the budget (--budget-rule elsewhere):
               as-published   the authors' arithmetic; what a head cannot use goes unspent
               equal-entries  unspent shares go to other heads until the total is the nominal one, exactly
-              equal-bytes    every method spends the bytes of a grouped-query cache of the nominal size
+              equal-bytes    every method spends the bytes of a grouped-query cache of the nominal size; scales, zeros, open entries, lists of
+                             channels and the indices of recalls are counted
 
             Example:  lab methods
             """) { markdown };

@@ -9,7 +9,7 @@ public enum BudgetRule
     /// <summary>Every method keeps exactly the nominal number of entries: unspent shares go to the next heads.</summary>
     EqualEntries,
 
-    /// <summary>Every method spends the bytes of a grouped-query cache of the nominal size, whatever its granularity.</summary>
+    /// <summary>Every method spends the bytes of a grouped-query cache of the nominal size, whatever its granularity, its format and the index of its recall.</summary>
     EqualBytes,
 }
 

@@ -1,4 +1,3 @@
-using HeadKvLab.Cache;
 using HeadKvLab.Kernels;
 
 namespace HeadKvLab.Compression;
@@ -15,7 +14,7 @@ namespace HeadKvLab.Compression;
 /// <param name="Total">Nominal entries of the whole model, windows included.</param>
 public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLength, int Recent, int Selectable, long Total)
 {
-    /// <summary>What is to be spent, where entries are stored in a format and the rule counts bytes; null: entries are counted.</summary>
+    /// <summary>What is to be spent, where entries do not all take the same and the rule counts bytes; null: entries are counted.</summary>
     internal FrameBytes? Bytes { get; init; }
 
     /// <summary>Prompt positions outside the window, n - alpha: what a head can choose from.</summary>
@@ -32,15 +31,16 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
     /// <param name="kvHeads">KV heads of a layer.</param>
     /// <param name="queryHeads">Query heads of a layer.</param>
     /// <param name="promptLength">Tokens of the prompt.</param>
-    /// <param name="format">How entries are stored; null: all take the same bytes. Under equal bytes the budget is what its entries take as bfloat16.</param>
-    /// <param name="dim">Numbers in a key or a value; looked at beside a format only.</param>
-    public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryFormat? format = null, int dim = 0)
+    public static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength) => Of(budget, layers, kvHeads, queryHeads, promptLength, null);
+
+    /// <summary>The same, where entries may take other bytes than their rows: under equal bytes the budget is what the nominal entries take in rows, without an index.</summary>
+    internal static BudgetFrame Of(Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryCost? cost)
     {
         _ = HeadGroups.Of(queryHeads, kvHeads);
         if (promptLength <= budget.ObservationWindow)
             throw new LabException($"the prompt has {promptLength} tokens, the window {budget.ObservationWindow}: such a prompt is never compressed");
         var heads = budget.Granularity == Granularity.KvHead ? kvHeads : queryHeads;
-        if (budget.Rule == BudgetRule.EqualBytes && format is not null) return InBytes(budget, layers, heads, promptLength, new(format, dim, 4L * dim * budget.Entries * layers * kvHeads));
+        if (budget.Rule == BudgetRule.EqualBytes && cost is not null) return InBytes(budget, layers, heads, promptLength, new(cost, (long)cost.Shape.EntryBytes * budget.Entries * layers * kvHeads));
         if (budget.Rule != BudgetRule.EqualBytes || heads == kvHeads)
             return new(layers, heads, promptLength, budget.ObservationWindow, budget.Entries - budget.ObservationWindow, (long)budget.Entries * layers * heads);
 
@@ -55,7 +55,7 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
     /// <summary>The nominal entries of a head are the most that the bytes pay for in every head.</summary>
     private static BudgetFrame InBytes(Budget budget, int layers, int heads, int promptLength, FrameBytes bytes)
     {
-        bool Affords(int entries) => heads * Enumerable.Range(0, layers).Sum(layer => bytes.Format.BytesFor(layer, entries, bytes.Dim)) <= bytes.Total;
+        bool Affords(int entries) => heads * Enumerable.Range(0, layers).Sum(layer => bytes.Cost.Of(layer, entries)) <= bytes.Total;
         var (least, most) = (0, promptLength);
         while (least < most)
         {
@@ -66,13 +66,12 @@ public readonly record struct BudgetFrame(int Layers, int Heads, int PromptLengt
         for (var more = Math.Min(promptLength, least + 2 * BlockFormat.Least); more > least; more--) // a new block of 8 costs less than 7 open entries
             if (Affords(more)) least = more;
         if (least < budget.ObservationWindow)
-            throw new LabException($"equal-bytes: KV size {budget.Entries} over {heads} heads is {least} entries a head as {bytes.Format.Name}, the window {budget.ObservationWindow}: give a larger --kv-size");
+            throw new LabException($"equal-bytes: KV size {budget.Entries} over {heads} heads is {least} entries a head as {bytes.Cost.Name}, the window {budget.ObservationWindow}: give a larger --kv-size");
         return new(layers, heads, promptLength, budget.ObservationWindow, least - budget.ObservationWindow, (long)least * layers * heads) { Bytes = bytes };
     }
 }
 
 /// <summary>Bytes to spend on a model's entries.</summary>
-/// <param name="Format">How entries are stored.</param>
-/// <param name="Dim">Numbers in a key or a value.</param>
+/// <param name="Cost">What a head's entries take.</param>
 /// <param name="Total">The bytes.</param>
-internal sealed record FrameBytes(EntryFormat Format, int Dim, long Total);
+internal sealed record FrameBytes(EntryCost Cost, long Total);

@@ -41,22 +41,27 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
     /// <exception cref="LabException">They do not.</exception>
     public CachePolicy Checked()
     {
-        Check(Name, Format, Schedule is not null, Recall is not null, Layers is not null);
+        Check(Name, Format, Schedule is not null, Recall, Layers is not null);
         return this;
     }
 
     /// <summary>Refuses parts that do not go together.</summary>
-    internal static void Check(string name, EntryFormat? format, bool scheduled, bool recalled, bool shared)
+    internal static void Check(string name, EntryFormat? format, bool scheduled, IRecall? recall, bool shared)
     {
-        if (format is { Bits: < 16 } && scheduled)
+        if (format is { Seals: true } && scheduled)
             throw new LabException($"{name}: sealed entries are not dropped again while generating, which would round them anew: leave the schedule out, or store them @bf16");
         if (shared && scheduled) throw new LabException($"{name}: entries that several layers read are not dropped again while generating, since what is added up beside an entry belongs to one layer: leave the schedule or the layer map out");
-        if (shared && recalled) throw new LabException($"{name}: what a recall learns and counts belongs to one layer, and here several read the same entries: leave the recall or the layer map out");
+        if (shared && recall is not null) throw new LabException($"{name}: what a recall learns and counts belongs to one layer, and here several read the same entries: leave the recall or the layer map out");
+        if (recall is { Near: > 0 } && format is { Seals: true }) throw new LabException($"{name}: a near memory holds single rows, and sealed entries lie in blocks: leave near out, or store them @bf16");
         if (shared && format is { EarlyLayers: > 0 }) throw new LabException($"{name}: early layers have bits of their own, and budgets count the layers that store: leave early-layers or the layer map out");
     }
 
     /// <summary>What must be seen of a prompt beside keys and values.</summary>
     /// <param name="window">Last positions, which are kept anyway.</param>
     /// <exception cref="LabException">The scorer failed.</exception>
-    internal ScorerNeeds Needs(int window) => Schedule is null ? Method.Needs(window) : Method.Needs(window).Or(Schedule.Needs(Method, window));
+    internal ScorerNeeds Needs(int window)
+    {
+        var needs = Schedule is null ? Method.Needs(window) : Method.Needs(window).Or(Schedule.Needs(Method, window));
+        return Format is { Ratio: > 0 } ? needs.Or(new(KeyChannels.Queries)) : needs;
+    }
 }

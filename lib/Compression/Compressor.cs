@@ -17,6 +17,7 @@ public sealed class Compressor : IPromptCompressor
     private RaggedCache? _cache;
     private PromptAllocation? _selector;
     private readonly IPromptRetention? _retention;
+    private readonly double[]?[] _squares; // [storing layer][head * dim], of queries, where a format asks for them
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -31,9 +32,11 @@ public sealed class Compressor : IPromptCompressor
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
         if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
+        PromptAllocation.Check(policy, budget.Rule);
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
-        _cache = new RaggedCache(_shape, policy.Layers);
+        _cache = new RaggedCache(_shape, policy.Layers) { Recall = policy.Recall }; // which may learn keys before they are sealed
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
+        _squares = new double[]?[_layers.Length];
     }
 
     /// <summary>What is kept, and what happens to it later.</summary>
@@ -90,8 +93,8 @@ public sealed class Compressor : IPromptCompressor
         _cache = null;
         try
         {
-            if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format); // which may have cut back any layer until now
-            (cache.Retention, cache.Recall) = (_retention, Policy.Recall);
+            if (Policy.Format is { } format && Method.Share is IBidder) cache.Seal(format, _squares!); // which may have cut back any layer until now
+            cache.Retention = _retention;
             return cache;
         }
         catch
@@ -109,7 +112,7 @@ public sealed class Compressor : IPromptCompressor
     {
         if (_cache is null || _nextLayer == _layers.Length || layer.Layer != _layers[_nextLayer])
             throw new InvalidOperationException($"layer {layer.Layer} arrived where {(_nextLayer < _layers.Length ? $"layer {_layers[_nextLayer]}" : "no layer")} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
+        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, EntryCost.Of(Policy, _shape));
         return !_selector.KeepsAll;
     }
 
@@ -149,7 +152,11 @@ public sealed class Compressor : IPromptCompressor
 
     private void Finish(in LayerView layer)
     {
-        if (Policy.Format is { } format && Method.Share is not IBidder) _cache!.Seal(format, layer.Layer);
+        if (Policy.Format is { } format)
+        {
+            if (format.Ratio > 0) _squares[_nextLayer] = KeyChannels.Squares(layer.Queries, Heads);
+            if (Method.Share is not IBidder) _cache!.Seal(format, layer.Layer, _squares[_nextLayer]);
+        }
         if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)
             foreach (var l in _layers) _cache![l].Trim();

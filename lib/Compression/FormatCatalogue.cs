@@ -10,7 +10,13 @@ public static class FormatCatalogue
 
     private static readonly PartCatalogue<EntryFormat> Known = new("format", None, "int4 recent=8", format => format.Name, shown: null,
         new PartEntry<EntryFormat>("bf16", "all entries as bfloat16: the reference of formats", [], "-") { Build = _ => new(16), Fidelity = Fidelity.Ours },
-        Blocks(8), Blocks(4), Blocks(2));
+        Blocks(8), Blocks(4), Blocks(2),
+        new PartEntry<EntryFormat>("think", "sealed keys lack the channels that add least to the last queries' products; a list a head (kvpress' ThinKPress, which writes zeros)", [
+            Setting.Number("ratio", 0.4, "0 to below 1, the share of key channels that a head drops", ratio => ratio is >= 0 and < 1),
+            Setting.Word("bits", "the bits of sealed values, and of the key channels that stay", ["16", "8", "4", "2"]), Recent], "arXiv 2407.21018")
+            { Build = s => new(s.Whole("bits"), s.Whole("recent"), Ratio: s.Number("ratio")), Fidelity = Fidelity.Exact });
+
+    private static Setting Recent => Setting.Whole("recent", EntryFormat.UsualRecent, "1 or more, the latest entries of a head, which stay bfloat16", recent => recent >= 1);
 
     /// <summary>The formats.</summary>
     public static IReadOnlyList<PartEntry<EntryFormat>> All => Known.All;
@@ -25,8 +31,7 @@ public static class FormatCatalogue
     public static string Short(string name) => Known.Short(name);
 
     private static PartEntry<EntryFormat> Blocks(int bits) => new($"int{bits}", $"blocks of 64 entries at {bits} bits: keys share a scale per channel, values per entry", [
-        Setting.Whole("recent", EntryFormat.UsualRecent, "1 or more, the latest entries of a head, which stay bfloat16", recent => recent >= 1),
-        Setting.Whole("early-layers", 0, "0 or more, the first layers, which have early-bits", layers => layers >= 0),
+        Recent, Setting.Whole("early-layers", 0, "0 or more, the first layers, which have early-bits", layers => layers >= 0),
         Setting.Word("early-bits", "the bits of the early layers", ["16", "8", "4", "2"])], "arXiv 2402.02750")
     {
         Build = s => new(bits, s.Whole("recent"), s.Whole("early-layers"), s.Whole("early-bits")), Fidelity = Fidelity.Reconstructed,

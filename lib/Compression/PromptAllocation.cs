@@ -24,16 +24,18 @@ public sealed class PromptAllocation
     /// <param name="kvHeads">KV heads of a layer.</param>
     /// <param name="queryHeads">Query heads of a layer.</param>
     /// <param name="promptLength">Tokens of the prompt.</param>
-    /// <param name="format">How entries are stored; null: all take the same bytes.</param>
-    /// <param name="dim">Numbers in a key or a value; looked at beside a format only.</param>
-    public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryFormat? format = null, int dim = 0)
+    public PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength) : this(method, budget, layers, kvHeads, queryHeads, promptLength, null)
+    {
+    }
+
+    /// <summary>The same, where entries may take other bytes than their rows.</summary>
+    internal PromptAllocation(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int promptLength, EntryCost? cost)
     {
         (_method, _rule, PromptLength) = (method, budget.Rule, promptLength);
         Heads = HeadsOf(method, budget, kvHeads, queryHeads);
         KeepsAll = method.KeepsAll || promptLength <= budget.ObservationWindow;
         if (KeepsAll) return;
-        Check(method, budget.Rule, format);
-        _frame = FrameOf(method, budget, layers, kvHeads, queryHeads, promptLength, format, dim);
+        _frame = FrameOf(method, budget, layers, kvHeads, queryHeads, promptLength, cost);
         var spare = _frame.Selectable - _frame.Candidates;
         KeepsAll = _rule == BudgetRule.AsPublished ? method.Share.FollowsBudget && spare > 0 : spare >= 0;
         if (KeepsAll) return;
@@ -53,10 +55,14 @@ public sealed class PromptAllocation
     public bool KeepsAll { get; }
 
     /// <summary>Refuses a rule that cannot be kept.</summary>
-    internal static void Check(Method method, BudgetRule rule, EntryFormat? format)
+    internal static void Check(CachePolicy policy, BudgetRule rule)
     {
-        if (rule == BudgetRule.EqualBytes && format is { Bits: < 16 } && method.Share is IBidder)
-            throw new LabException($"{method.Name}: the heads of the model compete for entries, and equal-bytes with {format.Name} would have them compete for bytes, which blocks give in jumps: use equal-entries");
+        if (rule != BudgetRule.EqualBytes || policy.Method.KeepsAll) return;
+        var index = EntryCost.HasIndex(policy.Recall);
+        if (policy.Method.Share is IBidder && (index || policy.Format is { Seals: true }))
+            throw new LabException($"{policy.Method.Name}: the heads of the model compete for entries, and equal-bytes with {(index ? policy.Recall!.Name : policy.Format!.Name)} would have them compete for bytes, which {(index ? "an index" : "blocks")} give{(index ? "s" : "")} in jumps: use equal-entries");
+        if (policy.Schedule is not null && index)
+            throw new LabException($"{policy.Name}: under equal-bytes the index of {policy.Recall!.Name} is paid for in entries of the prompt, and a schedule counts the entries alone: use equal-entries, or leave the schedule out");
     }
 
     /// <summary>Heads of a layer that own entries: the full cache is never expanded to query heads.</summary>
@@ -67,9 +73,9 @@ public sealed class PromptAllocation
     internal static CacheShape ShapeOf(Method method, Budget budget, CacheShape model, int queryHeads) => model with { KvHeads = HeadsOf(method, budget, model.KvHeads, queryHeads) };
 
     /// <summary>A budget laid on a model and a text: the window that it protects is the published form's under <c>as-published</c>.</summary>
-    internal static BudgetFrame FrameOf(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int tokens, EntryFormat? format = null, int dim = 0)
+    internal static BudgetFrame FrameOf(Method method, Budget budget, int layers, int kvHeads, int queryHeads, int tokens, EntryCost? cost = null)
     {
-        var frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, tokens, format, dim);
+        var frame = BudgetFrame.Of(budget, layers, kvHeads, queryHeads, tokens, cost);
         return budget.Rule == BudgetRule.AsPublished && method.Share is IBidder bidder ? frame.Protecting(bidder.PublishedWindow(frame.Recent)) : frame;
     }
 
@@ -144,7 +150,7 @@ public sealed class PromptAllocation
         var (candidates, recent, adds, perLayer) = (frame.Candidates, frame.Recent, method.Settlement is { AddsEntry: true }, frame.Heads);
         int Stored(int kept) => kept + recent + (adds && kept < candidates ? 1 : 0);
         var entries = new int[heads];
-        if (frame.Bytes is { } bytes) BudgetRules.Resolve(rule, allotment, candidates, total, entries, (head, kept) => bytes.Format.BytesFor(firstLayer + head / perLayer, Stored(kept), bytes.Dim));
+        if (frame.Bytes is { } bytes) BudgetRules.Resolve(rule, allotment, candidates, total, entries, (head, kept) => bytes.Cost.Of(firstLayer + head / perLayer, Stored(kept)));
         else if (adds) BudgetRules.Resolve(rule, allotment, candidates, total - (long)recent * heads, entries, (_, kept) => Stored(kept) - recent);
         else BudgetRules.Resolve(rule, allotment, candidates, total - (long)recent * heads, entries);
         return entries;

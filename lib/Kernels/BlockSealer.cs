@@ -12,27 +12,31 @@ public static unsafe class BlockSealer
     private const int Lanes = 16;
 
     /// <summary>Writes a block.</summary>
-    /// <param name="format">Bits of a code.</param>
+    /// <param name="format">How it lies.</param>
     /// <param name="keys">Keys, <c>[entry, dim]</c>.</param>
     /// <param name="values">Values, same shape.</param>
     /// <param name="entries">Entries, 1 to 64.</param>
     /// <param name="dim">Numbers in a key or a value.</param>
     /// <param name="block">Receives <see cref="BlockFormat.Bytes"/>.</param>
+    /// <param name="channels">Channels that its keys have, ascending; empty: all.</param>
     /// <returns>False where a number is infinite or none: what was written is no block.</returns>
-    public static bool Seal(BlockFormat format, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int entries, int dim, Span<byte> block)
+    public static bool Seal(BlockFormat format, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int entries, int dim, Span<byte> block, ReadOnlySpan<ushort> channels = default)
     {
-        var finite = true;
+        var kept = format.KeyDim(dim);
+        if (kept != (channels.IsEmpty ? dim : channels.Length)) throw new ArgumentException($"{channels.Length} channels are listed where keys have {kept} of {dim}", nameof(channels));
+        var finite = format.Dropped == 0 || IsFinite(keys[..(entries * dim)]); // what is dropped may hide nothing
+        if (format.Bits == 16) return finite & IsFinite(values[..(entries * dim)]) && Copy(format, keys, values, entries, dim, block, channels);
         Span<float> column = stackalloc float[BlockFormat.Entries];
         Span<byte> codes = stackalloc byte[Math.Max(dim, BlockFormat.Entries) + Lanes];
         var row = format.RowOf(entries);
         fixed (byte* start = block)
         {
-            Half* scales = (Half*)start, zeros = scales + dim;
-            for (var channel = 0; channel < dim; channel++)
+            Half* scales = (Half*)start, zeros = scales + kept;
+            for (var channel = 0; channel < kept; channel++)
             {
-                for (var entry = 0; entry < entries; entry++) column[entry] = keys[entry * dim + channel];
+                Column(keys, dim, channels.IsEmpty ? channel : channels[channel], column[..entries]);
                 finite &= Quantise(format, column[..entries], out scales[channel], out zeros[channel], codes);
-                Pack(format, codes, block.Slice(BlockFormat.KeyCodesAt(dim) + channel * row, row));
+                Pack(format, codes, block.Slice(format.KeyCodesAt(dim) + channel * row, row));
             }
             var groups = BlockFormat.GroupsOf(dim);
             scales = (Half*)(start + format.ValueScalesAt(entries, dim));
@@ -57,13 +61,17 @@ public static unsafe class BlockSealer
     /// <param name="block">The block.</param>
     /// <param name="entries">Its entries.</param>
     /// <param name="entry">Which of them.</param>
-    /// <param name="key">Receives it, <c>[dim]</c>.</param>
-    public static void Key(BlockFormat format, byte* block, int entries, int entry, Span<float> key)
+    /// <param name="key">Receives it, <c>[dim]</c>; 0 in the channels that it lacks.</param>
+    /// <param name="channels">Channels that keys have; null: all.</param>
+    public static void Key(BlockFormat format, byte* block, int entries, int entry, Span<float> key, ushort* channels = null)
     {
-        Half* scales = (Half*)block, zeros = scales + key.Length;
+        var kept = format.KeyDim(key.Length);
+        Half* scales = (Half*)block, zeros = scales + kept;
         var row = format.RowOf(entries);
-        for (var channel = 0; channel < key.Length; channel++)
-            key[channel] = (float)zeros[channel] + (float)scales[channel] * Code(format, block + BlockFormat.KeyCodesAt(key.Length) + channel * row, row, entry);
+        var codes = block + format.KeyCodesAt(key.Length);
+        if (channels != null) key.Clear();
+        for (var channel = 0; channel < kept; channel++, codes += row)
+            key[channels == null ? channel : channels[channel]] = format.Bits == 16 ? BFloat16Lanes.One(codes + 2 * entry) : (float)zeros[channel] + (float)scales[channel] * Code(format, codes, row, entry);
     }
 
     /// <summary>Reads one value of a block.</summary>
@@ -77,11 +85,44 @@ public static unsafe class BlockSealer
         var (dim, row) = (value.Length, format.RowOf(value.Length));
         Half* scales = (Half*)(block + format.ValueScalesAt(entries, dim)), zeros = scales + BlockFormat.GroupsOf(dim) * entries;
         var codes = block + format.ValueCodesAt(entries, dim) + entry * row;
+        if (format.Bits == 16)
+        {
+            NumberFormat.BFloat16.Widen(codes, value);
+            return;
+        }
         for (var channel = 0; channel < dim; channel++)
         {
             var at = channel / BlockFormat.ValueGroup * entries + entry;
             value[channel] = (float)zeros[at] + (float)scales[at] * Code(format, codes, row, channel);
         }
+    }
+
+    /// <summary>Writes a block of bfloat16.</summary>
+    private static bool Copy(BlockFormat format, ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int entries, int dim, Span<byte> block, ReadOnlySpan<ushort> channels)
+    {
+        Span<float> column = stackalloc float[entries];
+        fixed (byte* start = block)
+        {
+            for (var channel = 0; channel < format.KeyDim(dim); channel++)
+            {
+                Column(keys, dim, channels.IsEmpty ? channel : channels[channel], column);
+                NumberFormat.BFloat16.Narrow(column, start + channel * format.RowOf(entries));
+            }
+            NumberFormat.BFloat16.Narrow(values[..(entries * dim)], start + format.ValueCodesAt(entries, dim));
+        }
+        return true;
+    }
+
+    private static void Column(ReadOnlySpan<float> keys, int dim, int channel, Span<float> column)
+    {
+        for (var entry = 0; entry < column.Length; entry++) column[entry] = keys[entry * dim + channel];
+    }
+
+    private static bool IsFinite(ReadOnlySpan<float> numbers)
+    {
+        var odd = 0f;
+        foreach (var number in numbers) odd += number * 0; // infinity or none times 0 is none
+        return odd == 0;
     }
 
     private static int Code(BlockFormat format, byte* row, int bytes, int index) => row[index % bytes] >> index / bytes * format.Bits & format.Largest;

@@ -16,6 +16,7 @@ internal unsafe struct HeadTask
     public int Before;          // entries of the head before these
     public float Scale, FirstBias;
     public SealedBlocks Blocks; // where the entries are sealed: Keys is the first block
+    public ushort* Channels;    // those that its keys have, ascending; null: all
 
     /// <summary>Multiplies some weights of a query by the factor that finishes them.</summary>
     public readonly void Finish(int query, int first, int count, float factor)
@@ -96,6 +97,7 @@ internal unsafe struct DecodeJob
         var partial = _partial + (long)part * PartialNumbers;
         task.Keys = (byte*)run.Keys + start;
         task.Values = (byte*)run.Values + start;
+        task.Channels = task.Blocks.Any ? (ushort*)run.Values : null;
         task.Count = Math.Min(Segment, run.Count - at.First);
         task.Dim = Dim;
         task.Group = Group;

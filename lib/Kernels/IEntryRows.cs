@@ -29,7 +29,7 @@ internal readonly unsafe struct SealedRows : IEntryRows
     public static void Key(in HeadTask head, int entry, Span<float> row)
     {
         var (format, entries, at) = (head.Blocks.Format, head.Blocks.Entries, head.Blocks.First + entry);
-        BlockSealer.Key(format, head.Keys + (long)(at / entries) * format.Bytes(entries, row.Length), entries, at % entries, row);
+        BlockSealer.Key(format, head.Keys + (long)(at / entries) * format.Bytes(entries, row.Length), entries, at % entries, row, head.Channels);
     }
 
     public static void Value(in HeadTask head, int entry, Span<float> row)

@@ -85,6 +85,7 @@ public static unsafe class RaggedAttention
                 case 8 when SealedHead<Int8Codes>.Serves(head.Dim): SealedHead<Int8Codes>.Run(head); return;
                 case 4 when SealedHead<Int4Codes>.Serves(head.Dim): SealedHead<Int4Codes>.Run(head); return;
                 case 2 when SealedHead<Int2Codes>.Serves(head.Dim): SealedHead<Int2Codes>.Run(head); return;
+                case 16: ChannelHead.Run(head); return;
             }
         PortableHead<SealedRows>.Run(head);
     }

@@ -7,7 +7,7 @@ namespace HeadKvLab.Kernels;
 /// <param name="firstBias">Added to the logit of entry 0.</param>
 /// <param name="weights">Where the attention weights of the head's first query go, <c>[entry]</c>; null: nobody wants them.</param>
 /// <param name="weightsApart">Numbers from there to the weights of the next query of the head.</param>
-/// <param name="blocks">How the entries are sealed, where they are: keys is then the address of the first block, and values is not looked at.</param>
+/// <param name="blocks">How the entries are sealed, where they are: keys is then the address of the first block, and values that of the channels which keys have, <c>ushort</c>, ascending; null: all.</param>
 public readonly unsafe struct Run(void* keys, void* values, int count, float firstBias = 0, float* weights = null, int weightsApart = 0, SealedBlocks blocks = default)
 {
     /// <summary>Keys.</summary>
@@ -39,7 +39,7 @@ public readonly unsafe struct Run(void* keys, void* values, int count, float fir
 }
 
 /// <summary>Consecutive entries in sealed blocks that lie one behind the other.</summary>
-/// <param name="Format">Bits of a code; default: no blocks.</param>
+/// <param name="Format">How a block lies; default: no blocks.</param>
 /// <param name="Entries">Entries of each block: 64, or fewer where there is one block only.</param>
 /// <param name="First">Index in the first block of the first entry that is read.</param>
 public readonly record struct SealedBlocks(BlockFormat Format, int Entries, int First)

@@ -28,11 +28,14 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
     public static void Run(in HeadTask head)
     {
         var (dim, group, width) = (head.Dim, head.Group, head.Dim + 64);
-        var groups = BlockFormat.GroupsOf(dim);
-        var room = stackalloc float[group * (Row + width) + 4 * Math.Max(dim, groups * BlockFormat.Entries) + Lanes];
+        var (groups, format) = (BlockFormat.GroupsOf(dim), head.Blocks.Format);
+        var channels = format.KeyDim(dim);
+        var apart = (channels + Lanes - 1) / Lanes * Lanes; // a query to the next
+        var room = stackalloc float[group * (Row + width + (head.Channels == null ? 0 : apart)) + 4 * Math.Max(dim, groups * BlockFormat.Entries) + Lanes];
         var weights = (float*)(((nint)room + 63) & ~63); // logits, then probabilities, [query, entry]
         var output = weights + group * Row;              // [query, width]: lanes behind the last channel are garbage
         var scaled = output + group * width;             // of up to 4 queries
+        var queries = head.Channels == null ? head.Queries : KeptChannels.Gather(head, scaled + 4 * Math.Max(dim, groups * BlockFormat.Entries), apart);
         var max = stackalloc float[group];
         var sum = stackalloc float[group];
         for (var g = 0; g < group; g++) (max[g], sum[g]) = (float.NegativeInfinity, 0);
@@ -40,16 +43,17 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
 
         var block = head.Keys;
         var (entries, first) = (head.Blocks.Entries, head.Blocks.First);
-        for (var done = 0; done < head.Count; block += TCodes.Format.Bytes(entries, dim), first = 0)
+        for (var done = 0; done < head.Count; block += format.Bytes(entries, dim), first = 0)
         {
             var end = Math.Min(entries, first + head.Count - done);
+            var values = block + format.ValueScalesAt(entries, dim);
             for (var g = 0; g < group; g += 4)
                 switch (group - g)
                 {
-                    case 1: Logits<One>(head.Queries + g * dim, block, entries, dim, head.Scale, scaled, weights + g * Row); break;
-                    case 2: Logits<Two>(head.Queries + g * dim, block, entries, dim, head.Scale, scaled, weights + g * Row); break;
-                    case 3: Logits<Three>(head.Queries + g * dim, block, entries, dim, head.Scale, scaled, weights + g * Row); break;
-                    default: Logits<Four>(head.Queries + g * dim, block, entries, dim, head.Scale, scaled, weights + g * Row); break;
+                    case 1: Logits<One>(queries + g * apart, block, entries, channels, head.Scale, scaled, weights + g * Row); break;
+                    case 2: Logits<Two>(queries + g * apart, block, entries, channels, head.Scale, scaled, weights + g * Row); break;
+                    case 3: Logits<Three>(queries + g * apart, block, entries, channels, head.Scale, scaled, weights + g * Row); break;
+                    default: Logits<Four>(queries + g * apart, block, entries, channels, head.Scale, scaled, weights + g * Row); break;
                 }
             for (var g = 0; g < group; g++)
             {
@@ -67,10 +71,10 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
             for (var g = 0; g < group; g += 4)
                 switch (group - g)
                 {
-                    case 1: Values<One>(output + g * width, block, entries, first, end, dim, weights + g * Row, scaled); break;
-                    case 2: Values<Two>(output + g * width, block, entries, first, end, dim, weights + g * Row, scaled); break;
-                    case 3: Values<Three>(output + g * width, block, entries, first, end, dim, weights + g * Row, scaled); break;
-                    default: Values<Four>(output + g * width, block, entries, first, end, dim, weights + g * Row, scaled); break;
+                    case 1: Values<One>(output + g * width, values, entries, first, end, dim, weights + g * Row, scaled); break;
+                    case 2: Values<Two>(output + g * width, values, entries, first, end, dim, weights + g * Row, scaled); break;
+                    case 3: Values<Three>(output + g * width, values, entries, first, end, dim, weights + g * Row, scaled); break;
+                    default: Values<Four>(output + g * width, values, entries, first, end, dim, weights + g * Row, scaled); break;
                 }
             done += end - first;
         }
@@ -85,31 +89,32 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
 
     /// <summary>Logits of a block's entries, and garbage behind them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Logits<TQueries>(float* queries, byte* block, int entries, int dim, float scale, float* scaled, float* logits) where TQueries : struct, IExtent
+    private static void Logits<TQueries>(float* queries, byte* block, int entries, int channels, float scale, float* scaled, float* logits) where TQueries : struct, IExtent
     {
-        ushort* scales = (ushort*)block, zeros = scales + dim;
+        ushort* scales = (ushort*)block, zeros = scales + channels;
+        var apart = (channels + Lanes - 1) / Lanes * Lanes; // queries are 0 from the last channel on, and what is read there is finite
         Vector512<float> za = default, zb = default, zc = default, zd = default; // sums over channels of q z
-        for (var c = 0; c < dim; c += Lanes)
+        for (var c = 0; c < channels; c += Lanes)
         {
             var (s, z) = (FiniteHalf.Load(scales + c) * scale, FiniteHalf.Load(zeros + c) * scale);
             Weigh(queries + c, s, z, scaled + c, ref za);
-            if (TQueries.Count > 1) Weigh(queries + dim + c, s, z, scaled + dim + c, ref zb);
-            if (TQueries.Count > 2) Weigh(queries + 2 * dim + c, s, z, scaled + 2 * dim + c, ref zc);
-            if (TQueries.Count > 3) Weigh(queries + 3 * dim + c, s, z, scaled + 3 * dim + c, ref zd);
+            if (TQueries.Count > 1) Weigh(queries + apart + c, s, z, scaled + apart + c, ref zb);
+            if (TQueries.Count > 2) Weigh(queries + 2 * apart + c, s, z, scaled + 2 * apart + c, ref zc);
+            if (TQueries.Count > 3) Weigh(queries + 3 * apart + c, s, z, scaled + 3 * apart + c, ref zd);
         }
         var bytes = TCodes.Format.RowOf(entries);
-        var row = block + BlockFormat.KeyCodesAt(dim);
+        var row = block + 4 * channels;
         Vector512<float> a0 = Vector512.Create(Vector512.Sum(za)), a1 = a0, a2 = a0, a3 = a0, b0 = TQueries.Count > 1 ? Vector512.Create(Vector512.Sum(zb)) : default, b1 = b0, b2 = b0, b3 = b0;
         Vector512<float> c0 = TQueries.Count > 2 ? Vector512.Create(Vector512.Sum(zc)) : default, c1 = c0, c2 = c0, c3 = c0, d0 = TQueries.Count > 3 ? Vector512.Create(Vector512.Sum(zd)) : default, d1 = d0, d2 = d0, d3 = d0;
-        var ahead = TCodes.Format.ValueCodesAt(entries, dim) - BlockFormat.KeyCodesAt(dim);
-        for (var c = 0; c < dim; c++, row += bytes)
+        var ahead = channels * bytes; // values
+        for (var c = 0; c < channels; c++, row += bytes)
         {
             Sse.Prefetch0(row + ahead);
             Vector512<float> k0 = TCodes.Vector(row, 0), k1 = TCodes.Vector(row, 1), k2 = TCodes.Vector(row, 2), k3 = TCodes.Vector(row, 3);
             Four(scaled + c, k0, k1, k2, k3, ref a0, ref a1, ref a2, ref a3);
-            if (TQueries.Count > 1) Four(scaled + c + dim, k0, k1, k2, k3, ref b0, ref b1, ref b2, ref b3);
-            if (TQueries.Count > 2) Four(scaled + c + 2 * dim, k0, k1, k2, k3, ref c0, ref c1, ref c2, ref c3);
-            if (TQueries.Count > 3) Four(scaled + c + 3 * dim, k0, k1, k2, k3, ref d0, ref d1, ref d2, ref d3);
+            if (TQueries.Count > 1) Four(scaled + c + apart, k0, k1, k2, k3, ref b0, ref b1, ref b2, ref b3);
+            if (TQueries.Count > 2) Four(scaled + c + 2 * apart, k0, k1, k2, k3, ref c0, ref c1, ref c2, ref c3);
+            if (TQueries.Count > 3) Four(scaled + c + 3 * apart, k0, k1, k2, k3, ref d0, ref d1, ref d2, ref d3);
         }
         Store(logits, bytes, a0, a1, a2, a3);
         if (TQueries.Count > 1) Store(logits + Row, bytes, b0, b1, b2, b3);
@@ -152,10 +157,10 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Values<TQueries>(float* output, byte* block, int entries, int first, int end, int dim, float* weights, float* scaled) where TQueries : struct, IExtent
+    private static void Values<TQueries>(float* output, byte* values, int entries, int first, int end, int dim, float* weights, float* scaled) where TQueries : struct, IExtent
     {
         var (groups, width, bytes) = (BlockFormat.GroupsOf(dim), dim + 64, TCodes.Format.RowOf(dim));
-        var scales = (ushort*)(block + TCodes.Format.ValueScalesAt(entries, dim));
+        var scales = (ushort*)values;
         var zeros = scales + groups * entries;
         var apart = groups * BlockFormat.Entries;
         for (var part = 0; part < groups; part++)
@@ -176,7 +181,7 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
             if (TQueries.Count > 2) Raise(output + 2 * width + channels, to, zc);
             if (TQueries.Count > 3) Raise(output + 3 * width + channels, to, zd);
         }
-        var codes = block + TCodes.Format.ValueCodesAt(entries, dim);
+        var codes = values + 4 * entries * groups;
         for (var at = 0; at < bytes;)
             switch (TCodes.Format.Bits)
             {
@@ -283,17 +288,5 @@ internal static unsafe class SealedHead<TCodes> where TCodes : struct, ICodes
         if (inside < Lanes) sum = Vector512.ConditionalSelect(Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(inside)).AsSingle(), sum, Vector512<float>.Zero);
         var target = output + at + TCodes.First(index, bytes);
         (Vector512.Load(target) + sum).Store(target);
-    }
-}
-
-/// <summary>float16 numbers that are neither infinite nor none, as float32.</summary>
-internal static unsafe class FiniteHalf
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(ushort* source)
-    {
-        var wide = Widening.To32(Vector256.Load(source));
-        var magnitude = ((wide & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(5.192296858534828e33f); // 2^112
-        return (magnitude.AsUInt32() | ((wide & Vector512.Create(0x8000u)) << 16)).AsSingle();
     }
 }

@@ -82,7 +82,7 @@ internal static unsafe class WideHead<TLanes> where TLanes : struct, IPairedLane
 
     /// <summary>The inverse of <see cref="Part"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Join(float* numbers, int count, int dim)
+    internal static void Join(float* numbers, int count, int dim)
     {
         if (!TLanes.Interleaved) return;
         var low = Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);

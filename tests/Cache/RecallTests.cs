@@ -303,6 +303,8 @@ public sealed class RecallTests
 
         public IRecallIndex? Build(int layer, CacheShape shape) => this;
 
+        public long BytesFor(int layer, int entries, CacheShape shape) => 0;
+
         public IRecallIndex Clone() => this;
 
         public void Truncate(int kvHead, int entries)

@@ -27,6 +27,7 @@ public sealed class FormatTests : IDisposable
     [Theory]
     [InlineData("int4", "int4 recent=32 early-layers=0 early-bits=16", "int4"), InlineData("INT4 recent=8", "int4 recent=8 early-layers=0 early-bits=16", "int4 recent=8")]
     [InlineData("int2 early-bits=8 early-layers=2", "int2 recent=32 early-layers=2 early-bits=8", "int2 early-layers=2 early-bits=8"), InlineData("bf16", "bf16", "bf16")]
+    [InlineData("think", "think ratio=0.4 bits=16 recent=32", "think"), InlineData("Think bits=4 ratio=.25", "think ratio=0.25 bits=4 recent=32", "think ratio=0.25 bits=4")]
     public void A_format_is_named_with_all_its_settings_and_shown_with_those_that_differ(string text, string name, string shown)
     {
         var format = FormatCatalogue.Parse(text)!;
@@ -45,8 +46,9 @@ public sealed class FormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("SnapKV @int3", "format 'int3' is unknown: use one of bf16, int8, int4, int2, or none"), InlineData("SnapKV @int4 recent=0", "recent 0: give 1 or more"), InlineData("SnapKV @bf16 recent=4", "bf16 takes no setting 'recent'; it takes none")]
+    [InlineData("SnapKV @int3", "format 'int3' is unknown: use one of bf16, int8, int4, int2, think, or none"), InlineData("SnapKV @int4 recent=0", "recent 0: give 1 or more"), InlineData("SnapKV @bf16 recent=4", "bf16 takes no setting 'recent'; it takes none")]
     [InlineData("SnapKV @int4 early-bits=3", "early-bits 3"), InlineData("SnapKV @int4 every 3", "'every' is no setting"), InlineData("SnapKV every 3 @int4", "SnapKV every 3 @int4: sealed entries are not dropped again while generating")]
+    [InlineData("SnapKV @think ratio=1", "ratio 1: give 0 to below 1"), InlineData("SnapKV @think early-layers=1", "think takes no setting 'early-layers'; it takes ratio, bits, recent"), InlineData("SnapKV every 3 @think", "SnapKV every 3 @think: sealed entries are not dropped again while generating")]
     [InlineData("SnapKV +Quest @int4", "'@int4' is no setting")]
     public void What_is_wrong_is_told(string text, string words) => Assert.Contains(words, Assert.Throws<LabException>(() => CachePolicy.Parse(text)).Message);
 
@@ -110,9 +112,10 @@ public sealed class FormatTests : IDisposable
         Assert.Contains("layer 0, head 1", Assert.Throws<ModelOverflow>(() => compressor.Accept(new(0, RandomTensors.Make(KvHeads, N, Dim, 10), values, RandomTensors.Make(QueryHeads, N, Dim, 30), 0.25f))).Message);
     }
 
-    [Fact]
-    public void Heads_that_compete_cannot_do_so_for_bytes() =>
-        Assert.Contains("KV-Compress: the heads of the model compete for entries, and equal-bytes with int4", Assert.Throws<LabException>(() => Compress("KV-Compress @int4", new Budget(100, Rule: BudgetRule.EqualBytes))).Message);
+    [Theory]
+    [InlineData("int4"), InlineData("think")]
+    public void Heads_that_compete_cannot_do_so_for_bytes(string format) =>
+        Assert.Contains($"KV-Compress: the heads of the model compete for entries, and equal-bytes with {format}", Assert.Throws<LabException>(() => Compress($"KV-Compress @{format}", new Budget(100, Rule: BudgetRule.EqualBytes))).Message);
 
     [Fact]
     public void Formats_are_multiplied_into_a_grid()

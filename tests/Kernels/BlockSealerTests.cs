@@ -8,17 +8,18 @@ public sealed unsafe class BlockSealerTests
     private static readonly int[] Counts = [1, 7, 8, 63, 64];
 
     /// <summary>Seals rows and reads them back, <c>[entry, dim]</c>.</summary>
-    internal static (byte[] Block, float[] Keys, float[] Values) Seal(int bits, float[] keys, float[] values, int entries, int dim)
+    internal static (byte[] Block, float[] Keys, float[] Values) Seal(int bits, float[] keys, float[] values, int entries, int dim, params ushort[] channels)
     {
-        var format = new BlockFormat(bits);
+        var format = new BlockFormat(bits, channels.Length == 0 ? 0 : dim - channels.Length);
         var block = new byte[format.Bytes(entries, dim) + SealedHead<Int8Codes>.Slack];
-        Assert.True(BlockSealer.Seal(format, keys, values, entries, dim, block));
+        Assert.True(BlockSealer.Seal(format, keys, values, entries, dim, block, channels));
         Assert.All(block[format.Bytes(entries, dim)..], one => Assert.Equal(0, one));   // nothing is written behind it
         float[] readKeys = new float[keys.Length], readValues = new float[values.Length];
         fixed (byte* start = block)
+        fixed (ushort* listed = channels)
             for (var entry = 0; entry < entries; entry++)
             {
-                BlockSealer.Key(format, start, entries, entry, readKeys.AsSpan(entry * dim, dim));
+                BlockSealer.Key(format, start, entries, entry, readKeys.AsSpan(entry * dim, dim), listed);
                 BlockSealer.Value(format, start, entries, entry, readValues.AsSpan(entry * dim, dim));
             }
         return (block, readKeys, readValues);
@@ -98,6 +99,31 @@ public sealed unsafe class BlockSealerTests
         var (wide, _, _) = Seal(4, [.. Enumerable.Range(0, 64).Select(i => (float)(i % 16))], new float[64], 64, 1);
         Assert.Equal((0 | 0 << 4, 5 | 5 << 4), (wide[4], wide[4 + 5]));   // entries 0 and 32, 5 and 37
         Assert.Equal(15, wide[4 + 15] & 15);
+    }
+
+    /// <summary>Channels 0 and 2 of three as bfloat16: two rows of keys, then the values; nothing beside them. At 2 bits only kept channels have scales.</summary>
+    [Fact]
+    public void Keys_lack_channels()
+    {
+        var (block, keys, values) = Seal(16, [1, 50, 2, 3, 60, 4], [5, 6, 7, 8, 9, 10], 2, 3, 0, 2);
+        Assert.Equal([1, 0, 2, 3, 0, 4], keys);
+        Assert.Equal([5, 6, 7, 8, 9, 10], values);
+        Assert.Equal(2 * 2 * 2 + 2 * 3 * 2, new BlockFormat(16, 1).Bytes(2, 3));
+        Assert.Equal([0x3F80, 0x4040, 0x4000, 0x4080], System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(block)[..4].ToArray().Select(x => (int)x));   // 1 3, then 2 4
+        Assert.Equal(2 * 4 + 2 * 1 + 2 * 4 + 2 * 1, new BlockFormat(2, 1).Bytes(2, 3));
+        Assert.Equal([1, 0, 2, 3, 0, 4], Seal(2, [1, 50, 2, 3, 60, 4], new float[6], 2, 3, 0, 2).Keys, (a, b) => Math.Abs(a - b) < 0.01f);
+        Assert.Throws<ArgumentException>(() => BlockSealer.Seal(new(16, 1), new float[6], new float[6], 2, 3, new byte[100], [0, 1, 2]));
+    }
+
+    /// <summary>What a dropped channel holds is refused all the same: nothing may hide an overflow.</summary>
+    [Fact]
+    public void An_overflow_in_a_dropped_channel_is_refused()
+    {
+        foreach (var bits in (int[])[16, 4])
+        {
+            Assert.False(BlockSealer.Seal(new(bits, 1), [1, float.NaN, 2, 3, 4, 5], new float[6], 2, 3, new byte[200], [0, 2]));
+            Assert.False(BlockSealer.Seal(new(bits, 1), new float[6], [1, float.NegativeInfinity, 2, 3, 4, 5], 2, 3, new byte[200], [0, 2]));
+        }
     }
 
     /// <summary>A scale that float16 cannot hold is its end, and does not make infinities.</summary>

@@ -13,7 +13,8 @@ internal sealed class ClusterIndex : IRecallIndex
     private readonly HeadClusters[] _heads;
     private readonly float[] _centroid;
     private ulong[] _order = [];  // [group, cluster]
-    private int[] _chosen = [];
+    private int[] _chosen = [], _best = [];
+    private float[] _scores = [];
     private int _group;           // query heads of a KV head
 
     internal ClusterIndex(ClusterKv settings, CacheShape shape) : this(settings, shape, [.. Enumerable.Range(0, shape.KvHeads).Select(_ => new HeadClusters(shape))])
@@ -28,15 +29,20 @@ internal sealed class ClusterIndex : IRecallIndex
 
     public NearTier Tier { get; } = new();
 
-    public void Choose(LayerCache entries, ReadOnlySpan<float> queries, RecallChoice choice)
+    public void Learn(LayerCache entries)
     {
-        _group = choice.Group;
         for (var head = 0; head < _heads.Length; head++)
             if (IsNew(entries, head))
             {
                 LearnAll(entries);
                 break;
             }
+    }
+
+    public void Choose(LayerCache entries, ReadOnlySpan<float> queries, RecallChoice choice)
+    {
+        _group = choice.Group;
+        Learn(entries);
         for (var head = 0; head < _heads.Length; head++)
         {
             var (clusters, first, end) = (_heads[head], choice.First(head), entries.Counts[head]);
@@ -49,7 +55,7 @@ internal sealed class ClusterIndex : IRecallIndex
                 choice.Next();
                 var sinks = clusters.Count == 0 ? 0 : Math.Max(0, _settings.Sinks - first);
                 choice.Add(first, sinks);
-                RecallSettings.Add(choice, Take(head * choice.Group + g, clusters, order.Slice(g * clusters.Count, clusters.Count), first, _settings.Budget - sinks, choice));
+                RecallSettings.Add(choice, Take(entries, head, g, own.Slice(g * _shape.HeadDim, _shape.HeadDim), order.Slice(g * clusters.Count, clusters.Count), _settings.Budget - sinks, choice));
                 choice.Add(Math.Max(first, clusters.End), end - Math.Max(first, clusters.End));
             }
         }
@@ -72,12 +78,10 @@ internal sealed class ClusterIndex : IRecallIndex
     private void Learn(LayerCache entries, int head)
     {
         var (clusters, old) = (_heads[head], entries.Counts[head] - 1);
-        if (clusters.Count == 0 && old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, Ceiling(old - _settings.Sinks));
+        if (clusters.Count == 0 && old > _settings.Budget) clusters.Add(entries, head, _settings.Sinks, old, _settings.ClustersOf(old - _settings.Sinks));
         while (clusters.Count > 0 && old - clusters.End >= _settings.Append)
-            clusters.Add(entries, head, clusters.End, clusters.End + _settings.Append, Math.Min(_settings.Append, Math.Max(FewestAppended, Ceiling(_settings.Append))));
+            clusters.Add(entries, head, clusters.End, clusters.End + _settings.Append, Math.Min(_settings.Append, Math.Max(FewestAppended, _settings.ClustersOf(_settings.Append))));
     }
-
-    private int Ceiling(int entries) => (entries + _settings.Size - 1) / _settings.Size;
 
     /// <summary>Clusters by q·centroid, the highest first, of equals the first: numbers whose order is theirs.</summary>
     private void Rank(HeadClusters clusters, ReadOnlySpan<float> queries, Span<ulong> order)
@@ -93,8 +97,9 @@ internal sealed class ClusterIndex : IRecallIndex
     }
 
     /// <summary>Entries of the first clusters, as many as the budget, ascending; those before a sliding window are none.</summary>
-    private ReadOnlySpan<int> Take(int queryHead, HeadClusters clusters, ReadOnlySpan<ulong> order, int first, int budget, RecallChoice choice)
+    private ReadOnlySpan<int> Take(LayerCache entries, int head, int sharing, ReadOnlySpan<float> query, ReadOnlySpan<ulong> order, int budget, RecallChoice choice)
     {
+        var (clusters, first, queryHead) = (_heads[head], choice.First(head), head * choice.Group + sharing);
         if (clusters.Count == 0) return [];
         var chosen = RecallSettings.Room(ref _chosen, budget);
         var taken = 0;
@@ -105,7 +110,7 @@ internal sealed class ClusterIndex : IRecallIndex
             var members = clusters[(int)(uint)one];
             members = members[LowerBound(members, first)..];
             if (members.IsEmpty) continue;
-            members = members[..Math.Min(members.Length, budget - taken)];
+            if (members.Length > budget - taken) members = _settings.BestCut ? Best(entries, head, query, members, budget - taken, choice) : members[..(budget - taken)];
             members.CopyTo(chosen[taken..]);
             taken += members.Length;
             Tier.Choose(queryHead, (int)(uint)one, members.Length);
@@ -113,6 +118,22 @@ internal sealed class ClusterIndex : IRecallIndex
         choice.IndexBytes += (long)taken * sizeof(int);
         chosen[..taken].Sort();
         return chosen[..taken];
+    }
+
+    /// <summary>The members of a cluster's highest q·k, of equals the later, ascending.</summary>
+    private ReadOnlySpan<int> Best(LayerCache entries, int head, ReadOnlySpan<float> query, ReadOnlySpan<int> members, int count, RecallChoice choice)
+    {
+        var scores = RecallSettings.Room(ref _scores, members.Length);
+        var best = RecallSettings.Room(ref _best, count);
+        for (var i = 0; i < members.Length; i++)
+        {
+            entries.ReadKeys(head, members[i], _centroid);
+            scores[i] = RecallSettings.Shown(Elementwise.Dot(query, _centroid));
+        }
+        choice.IndexBytes += (long)(members.Length - count) * _shape.EntryBytes / 2; // those of the others are read in attention
+        Selection.Best(scores, count, best);
+        foreach (ref var one in best) one = members[one];
+        return best;
     }
 
     private static int LowerBound(ReadOnlySpan<int> ascending, int least) => ascending.BinarySearch(least) is >= 0 and var at ? at : ~ascending.BinarySearch(least);

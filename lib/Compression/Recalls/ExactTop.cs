@@ -24,6 +24,9 @@ public sealed record ExactTop(int Budget = 1024, int FullLayers = 2, bool ByKvHe
     /// <inheritdoc/>
     public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Budget, shape, ByKvHead);
 
+    /// <inheritdoc/>
+    public long BytesFor(int layer, int entries, CacheShape shape) => 0;
+
     private sealed class Index(int budget, CacheShape shape, bool byKvHead) : IRecallIndex
     {
         private const int Block = 64; // keys widened together

@@ -27,6 +27,12 @@ internal sealed unsafe class HeadClusters(CacheShape shape)
     /// <summary>Bytes that choosing clusters reads, without their members.</summary>
     internal long CentroidBytes => _centroids.Length + (long)_starts.Length * sizeof(int);
 
+    /// <summary>The same, of one group.</summary>
+    /// <param name="clusters">Its clusters.</param>
+    /// <param name="members">Entries in them.</param>
+    /// <param name="shape">The cache.</param>
+    internal static long BytesFor(int clusters, int members, CacheShape shape) => (long)clusters * shape.EntryBytes / 2 + (clusters + 1L + members) * sizeof(int);
+
     private int RowBytes => shape.EntryBytes / 2;
 
     /// <summary>Reads a centroid, <c>[dim]</c>.</summary>

@@ -32,6 +32,9 @@ public sealed record Quest(int Budget = 1024, int Page = 16, int FullLayers = 2,
     /// <inheritdoc/>
     public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Math.Max(FewestPages, Budget / Page), Page, shape, ByKvHead);
 
+    /// <inheritdoc/>
+    public long BytesFor(int layer, int entries, CacheShape shape) => layer < FullLayers ? 0 : (long)entries / Page * shape.EntryBytes;
+
     private sealed unsafe class Index : IRecallIndex
     {
         private readonly int _pagesRead, _page, _dim, _bytes; // _bytes of a page

@@ -22,6 +22,9 @@ public sealed record Recent(int Budget = 1024, int FullLayers = 2) : IRecall
     /// <inheritdoc/>
     public IRecallIndex? Build(int layer, CacheShape shape) => layer < FullLayers ? null : new Index(Budget);
 
+    /// <inheritdoc/>
+    public long BytesFor(int layer, int entries, CacheShape shape) => 0;
+
     private sealed class Index(int budget) : IRecallIndex
     {
         public long Bytes => 0;

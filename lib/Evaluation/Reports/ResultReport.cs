@@ -17,7 +17,8 @@ public static class ResultReport
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
         (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed), (Number("entries_per_head_at_end", 2), c => Known(c.EntriesAtEnd)),
-        (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes)), (Number("tokens_read", 1), c => c.ReadTokens)).ToCsv();
+        (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes)),
+        (Number("nominal_bytes", 0), c => Known(c.NominalBytes)), (Number("far_bytes", 0), c => Known(c.FarBytes)), (Number("near_bytes", 0), c => Known(c.NearBytes)), (Number("bytes_moved_per_token", 0), c => Known(c.MovedBytes)), (Number("tokens_read", 1), c => c.ReadTokens)).ToCsv();
 
     private static object? Known(double value) => double.IsNaN(value) ? null : value;
 
@@ -62,10 +63,13 @@ public static class ResultReport
             [
                 ("budget", v => v.BudgetName), ("method", v => v.Name + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
                 (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
+                .. part.All(c => c.Variant.Format is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("nominal", c => c.NominalBytes)],
+                .. !part.Any(c => c.Variant.Format is not null || c.FarBytes > 0) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("of it far", c => c.FarBytes)],
                 .. part.All(c => c.Variant.Schedule == Compression.Catalogue.Never) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("entries per head, at the end") { Format = "#,0.0", Missing = "–" }, v => Known(Mean(v, c => c.EntriesAtEnd)))],
                 .. part.All(c => c.Variant.Recall is null && c.Variant.Format is null && c.Variant.Layers is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("read for a token", c => c.TouchedBytes)],
                 .. part.All(c => c.Variant.Recall is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("index", c => c.IndexBytes), Kib("fetched for a token", c => c.FetchedBytes)],
                 .. part.All(c => c.Variant.Reducer is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [(new Column("prompt tokens read") { Format = "#,0" }, v => Mean(v, c => c.ReadTokens))],
+                .. !part.Any(c => c.FarBytes > 0) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("near at once", c => c.NearBytes), Kib("moved for a token", c => c.MovedBytes)],
             ]);
             text.Append(table.ToMarkdown());
             if (part.Where(c => !c.IsAverage).GroupBy(c => c.Variant).Select(g => (g.Key, Failed: g.Sum(c => c.Failed))).Where(f => f.Failed > 0).ToArray() is { Length: > 0 } failed)

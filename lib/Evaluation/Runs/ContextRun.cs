@@ -9,6 +9,9 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <summary>What one variant generated.</summary>
 internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds)
 {
+    /// <summary>Bytes of the entries as papers count them; null without a format.</summary>
+    internal long? NominalBytes { get; init; }
+
     /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
     internal long? EntriesAtEnd { get; init; }
 
@@ -92,9 +95,9 @@ internal sealed class ContextRun : IDisposable
                         continue;
                     }
                     var clock = Stopwatch.StartNew();
-                    var (entries, bytes) = (cache.Entries, cache.StoredBytes);
+                    var (entries, bytes, nominal) = (cache.Entries, cache.StoredBytes, cache.Format is null ? (long?)null : cache.NominalBytes);
                     var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
-                    yield return new(variant, ids, entries, bytes, seconds + prefixSeconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
+                    yield return new(variant, ids, entries, bytes, seconds + prefixSeconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = nominal, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
                     cache.Dispose();
                 }
             }
@@ -127,7 +130,7 @@ internal sealed class ContextRun : IDisposable
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
             var (ids, failed) = Try(before, () => Generate(prompt, cache, before, stop));
-            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
+            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = kept.Format is null ? null : kept.NominalBytes, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
         }
     }
 

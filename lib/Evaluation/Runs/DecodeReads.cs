@@ -9,9 +9,15 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <param name="FetchedBytes">Bytes that a token fetched into such a near tier, on average, for the same R; null where the hit rates are.</param>
 internal sealed record DecodeReads(long TouchedBytes, long? IndexBytes, IReadOnlyList<double>? HitRates, IReadOnlyList<long>? FetchedBytes)
 {
+    /// <summary>What lay far, what was near at once, and what a token moved; null without a far memory.</summary>
+    internal (long FarBytes, long NearBytes, long MovedBytes, double? NearShare)? Tiers { get; private init; }
+
     /// <summary>What a cache tells; null where no token was decoded on it.</summary>
     internal static DecodeReads? Of(RaggedCache cache) => cache.AttendedTokens == 0 ? null : new(
         cache.TouchedBytes / cache.AttendedTokens, cache.Recall is null ? null : cache.RecallBytes,
         cache.HitRate(NearTier.Remembered[0]) is null ? null : [.. NearTier.Remembered.Select(steps => Math.Round(cache.HitRate(steps)!.Value, 6))],
-        cache.HitRate(NearTier.Remembered[0]) is null ? null : [.. NearTier.Remembered.Select(steps => cache.FetchedBytes(steps) / cache.AttendedTokens)]);
+        cache.HitRate(NearTier.Remembered[0]) is null ? null : [.. NearTier.Remembered.Select(steps => cache.FetchedBytes(steps) / cache.AttendedTokens)])
+    {
+        Tiers = cache.Recall is { Near: > 0 } ? (cache.FarBytes, cache.NearBytes, cache.MovedBytes / cache.AttendedTokens, cache.NearShare is { } share ? Math.Round(share, 6) : null) : null,
+    };
 }

@@ -116,6 +116,26 @@ public sealed record EvalRow
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<long>? FetchedBytes { get; init; }
 
+    /// <summary>Bytes of the entries as papers count them, the bits of their numbers alone; null without a format, where they are <see cref="Bytes"/>, or where an older program wrote the row.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? NominalBytes { get; init; }
+
+    /// <summary>Bytes of the entries that lay in a far memory when the answer ended; null where there was none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? FarBytes { get; init; }
+
+    /// <summary>Most bytes of entries that its near memory held at once, beside the layers that are read whole; null where there was none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? NearBytes { get; init; }
+
+    /// <summary>Bytes that a token moved from the far memory into the near one, on average; null where there was none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? MovedBytes { get; init; }
+
+    /// <summary>Share of the chosen entries that were near, each head's first token left out; null where there was none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? NearShare { get; init; }
+
     /// <summary>What was generated, special tokens left out.</summary>
     public required string Prediction { get; init; }
 

@@ -81,7 +81,8 @@ public sealed class EvalRunner(EvalModels models, IRowStore rows, int seed)
             Suite = set.Suite, Dataset = task.Dataset, Context = task.Context, Question = task.Question, Protocol = set.Protocol, Variant = answer.Variant,
             Seed = seed, Model = model.Hash, Data = task.DataHash, Type = model.Type.Name(), Device = model.Engine.OnCpu ? "cpu" : "cuda", FirstToken = Names<FirstToken>.Of(prompt.FirstToken),
             PromptTokens = prompt.Ids.Length, ReadTokens = answer.Reduced?.Tokens, ReduceSeconds = answer.Reduced is { } reduced ? Seconds(reduced.Seconds) : null, Truncated = prompt.Truncated, Heads = model.Config.Layers * model.Config.KvHeads,
-            Entries = answer.Entries, Bytes = answer.Bytes, EntriesAtEnd = answer.Failed is null ? answer.EntriesAtEnd : null, TouchedBytes = reads?.TouchedBytes, IndexBytes = reads?.IndexBytes, HitRates = reads?.HitRates, FetchedBytes = reads?.FetchedBytes, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
+            Entries = answer.Entries, Bytes = answer.Bytes, EntriesAtEnd = answer.Failed is null ? answer.EntriesAtEnd : null, TouchedBytes = reads?.TouchedBytes, IndexBytes = reads?.IndexBytes, HitRates = reads?.HitRates, FetchedBytes = reads?.FetchedBytes,
+            NominalBytes = answer.NominalBytes, FarBytes = reads?.Tiers?.FarBytes, NearBytes = reads?.Tiers?.NearBytes, MovedBytes = reads?.Tiers?.MovedBytes, NearShare = reads?.Tiers?.NearShare, Prediction = text, Answers = prompt.Answers, AllClasses = prompt.AllClasses, Length = prompt.Length,
             Metric = prompt.Metric, Score = answer.Failed is null ? prompt.Score(text) : 0, Failed = answer.Failed, TokenAccuracy = prompt.TokenAccuracy(answer.Ids), NewTokens = answer.Ids.Length,
             PrefillSeconds = Seconds(answer.PrefillSeconds), DecodeSeconds = Seconds(answer.DecodeSeconds),
         };

@@ -89,8 +89,9 @@ public sealed record Variant
     {
         var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
         var (format, planned) = (FormatCatalogue.Parse(Format ?? FormatCatalogue.None), entry.ScheduleOf(Schedule, Settings));
-        CachePolicy.Check(Name, format, planned is not null, Recall is not null, Layers is not null);
-        if (entry.Needs.Count == 0) PromptAllocation.Check(entry.Create(Settings), budget.Rule, format);
+        var recall = RecallCatalogue.Parse(Recall ?? RecallCatalogue.None);
+        CachePolicy.Check(Name, format, planned is not null, recall, Layers is not null);
+        if (entry.Needs.Count == 0) PromptAllocation.Check(new(entry.Create(Settings), planned, recall, format), budget.Rule);
         if (planned is not { } schedule) return;
         if (schedule.Only is { } only && only != budget.Rule)
             throw new LabException($"{Name}: this schedule goes with the budget rule {Names<BudgetRule>.Of(only)} alone, and {Rule} was asked for: give that rule, or write '{Method} {Catalogue.Never}'");

@@ -36,6 +36,17 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
 
     /// <summary>Mean tokens that were read for a question: fewer than the prompt has where a reducer shortened it.</summary>
     public double ReadTokens { get; init; }
+    /// <summary>Mean bytes of the cache as papers count them; NaN where an older program wrote rows of a format.</summary>
+    public double NominalBytes { get; init; } = double.NaN;
+
+    /// <summary>Mean bytes of entries that lay in a far memory; 0 without one.</summary>
+    public double FarBytes { get; init; } = double.NaN;
+
+    /// <summary>Mean of the most bytes that the near memory held at once; NaN without one.</summary>
+    public double NearBytes { get; init; } = double.NaN;
+
+    /// <summary>Mean bytes that a token moved from far to near; NaN without a far memory.</summary>
+    public double MovedBytes { get; init; } = double.NaN;
 
     /// <summary>Whether this is a mean over data sets, of them all or of those that papers average.</summary>
     public bool IsAverage => Dataset == ScoreCells.Average || PaperAverage.All.Any(a => a.Name == Dataset);
@@ -107,7 +118,8 @@ public static class ScoreCells
         var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
-            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]), ReadTokens = rows.Average(r => (double)(r.ReadTokens ?? r.PromptTokens)) };
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]),
+            NominalBytes = MeanOf(kept, r => r.NominalBytes ?? (r.Variant.Format is null ? r.Bytes : null)), FarBytes = rows.Average(r => (double)(r.FarBytes ?? 0)), NearBytes = MeanOf(rows, r => r.NearBytes), MovedBytes = MeanOf(rows, r => r.MovedBytes), ReadTokens = rows.Average(r => (double)(r.ReadTokens ?? r.PromptTokens)) };
     }
 
     /// <summary>The mean over the rows that tell; NaN where none does.</summary>

@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
 using HeadKvLab.Profiling.Machine;
 using TorchSharp;
@@ -29,7 +30,7 @@ public static class FormatBenchmark
         using var rows = new RaggedCache(new CacheShape(layers, heads, dim, ScalarType.BFloat16));
         for (var layer = 0; layer < layers; layer++) rows[layer].Append(randn(heads, Entries, dim), randn(heads, Entries, dim));
         rows.Advance(Entries);
-        RaggedCache[] caches = [rows, .. ((int[])[8, 4, 2]).Select(bits => Sealed(rows, bits))];
+        RaggedCache[] caches = [rows, .. ((EntryFormat[])[new(8), new(4), new(2), new(16, Ratio: 0.4), new(4, Ratio: 0.4)]).Select(format => Sealed(rows, format))];
         try
         {
             var random = new Random(2);
@@ -44,10 +45,11 @@ public static class FormatBenchmark
             yield return new(name, "bfloat16, share of the rate at which memory is read", read, "1");
             for (var i = 1; i < caches.Length; i++)
             {
-                yield return new(name, $"{caches[i].Format!.Name.Split(' ')[0]}, time / bfloat16's", times[i] / times[0], "1");
-                yield return new(name, $"{caches[i].Format!.Name.Split(' ')[0]}, bytes / bfloat16's", (double)caches[i].StoredBytes / rows.StoredBytes, "1");
+                var format = FormatCatalogue.Short(caches[i].Format!.Name);
+                yield return new(name, $"{format}, time / bfloat16's", times[i] / times[0], "1");
+                yield return new(name, $"{format}, bytes / bfloat16's", (double)caches[i].StoredBytes / rows.StoredBytes, "1");
             }
-            var sealing = Stopwatches.Medians(repetitions, () => rows.Clone().Dispose(), () => Sealed(rows, 4).Dispose());
+            var sealing = Stopwatches.Medians(repetitions, () => rows.Clone().Dispose(), () => Sealed(rows, new(4)).Dispose());
             yield return new(name, "sealing as int4, per entry of a head", 1e6 * (sealing[1] - sealing[0]) / ((long)layers * heads * Entries), "ns");
         }
         finally
@@ -56,10 +58,10 @@ public static class FormatBenchmark
         }
     }
 
-    private static RaggedCache Sealed(RaggedCache rows, int bits)
+    private static RaggedCache Sealed(RaggedCache rows, EntryFormat format)
     {
-        var cache = rows.Clone();
-        cache.Seal(new EntryFormat(bits));
+        var (cache, random) = (rows.Clone(), new Random(3));
+        cache.Seal(format, [.. Enumerable.Range(0, rows.Shape.Layers).Select(_ => Enumerable.Range(0, rows.Shape.KvHeads * rows.Shape.HeadDim).Select(_ => random.NextDouble()).ToArray())]); // of queries
         return cache;
     }
 }

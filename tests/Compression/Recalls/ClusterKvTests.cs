@@ -1,3 +1,4 @@
+using HeadKvLab.Cache;
 using HeadKvLab.Compression.Recalls;
 using TorchSharp;
 
@@ -185,6 +186,48 @@ public sealed class ClusterKvTests
         float[] rows = [.. labels.SelectMany(label => directions[label].Select(x => (1 + 9 * random.NextSingle()) * (x + 0.1f * (random.NextSingle() - 0.5f))))];
         var (of, _) = SphericalClusters.Make(rows, 3, 4);
         Assert.Equal(4, of.Zip(labels).Distinct().Count());
+    }
+
+    /// <summary>
+    /// The clusters are {0, 2, 4}, {1, 3} and {5}; q = (2, 1) has products 2, 6 and 4 with 0, 2 and 4: of two entries the best are 2 and 4, in place of 0 and 2. To find them the key of
+    /// the third is read beside what is read anyway: 8 bytes. Of equal products the later stay.
+    /// </summary>
+    [Fact]
+    public void The_last_cluster_can_be_cut_to_its_best()
+    {
+        float[][] rows = [[1, 0], [0, 1], [3, 0], [0, 1], [2, 0], [-1, 0], [0, 0]];
+        using RaggedCache first = SomeEntries.Store(new ClusterKv(2, 2, 0, 320, 0), rows), best = SomeEntries.Store(new ClusterKv(2, 2, 0, 320, 0, BestCut: true), rows);
+        Assert.Equal([[0, 2, 6]], SomeEntries.Read(first, [2, 1]));
+        Assert.Equal([[2, 4, 6]], SomeEntries.Read(best, [2, 1]));
+        Assert.Equal(first.TouchedBytes + 8, best.TouchedBytes);
+        using var equal = SomeEntries.Store(new ClusterKv(2, 2, 0, 320, 0, BestCut: true), [.. Six, [0, 0]]);
+        Assert.Equal([[2, 4, 6]], SomeEntries.Read(equal, [2, 1]));
+    }
+
+    /// <summary>Where entries are sealed the clusters are those of the keys as computed, not of what 2 bits leave of them; a sealed prompt whose last token is taken back keeps them.</summary>
+    [Fact]
+    public void Sealed_entries_are_clustered_as_they_were()
+    {
+        var (rows, query) = (SomeEntries.Random(200, 16, 1), SomeEntries.Random(1, 16, 2)[0]);
+        using RaggedCache plain = SomeEntries.Store(new ClusterKv(40, 8, 4, 320, 0), TorchSharp.torch.ScalarType.BFloat16, rows), early = plain.Clone(), late = plain.Clone();
+        early.Seal(new(2, 8));
+        late.Recall = null;
+        late.Seal(new(2, 8));
+        late.Recall = early.Recall;
+        foreach (var cache in (RaggedCache[])[plain, early, late])
+        {
+            cache.Truncate(199);
+            SomeEntries.Append(cache, rows[199]);
+        }
+        int[] Read(RaggedCache cache)
+        {
+            var weights = new float[cache[0].WeightsOf(1)];
+            cache[0].Attend(query, new float[16], 0.3f, null, weights);
+            return [.. Enumerable.Range(0, weights.Length).Where(e => weights[e] > 0)];
+        }
+        Assert.Equal(Read(plain), Read(early));
+        Assert.NotEqual(Read(plain), Read(late));
+        Assert.Equal(plain.RecallBytes, early.RecallBytes);
     }
 
     [Fact]

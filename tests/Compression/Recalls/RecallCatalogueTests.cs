@@ -26,6 +26,7 @@ public sealed class RecallCatalogueTests
     [InlineData("ClusterKV", "ClusterKV budget=1024 size=80 sinks=16 append=320 full-layers=2 choice=query-head", "ClusterKV budget=1024")]
     [InlineData("clusterkv size=4 budget=32", "ClusterKV budget=32 size=4 sinks=16 append=320 full-layers=2 choice=query-head", "ClusterKV budget=32")]
     [InlineData("ClusterKV budget=6 size=2 sinks=1", "ClusterKV budget=6 size=2 sinks=1 append=320 full-layers=2 choice=query-head", "ClusterKV budget=6 size=2 sinks=1")]   // the default, 16 sinks, does not go with 6
+    [InlineData("ClusterKV budget=32 cut=best", "ClusterKV budget=32 size=4 sinks=16 append=320 full-layers=2 choice=query-head cut=best", "ClusterKV budget=32 cut=best")]
     [InlineData("Quest page=8", "Quest budget=1024 page=8 full-layers=2 choice=query-head", "Quest budget=1024 page=8")]
     [InlineData("Quest", "Quest budget=1024 page=16 full-layers=2 choice=query-head", "Quest budget=1024")]
     public void A_recall_is_named_with_all_its_settings_and_shown_with_those_that_differ(string text, string name, string shown)
@@ -49,7 +50,7 @@ public sealed class RecallCatalogueTests
     [Theory]
     [InlineData("FullKV +Quests", "recall 'Quests' is unknown: use one of Exact, Recent, Quest, ClusterKV, or none")]
     [InlineData("FullKV +Quest budget=0", "budget 0: give 1 or more")]
-    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers, choice")]
+    [InlineData("FullKV +Quest size=4", "Quest takes no setting 'size'; it takes budget, page, full-layers, choice, near")]
     [InlineData("FullKV +ClusterKV budget=16", "16 sinks are read of it")]
     [InlineData("FullKV +Quest budget=4 every 3", "'every' is no setting")]
     [InlineData("FullKV +Quest budget=4 budget=5", "'budget' is given twice")]

@@ -61,7 +61,7 @@ public sealed class ReportTests : IDisposable
         Assert.Equal(9, cells.Count);                                             // three variants on two sets, and their averages
         var frame = ResultReport.Frame(cells);
         Assert.Equal((9L, "full", 50.0), (frame.Rows.Count, (string)frame["budget"][0]!, (double)frame["score"][0]!));
-        Assert.Equal("longbench,standard,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,kernel=7 pooling=max reduction=mean,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0,0,,,,,128.0", ResultReport.Csv(cells).Split('\n')[2]);
+        Assert.Equal("longbench,standard,hotpotqa,SnapKV,128,0,equal-entries,kv-head,8,kernel=7 pooling=max reduction=mean,,0,exact_match,50.0000,0.0000,100.0000,4,4,128.0,64.00,0.500000,1024,0,0,,,,,1024,0,,,128.0", ResultReport.Csv(cells).Split('\n')[2]);
     }
 
     [Fact]

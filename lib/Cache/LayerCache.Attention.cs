@@ -42,26 +42,47 @@ public sealed unsafe partial class LayerCache
                 AttendSealed(queries, output, scale, slidingWindow, rows);
                 return;
             }
-            var (rowBytes, seen) = (RowBytes, 0L);
-            var row = rows; // null where nobody wants them
-            for (var h = 0; h < Heads; h++)
-            {
-                runs[h] = RunOf(h, slidingWindow, rowBytes, row);
-                seen += runs[h].Count;
-                if (row == null) continue;
-                if (sum is { } wanted)
-                {
-                    heads[h] = SumOf(wanted, h, 0);
-                    runs[h] = runs[h] with { Sum = heads + h, Before = _counts[h] - runs[h].Count };
-                }
-                else
-                    for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
-                row += (long)group * _counts[h];
-            }
+            var seen = rows == null && Near is null ? RunsOf(runs, slidingWindow) : RunsOf(runs, slidingWindow, rows, group, heads, sum);
             TouchedBytes += seen * _cache.Shape.EntryBytes;
             RaggedAttention.Decode(queries, new RaggedHeads(runs, [], _cache.Shape.Format, Dim), output, scale);
         }
         GC.KeepAlive(this); // else the collector may free the rows under the kernel, where this is the last use of the cache
+    }
+
+    /// <summary>Writes the run of each head that a token sees, where nobody wants the weights: what most tokens do, and short heads notice.</summary>
+    /// <returns>Their entries.</returns>
+    private long RunsOf(Span<Run> runs, int? slidingWindow)
+    {
+        var (rowBytes, seen) = (RowBytes, 0L);
+        for (var h = 0; h < runs.Length; h++)
+        {
+            var skipped = FirstSeen(h, slidingWindow);
+            var (at, count) = ((_offsets[h] + skipped) * rowBytes, _counts[h] - skipped);
+            runs[h] = new(_keyData + at, _valueData + at, count, skipped == 0 ? _bias[h] : 0);
+            seen += count;
+        }
+        return seen;
+    }
+
+    /// <summary>The same with room for the weights, or their sums, of each head; or of copies, where all entries were chosen and lie far.</summary>
+    private long RunsOf(Span<Run> runs, int? slidingWindow, float* row, int group, RunSum* heads, StepSum? sum)
+    {
+        var seen = 0L;
+        for (var h = 0; h < runs.Length; h++)
+        {
+            runs[h] = RunOf(h, slidingWindow, row);
+            seen += runs[h].Count;
+            if (row == null) continue;
+            if (sum is { } wanted)
+            {
+                heads[h] = SumOf(wanted, h, 0);
+                runs[h] = runs[h] with { Sum = heads + h, Before = _counts[h] - runs[h].Count };
+            }
+            else
+                for (var g = 0; g < group; g++) new Span<float>(row + (long)g * _counts[h], _counts[h] - runs[h].Count).Clear();
+            row += (long)group * _counts[h];
+        }
+        return seen;
     }
 
     /// <summary>All but one of them, which stay where they are, from the first on that begins a line of the processor's cache: each is as long as one.</summary>
@@ -75,13 +96,12 @@ public sealed unsafe partial class LayerCache
     /// <param name="queryHeads">Query heads of the layer.</param>
     public int WeightsOf(int queryHeads) => checked((int)(queryHeads / Heads * Entries));
 
-    /// <summary>The entries of a head that a token sees; inlined, or a run is made twice.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Run RunOf(int head, int? slidingWindow, long rowBytes, float* weights)
+    /// <summary>The entries of a head that a token sees.</summary>
+    private Run RunOf(int head, int? slidingWindow, float* weights)
     {
         var skipped = FirstSeen(head, slidingWindow);
         if (Near is not null) return Gather(head, [new(skipped, _counts[head] - skipped)], _cache.Choice, weights); // a recall chose all of them
-        var at = (_offsets[head] + skipped) * rowBytes;
+        var at = (_offsets[head] + skipped) * RowBytes;
         return new(_keyData + at, _valueData + at, _counts[head] - skipped, skipped == 0 ? _bias[head] : 0, weights == null ? null : weights + skipped, _counts[head]);
     }
 

@@ -1,0 +1,14 @@
+namespace HeadKvLab.Evaluation.Runs;
+
+/// <summary>What one variant generated.</summary>
+internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds)
+{
+    /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
+    internal long? EntriesAtEnd { get; init; }
+
+    /// <summary>What decoding read; null on a device, or where nothing was decoded.</summary>
+    internal DecodeReads? Reads { get; init; }
+
+    /// <summary>Why there is no answer; null where there is one.</summary>
+    internal string? Failed { get; init; }
+}

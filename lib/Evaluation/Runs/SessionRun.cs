@@ -78,7 +78,8 @@ internal sealed class SessionRun(LanguageModel model, IReadOnlyDictionary<Varian
     {
         if (talk.Failed is { } lost) return new(talk.Variant, [], 0, 0, talk.Seconds, 0) { Failed = lost };
         var clock = Stopwatch.StartNew();
-        var (entries, bytes) = (talk.Cache.Entries, talk.Cache.StoredBytes);
+        var unread = Math.Max(0L, talk.Ids.Count - 1 - talk.Cache.LogicalLength) * talk.Cache.Shape.Layers * talk.Cache.Shape.KvHeads;   // on a device: entries that its copy gets before the answer
+        var (entries, bytes) = (talk.Cache.Entries + unread, talk.Cache.StoredBytes + unread * talk.Cache.Shape.EntryBytes);
         using var cache = talk.Cache.Clone();
         int? end = null;
         var (ids, failed) = PromptReading.Try(talk.Logits, () =>

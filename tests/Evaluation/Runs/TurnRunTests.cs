@@ -181,6 +181,43 @@ public sealed class TurnRunTests
         }
     }
 
+    /// <summary>The path of GPUs, on the CPU: a copy on the device grows, so that every turn reads all tokens since the first prompt.</summary>
+    [Theory, InlineData("turns-golden"), InlineData("turns-own"), InlineData("requests")]
+    public void Decoding_by_tensors_gives_the_same_rows(string protocol)
+    {
+        var byTensors = LanguageModel.Load(Model.DirectoryName);
+        byTensors.Engine = new Engine(byTensors.Decoder, byTensors: true);
+        var found = new Rows();
+        new EvalRunner(byTensors, found, 0).Run([SuiteTasks.Lay(World.ToSessions(), Protocol.Find(protocol), byTensors, Some[..3])]);
+        var expected = Run(Protocol.Find(protocol), Some[..3]).All;
+        Assert.Equal(18, expected.Count);
+        Assert.Equal(expected.Select(r => (r.Key, r.Prediction, r.PromptTokens, r.Entries, r.Bytes, r.NewTokens)), found.All.Select(r => (r.Key, r.Prediction, r.PromptTokens, r.Entries, r.Bytes, r.NewTokens)));
+    }
+
+    /// <summary>A chat template stands around every question of a conversation; what ends an answer stands there once, whoever wrote it.</summary>
+    [Fact]
+    public void A_chat_template_goes_on_with_the_conversation()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var file in Directory.EnumerateFiles(Model.DirectoryName)) File.Copy(file, Path.Combine(folder.Path, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(folder.Path, "chat_template.jinja"), "{% for m in messages %}{% if m['role'] == 'user' %} Question: {{ m['content'] | trim }} Answer:{% else %} {{ m['content'] | trim }}.{% endif %}{% endfor %}");
+        var model = LanguageModel.Load(folder.Path);
+        var set = new SampleSet(KnownDatasets.Find("scbench_kv"), "{context}\n\n{input}", [Turn(1, "what is red?", "one house"), Turn(2, "what is blue?", "two ships")]) { StopToken = "." };
+        Assert.Equal(". Question: what is blue? Answer:", model.Tokenizer.Decode(Protocol.GoldenTurns.Next(model, set, set.Samples[1])));
+        Assert.Equal("\n\nwhat is blue?", Model.Tokenizer.Decode(Protocol.GoldenTurns.Next(Model, set, set.Samples[1])));
+        foreach (var protocol in (Protocol[])[Protocol.GoldenTurns, Protocol.OwnTurns])
+        {
+            var rows = new Rows();
+            new EvalRunner(model, rows, 0).Run([SuiteTasks.Lay(new("s", [set]), protocol, model, [Variant.Full])]);
+            var (first, second) = (rows.All.Single(r => r.Turn == 1), rows.All.Single(r => r.Turn == 2));
+            var answer = protocol.Turns == TurnAnswers.Golden ? model.Tokenizer.Encode("one house", addSpecial: false).Length : first.NewTokens;
+            Assert.InRange(first.NewTokens, 1, 149);   // it ended with its stop token, which the template writes
+            Assert.Equal(first.PromptTokens + answer + model.Tokenizer.Encode(". Question: what is blue? Answer:", addSpecial: false).Length, second.PromptTokens);
+        }
+
+        static Sample Turn(int turn, string input, string answer) => new($"c-t{turn}", "The red thing of Eva is one house. The blue thing of Gus is two ships.", input, [answer]) { Session = "c", Turn = turn };
+    }
+
     [Fact]
     public void A_limit_takes_whole_conversations()
     {

@@ -12,14 +12,14 @@ internal static class EvalCommand
     internal static Command Create()
     {
         var suite = new Argument<string>("suite") { Description = $"{string.Join(", ", SuiteCatalogue.Names)}, datasets of LongBench separated by commas, or a file of JSON lines." };
-        var data = new Option<string?>("--data") { Description = "Folder with the downloaded data of longbench, longbench-e, loogle or babilong." };
+        var data = new Option<string?>("--data") { Description = "Folder with the downloaded data of longbench, longbench-e, loogle, babilong or SCBench." };
         var lengths = Options.Counts<int>("--lengths", "Prompt lengths in tokens of needle and ruler.", "1024,2048,4096");
         var perTask = new Option<int>("--per-task") { Description = "Samples of each task of ruler; depths of needle.", DefaultValueFactory = _ => 10 };
         var model = Options.Model();
         var methods = Options.Methods("Names, separated by commas, each alone or with settings, a schedule, a format, a recall and shared layers of its own: \"SnapKV kernel=5 every 64,HeadKV-R2 +Quest budget=64,FullKV /share(5>1)\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
-        var protocols = Options.Words("--protocol", "paper, standard or agnostic; several separated by commas.", "standard");
+        var protocols = Options.Words("--protocol", "paper, standard or agnostic; for suites of conversations turns-golden, turns-own or requests too; several separated by commas; the suite's usual one where it is not given.", "");
         var rule = Options.Words("--budget-rule", "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", "");
         var granularity = new Option<string?>("--granularity") { Description = "kv-head, or query-head for the papers' accounting; the protocol's where it is not given." };
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");
@@ -34,7 +34,7 @@ internal static class EvalCommand
         rule.CompletionSources.Add([.. Names<BudgetRule>.All]);
         granularity.CompletionSources.Add([.. Names<Granularity>.All]);
         first.CompletionSources.Add([.. Names<FirstToken>.All]);
-        var limit = new Option<int>("--limit") { Description = "Most questions of each data set; 0: all." };
+        var limit = new Option<int>("--limit") { Description = "Most questions of each data set, or most conversations; 0: all." };
         var seed = Options.Seed("Seed of methods that draw.");
         var device = Options.Device();
         var shard = Options.Shard();
@@ -52,6 +52,7 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods "FullKV +Quest budget=64,FullKV +ClusterKV budget=64 size=8,HeadKV-R2 +Exact budget=64" --shares 0.25
             Example:  lab eval world-2048-test --methods SnapKV,HeadKV-R2 --kv-sizes 64 --budget-rule equal-bytes --formats bf16,int8,int4,int2
             Example:  lab eval world-2048-test --methods "FullKV /share(5>1),SnapKV @int4 /share(5>1,4>0)" --shares 0.12
+            Example:  lab eval scworld-2048-turns --methods "SnapKV,HeadKV-R2,FullKV +Quest budget=64" --shares 0.06 --protocol turns-golden,turns-own
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
             """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, formats, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
@@ -65,7 +66,7 @@ internal static class EvalCommand
                 Data = parse.GetValue(data),
                 Lengths = parse.Read(lengths),
                 PerTask = parse.GetValue(perTask),
-                Protocols = parse.Read(protocols),
+                Protocols = parse.Read(protocols) is { Length: > 0 } named ? named : [SuiteCatalogue.UsualProtocol(parse.GetRequiredValue(suite))],
                 Methods = [Variant.Full.Method, .. parse.Read(methods)],
                 KvSizes = kvSizes,
                 Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],

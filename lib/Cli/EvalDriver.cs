@@ -64,10 +64,12 @@ internal static class EvalDriver
     {
         var (cells, card) = (ScoreCells.Of(rows), ResultFolder.ReadCard(path));
         Console.Write(ResultReport.Markdown(cells));
+        var turns = TurnGaps.Of(rows);
+        Console.Write(TurnReport.Markdown(turns));
         Console.Write(PublishedFigures.Beside(cells, card?.KnownAs));
         foreach (var words in Comparisons.InWords(Comparisons.Of(compared ?? rows))) Console.WriteLine(words);
         Console.Write($"\n{Provenance.Tables(rows, card)}{Provenance.Programs(rows)}");
-        Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, times.csv, rows.jsonl");
+        Console.WriteLine($"\n-> {path}: table.csv, comparisons.csv, table.md, {(turns.Count > 0 ? "turns.csv, " : "")}times.csv, rows.jsonl");
     }
 
     /// <summary>One line of progress on the error stream; where that is a file, a line every ten seconds.</summary>

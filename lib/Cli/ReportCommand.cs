@@ -11,8 +11,8 @@ internal static class ReportCommand
     internal static Command Create()
     {
         var folder = new Argument<string>("folder") { Description = "Results folder of `lab eval`, `lab sweep` or `lab merge`." };
-        var form = new Option<string>("--as") { Description = "markdown, csv, jsonl, comparisons, times; or longbench, kvpress: files in the shape of those tools.", DefaultValueFactory = _ => "markdown" };
-        form.AcceptOnlyFromAmong("markdown", "csv", "jsonl", "comparisons", "times", "longbench", "kvpress");
+        var form = new Option<string>("--as") { Description = "markdown, csv, jsonl, comparisons, times, turns (of conversations); or longbench, kvpress: files in the shape of those tools.", DefaultValueFactory = _ => "markdown" };
+        form.AcceptOnlyFromAmong("markdown", "csv", "jsonl", "comparisons", "times", "turns", "longbench", "kvpress");
         var compare = new Option<string?>("--compare") { Description = "Methods to compare in pairs, chosen before looking at the results; all of them where it is not given. Fewer pairs need fewer contexts." };
         var output = Options.Out("Where files of longbench and kvpress go; FOLDER/export where it is not given.");
         var command = new Command("report", """
@@ -39,6 +39,7 @@ internal static class ReportCommand
                 case "jsonl": foreach (var row in ResultFolder.Ordered(rows)) Console.Write(row.ToLine()); break;
                 case "comparisons": Console.Write(ResultReport.ComparisonCsv(Comparisons.Of(compared))); break;
                 case "times": Console.Write(ResultReport.TimeCsv(rows)); break;
+                case "turns": Console.Write(TurnReport.Csv(TurnGaps.Of(rows)) is { Length: > 0 } turns ? turns : throw new LabException($"{path}: there are no conversations of two turns and more; give another --as")); break;
                 case "longbench": Console.WriteLine($"{ResultExports.LongBench(rows, model, export).Count} files in {export}"); break;
                 case "kvpress": Console.WriteLine($"{ResultExports.KvPress(rows, model, export).Count} files in {export}"); break;
                 default: EvalDriver.Print(path, rows, compared); break;

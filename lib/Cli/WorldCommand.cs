@@ -10,7 +10,7 @@ internal static class WorldCommand
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() => new("world", "The synthetic world: documents whose facts are random, and what is made from them.\n\nExample:  lab world sample --seed 3 --tokens 512")
     {
-        Sample(), Tokenizer(), WorldMakeCommand.Make(), WorldMakeCommand.Needles(),
+        Sample(), Tokenizer(), WorldMakeCommand.Make(), WorldMakeCommand.Sessions(), WorldMakeCommand.Needles(),
     };
 
     private static Command Sample()

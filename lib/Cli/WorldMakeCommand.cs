@@ -40,6 +40,27 @@ internal static class WorldMakeCommand
         return command;
     }
 
+    /// <summary>The subcommand that writes conversations.</summary>
+    public static Command Sessions()
+    {
+        var output = Options.OutOr("data/suites/scworld-2048.jsonl", "The file.");
+        var length = new Option<int>("--length") { Description = "Tokens of a context with its first question, answer included.", DefaultValueFactory = _ => 2048 };
+        var split = Options.Of("--split", "validation or test.", Names<WorldSplit>.Of(WorldSplit.Test), text => Names<WorldSplit>.Parse(text, "--split", WorldSuite.Splits));
+        var contexts = new Option<int>("--contexts") { Description = "Contexts, a conversation on each; a multiple of the families keeps every family as often in each turn.", DefaultValueFactory = _ => 24 };
+        var turns = new Option<int>("--turns") { Description = "Questions of a conversation, each of another family.", DefaultValueFactory = _ => 5 };
+        var (seed, families) = (Options.Seed("Seed of the conversations; 0 is that of the suites of single questions.", 1), Options.Families());
+        var command = new Command("sessions",
+            "Writes conversations in SCBench's JSONL shape: several questions of different families on one context, families by turns in a Latin square.\n\nExample:\n  lab world sessions --out data/suites/scworld-2048.jsonl") { output, length, split, contexts, turns, seed, families };
+        command.SetAction(parse =>
+        {
+            if (parse.GetValue(contexts) < 1) throw new LabException($"--contexts {parse.GetValue(contexts)}: give at least 1");
+            var (path, suite) = (parse.GetValue(output)!, WorldSessions.Make(parse.Read(split), parse.GetValue(length), parse.GetValue(contexts), parse.GetValue(turns), parse.GetValue(seed), parse.Read(families)));
+            suite.SaveSessions(path);
+            Console.WriteLine($"{path}: {suite.Contexts.Count} conversations of {parse.GetValue(turns)} questions, {new FileInfo(path).Length / 1024.0:F0} KiB");
+        });
+        return command;
+    }
+
     /// <summary>The subcommand that writes needles and a haystack.</summary>
     public static Command Needles()
     {

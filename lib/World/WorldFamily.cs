@@ -39,6 +39,8 @@ public enum WorldFamily
     Echo,
     /// <summary>Helper: which of two ages is more (or less), the numbers themselves in the question.</summary>
     MoreYears,
+    /// <summary>A definition among others that share its first or its last word; asked in suites only, training never saw it.</summary>
+    CodeAffix,
 }
 
 /// <summary>Names of families as files and options write them.</summary>
@@ -48,8 +50,8 @@ public static class WorldFamilies
     public static readonly IReadOnlyList<WorldFamily> Reported =
         [WorldFamily.Single, WorldFamily.R2Attr, WorldFamily.Hop, WorldFamily.FewShot, WorldFamily.Passage, WorldFamily.Code];
 
-    /// <summary>Families that a suite may ask for by name: the reported ones, listing, ages and counting.</summary>
-    public static readonly IReadOnlyList<WorldFamily> Askable = [.. Reported, WorldFamily.List, WorldFamily.R2Age, WorldFamily.Count];
+    /// <summary>Families that a suite may ask for by name: the reported ones, listing, ages and counting, and definitions with a word in common.</summary>
+    public static readonly IReadOnlyList<WorldFamily> Askable = [.. Reported, WorldFamily.List, WorldFamily.R2Age, WorldFamily.Count, WorldFamily.CodeAffix];
 
     /// <summary>All families, by number.</summary>
     public static readonly IReadOnlyList<WorldFamily> All = Enum.GetValues<WorldFamily>();

@@ -20,11 +20,11 @@ public class ProtocolTests
     [Fact]
     public void NamesAndSettingsAreThoseOfTheSpecification()
     {
-        Assert.Equal(["paper", "standard", "agnostic"], Protocol.All.Select(p => p.Name));
-        Assert.Equal([(7950, false, false, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAgnostic)],
+        Assert.Equal(["paper", "standard", "agnostic", "turns-golden", "turns-own", "requests"], Protocol.All.Select(p => p.Name));
+        Assert.Equal([(7950, false, false, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAgnostic), (7500, true, true, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAware), (7500, true, true, CompressionPoint.QueryAgnostic)],
             Protocol.All.Select(p => (p.MostPromptTokens, p.Chat, p.AllStopIds, p.Point)));
         Assert.Equal((FirstToken.FullFirst, true), (Protocol.Paper.FirstToken, Protocol.Paper.NoEmptyAnswers));
-        Assert.Equal([NumberFormat.Float16, NumberFormat.BFloat16, NumberFormat.BFloat16], Protocol.All.Select(p => p.Type));
+        Assert.Equal([NumberFormat.Float16, .. Enumerable.Repeat(NumberFormat.BFloat16, 5)], Protocol.All.Select(p => p.Type));
         Assert.Contains("paper, standard, agnostic", Assert.Throws<LabException>(() => Protocol.Find("papr")).Message, StringComparison.Ordinal);
         Assert.Same(Protocol.Standard, Protocol.Find("repaired"));     // as earlier versions called it
     }

@@ -34,6 +34,21 @@ public sealed class HarderFamiliesTests
         return $"{Regex.Matches(text, $"{asked[1].Value} went to the {asked[2].Value} ").Count} times";
     });
 
+    /// <summary>Two definitions share a word of the key each, and exactly one has both.</summary>
+    [Fact]
+    public void OnlyTheWholeKeyFindsADefinition()
+    {
+        var suite = WorldSuite.Make(WorldSplit.Test, 512, 30, families: [WorldFamily.CodeAffix]);
+        Assert.Equal(30, suite.Questions.Count());
+        foreach (var (context, question) in suite.Questions)
+        {
+            var key = Regex.Match(question.Input, @"^call (\w+) (\w+)\?$").Groups;
+            string[] Defined(string pattern) => [.. Regex.Matches(context.Text, $@"def {pattern} = ([^.]+)\.").Select(m => m.Groups[1].Value)];
+            Assert.Equal([question.Answer], Defined($"{key[1].Value} {key[2].Value}"));
+            Assert.Equal((2, 2), (Defined($"{key[1].Value} \\w+").Length, Defined($"\\w+ {key[2].Value}").Length));
+        }
+    }
+
     [Fact]
     public void OtherFamiliesDoNotStandInTheContext() => Assert.All(Suite.Contexts, c => Assert.DoesNotContain("Passage ", c.Text));
 

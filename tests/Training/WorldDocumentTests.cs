@@ -188,7 +188,8 @@ public class WorldDocumentTests(ITestOutputHelper output)
             foreach (var answer in generator.Document(full, WorldSplit.Train, 1, i).Answers)
                 seen[answer.Family] = seen.GetValueOrDefault(answer.Family) + 1;
         output.WriteLine($"{1000 * 512 / clock.Elapsed.TotalSeconds / 1e6:F2} M tokens/s; {string.Join(", ", seen.Select(p => $"{p.Key} {p.Value}"))}");
-        Assert.All(WorldFamilies.All, family => Assert.True(seen.GetValueOrDefault(family) > 50, family.Name()));
+        Assert.DoesNotContain(WorldFamily.CodeAffix, seen.Keys);   // of suites alone
+        Assert.All(WorldFamilies.All.Where(family => family != WorldFamily.CodeAffix), family => Assert.True(seen.GetValueOrDefault(family) > 50, family.Name()));
     }
 
     [Fact]

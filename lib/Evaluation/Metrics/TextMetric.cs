@@ -25,7 +25,14 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
         "qa_f1", "qa_f1_zh_characters", "qa_f1_zh_dictionary", "qa_f1_zh_jieba", "rouge_l_any_length", "rouge_l_any_length_zh_characters", "rouge_l_any_length_zh_dictionary", "rouge_l_any_length_zh_jieba",
         "rouge_l_python_stack", "rouge_l_python_stack_zh_characters", "rouge_l_python_stack_zh_dictionary", "rouge_l_python_stack_zh_jieba", "rouge_1", "classification", "count", "retrieval", "retrieval_zh",
         "code_sim_insert_delete", "code_sim_difflib", "exact_match", "all_substrings", "babilong", "cloze", "cloze_exact", "cloze_partial", "bleu_1", "bleu_4", "rouge_1_recall", "rouge_2_recall", "rouge_l_recall",
+        "rouge_lsum", "scbench_contained", "scbench_passkey", "scbench_repoqa", "scbench_vt_official", "scbench_vt_corrected", "scbench_qa_official", "scbench_qa_corrected", "scbench_choice_official", "scbench_choice_corrected",
+        "scbench_number_official", "scbench_number_corrected", "scbench_many_shot_official", "scbench_many_shot_corrected",
     ];
+
+    private const string Official = "_official";
+
+    /// <summary>The metric with the official script's defects corrected; null where it has none.</summary>
+    public TextMetric? Corrected => Name.EndsWith(Official, StringComparison.Ordinal) ? Named(Name[..^Official.Length] + "_corrected") : null;
 
     /// <summary>Finds a metric. <c>qa_f1_zh</c> and <c>rouge_l_zh</c> are jieba's variant where its package is given, the dictionary's where that alone is, else the characters'; <c>code_sim</c> is <c>code_sim_insert_delete</c>, and <c>rouge_l</c>, also in front of <c>_zh</c>, is <c>rouge_l_any_length</c>.</summary>
     /// <param name="name">Its name.</param>
@@ -68,8 +75,20 @@ public sealed record TextMetric(string Name, Func<string, Reference, double> Sco
             "rouge_1_recall" => Best(variant, (p, t) => LooGleMetrics.RougeRecall(p, t, 1)),
             "rouge_2_recall" => Best(variant, (p, t) => LooGleMetrics.RougeRecall(p, t, 2)),
             "rouge_l_recall" => Best(variant, RougeL.Recall),
+            "rouge_lsum" => Best(variant, RougeLsum.Score),
+            "scbench_contained" => Best(variant, ScBenchMetrics.Contained),
+            "scbench_passkey" => Best(variant, ScBenchMetrics.Passkey),
+            "scbench_repoqa" => new(variant, (p, r) => FunctionMatch.Score(p, r.Answers[0], r.Classes)),
+            "scbench_vt_official" or "scbench_vt_corrected" => new(variant, (p, r) => ScBenchMetrics.Variables(p, r.Answers, IsOfficial())),
+            "scbench_qa_official" => new(variant, (p, r) => ScBenchMetrics.Answered(p, r.Answers)),
+            "scbench_qa_corrected" => Best(variant, QaF1.English),
+            "scbench_choice_official" or "scbench_choice_corrected" => new(variant, (p, r) => ScBenchMetrics.Choice(p, r.Answers, IsOfficial())),
+            "scbench_number_official" or "scbench_number_corrected" => Best(variant, (p, t) => ScBenchMetrics.Number(p, t, IsOfficial())),
+            "scbench_many_shot_official" or "scbench_many_shot_corrected" => Best(variant, (p, t) => ScBenchMetrics.ManyShot(p, t, IsOfficial())),
             _ => throw new LabException($"metric '{name}' is unknown: use one of {string.Join(", ", Names)}"),
         };
+
+        bool IsOfficial() => variant.EndsWith(Official, StringComparison.Ordinal);
 
         // The package recurses once for each step: sentence pairs of some 1,000 words overflow Python's stack, for which the official script scores 0.
         TextMetric RougeLOf(Func<string, string> words) => Best(variant, (p, t) => RougeL.Score(words(p), words(t), variant.StartsWith("rouge_l_python_stack", StringComparison.Ordinal) ? RougeL.PythonSteps : int.MaxValue));

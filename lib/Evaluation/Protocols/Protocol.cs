@@ -21,6 +21,7 @@ public enum CompressionPoint
 public sealed record Protocol(string Name)
 {
     private const string Seam = "\uE0F1\uE0F2\uE0F1";
+    private const int ScBenchTokens = 131_072;
 
     /// <summary>Whether the model's chat template wraps prompts, where the dataset allows it and the model has one.</summary>
     public bool Chat { get; init; }
@@ -52,6 +53,12 @@ public sealed record Protocol(string Name)
     /// <summary>Number type of weights, matrix products and cache, unless asked otherwise.</summary>
     public NumberFormat Type { get; init; } = NumberFormat.BFloat16;
 
+    /// <summary>The questions of a conversation are asked one after the other of one cache, which is compressed with the first; whose answer stands between them. Null: each is asked alone.</summary>
+    public TurnAnswers? Turns { get; init; }
+
+    /// <summary>Longest conversation, answers included, or the model's context where that is shorter: only its context loses its middle. Null: prompts are as long as those of single questions.</summary>
+    public int? MostSessionTokens { get; init; }
+
     /// <summary>HeadKV's published runs, bug for bug: 7,950 tokens, no chat template, one stop id, budgets per query head, float16.</summary>
     public static Protocol Paper { get; } = new("paper")
     {
@@ -65,8 +72,17 @@ public sealed record Protocol(string Name)
     /// <summary>As <see cref="Standard"/>, but the context is compressed before the question is known.</summary>
     public static Protocol Agnostic { get; } = new("agnostic") { Chat = true, Point = CompressionPoint.QueryAgnostic };
 
+    /// <summary>SCBench's conversations: the first question is compressed with the context, later ones are appended to what was kept, after the reference answers.</summary>
+    public static Protocol GoldenTurns { get; } = Standard with { Name = "turns-golden", Turns = TurnAnswers.Golden, MostSessionTokens = ScBenchTokens };
+
+    /// <summary>The same after the model's own answers.</summary>
+    public static Protocol OwnTurns { get; } = GoldenTurns with { Name = "turns-own", Turns = TurnAnswers.Own };
+
+    /// <summary>SCBench's requests: as <see cref="Agnostic"/>, each question of a conversation for itself, on copies of one compressed context.</summary>
+    public static Protocol Requests { get; } = Agnostic with { Name = "requests", MostSessionTokens = ScBenchTokens };
+
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Protocol> All { get; } = [Paper, Standard, Agnostic];
+    public static IReadOnlyList<Protocol> All { get; } = [Paper, Standard, Agnostic, GoldenTurns, OwnTurns, Requests];
 
     /// <summary>A protocol's name today: earlier versions called <c>standard</c> <c>repaired</c>.</summary>
     internal static string Current(string name) => name == "repaired" ? Standard.Name : name;
@@ -79,13 +95,14 @@ public sealed record Protocol(string Name)
     /// <param name="model">Tokenizer, template, and length of its context.</param>
     /// <param name="set">The dataset.</param>
     /// <param name="sample">The sample.</param>
-    public PromptTokens Prompt(LanguageModel model, SampleSet set, Sample sample)
+    /// <param name="session">All turns of the conversation that it is the beginning of; null: it stands alone.</param>
+    public PromptTokens Prompt(LanguageModel model, SampleSet set, Sample sample, IReadOnlyList<(SampleSet Set, Sample Sample)>? session = null)
     {
-        var most = PromptLimit(model.Config.MaxPositions, set.Dataset.MaxNewTokens);
-        if (most < 16) throw new LabException($"{set.Dataset.Name}: answers of {set.Dataset.MaxNewTokens} tokens leave no room for a prompt in a context of {model.Config.MaxPositions}; use a model with a longer one");
+        var most = MostSessionTokens is not null && session is not null ? SessionLimit(model, session) : PromptLimit(model.Config.MaxPositions, set.Dataset.MaxNewTokens);
+        if (most < 16) throw new LabException($"{set.Dataset.Name}: answers of {session?.Sum(turn => turn.Set.Dataset.MaxNewTokens) ?? set.Dataset.MaxNewTokens} tokens leave no room for a prompt in a context of {model.Config.MaxPositions}; use a model with a longer one");
         var tokenizer = model.Tokenizer;
         var (context, question, whole) = Shorten(tokenizer, set, sample, most);
-        if (!Templated(model, set))
+        if (!IsChat(model, set))
             return Split(whole ?? tokenizer.Encode(context + question), () => tokenizer.Encode(context), question, whole is null, tokenizer);
         // templates may trim what they wrap: the seam is found again by a mark that no text holds
         var parts = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", context + Seam + question)]).Split(Seam, 2);
@@ -106,10 +123,30 @@ public sealed record Protocol(string Name)
     }
 
     /// <summary>Tokens of the beginning of a prompt.</summary>
-    private int[] Beginning(LanguageModel model, SampleSet set, string text) => Templated(model, set)
+    private int[] Beginning(LanguageModel model, SampleSet set, string text) => IsChat(model, set)
         ? model.Tokenizer.Encode(ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", text + Seam)]).Split(Seam)[0], addSpecial: false) : model.Tokenizer.Encode(text);
 
-    private bool Templated(LanguageModel model, SampleSet set) => (Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) && ChatTemplate.Exists(model.DirectoryName);
+    /// <summary>Most tokens of a conversation's first prompt: SCBench's length less the answers of all turns, or what the model's context leaves of later questions and answers.</summary>
+    private int SessionLimit(LanguageModel model, IReadOnlyList<(SampleSet Set, Sample Sample)> turns)
+    {
+        var answers = turns.Sum(turn => turn.Set.Dataset.MaxNewTokens + 1);
+        var questions = turns.Skip(1).Sum(turn => Next(model, turn.Set, turn.Sample).Length);
+        var golden = turns.Sum(turn => model.Tokenizer.Encode(turn.Set.ReplyTo(turn.Sample), addSpecial: false).Length);
+        return Math.Min(MostSessionTokens!.Value - answers + turns.Count, model.Config.MaxPositions - questions - Math.Max(answers, golden + turns[^1].Set.Dataset.MaxNewTokens));
+    }
+
+    /// <summary>What follows an answer in a conversation: the tokens of the next question, in the model's chat template where that wraps prompts.</summary>
+    /// <param name="model">Tokenizer and template.</param>
+    /// <param name="set">The dataset.</param>
+    /// <param name="sample">A later turn.</param>
+    public int[] Next(LanguageModel model, SampleSet set, Sample sample)
+    {
+        if (!IsChat(model, set)) return model.Tokenizer.Encode(set.NextOf(sample), addSpecial: false);
+        var parts = ChatTemplate.Load(model.DirectoryName).Render([new ChatMessage("user", "?"), new ChatMessage("assistant", Seam), new ChatMessage("user", Seam)]).Split(Seam);
+        return model.Tokenizer.Encode(parts[1] + set.NextOf(sample).TrimStart('\n') + parts[^1], addSpecial: false);
+    }
+
+    private bool IsChat(LanguageModel model, SampleSet set) => (Chat && set.Dataset.Chat || set.Dataset.AlwaysChat) && ChatTemplate.Exists(model.DirectoryName);
 
     /// <summary>
     /// Leaves out the middle of a prompt that is too long, as the official script does: both halves of its tokens to text and back, which may cost or add a few tokens.
@@ -118,10 +155,10 @@ public sealed record Protocol(string Name)
     /// <returns>Both texts, and the tokens of one after the other if nothing was left out.</returns>
     private (string Context, string Question, int[]? Whole) Shorten(TextTokenizer tokenizer, SampleSet set, Sample sample, int most)
     {
-        var (context, question) = set.Prompt(sample);
+        var (context, question) = set.Prompt(sample, Point == CompressionPoint.QueryAgnostic);
         var whole = tokenizer.Encode(context + question);
         if (whole.Length <= most) return (context, question, whole);
-        if (Point == CompressionPoint.QueryAware) return (Ends(whole, most / 2, most / 2), "", null);
+        if (Point == CompressionPoint.QueryAware && MostSessionTokens is null) return (Ends(whole, most / 2, most / 2), "", null);
         var asked = tokenizer.Encode(question, addSpecial: false).Length;
         if (asked > most - 2) throw new LabException($"{set.Dataset.Name}, sample '{sample.Id}': its question alone has {asked} tokens, the prompt may have {most}; use a model with a longer context, or leave the sample out");
         var head = Math.Min(most / 2, most - asked);

@@ -12,13 +12,16 @@ public static class ResultReport
 {
     /// <summary>The final table: a line for each data set and variant; scores in percent, sizes in bytes.</summary>
     public static string Csv(IReadOnlyList<ScoreCell> cells) => Table.Of("", cells,
+    [
         ("suite", c => c.Suite), ("protocol", c => c.Protocol), ("dataset", c => c.Dataset), ("method", c => c.Variant.Name), ("kv_size", c => c.Variant.KvSize), ("share", c => c.Variant.Share),
         ("discipline", c => c.Variant.Rule), ("granularity", c => c.Variant.Granularity), ("window", c => c.Variant.Window), ("settings", c => c.Variant.Settings), ("tables", c => c.Variant.Tables),
         ("seed", c => c.Seed), ("metric", c => c.Metric), (Number("score", 4), c => c.Score.Mean), (Number("low", 4), c => c.Score.Low), (Number("high", 4), c => c.Score.High), ("samples", c => c.Score.Samples),
         ("contexts", c => c.Contexts), (Number("prompt_tokens", 1), c => c.PromptTokens), (Number("entries_per_head", 2), c => c.Entries), (Number("entries_share", 6), c => c.EntriesShare),
         (Number("bytes", 0), c => c.Bytes), ("truncated", c => c.Truncated), ("failed", c => c.Failed), (Number("entries_per_head_at_end", 2), c => Known(c.EntriesAtEnd)),
         (Number("bytes_read_per_token", 0), c => Known(c.TouchedBytes)), (Number("index_bytes", 0), c => Known(c.IndexBytes)), (Number("bytes_fetched_per_token", 0), c => Known(c.FetchedBytes)),
-        (Number("nominal_bytes", 0), c => Known(c.NominalBytes)), (Number("far_bytes", 0), c => Known(c.FarBytes)), (Number("near_bytes", 0), c => Known(c.NearBytes)), (Number("bytes_moved_per_token", 0), c => Known(c.MovedBytes)), (Number("tokens_read", 1), c => c.ReadTokens)).ToCsv();
+        (Number("nominal_bytes", 0), c => Known(c.NominalBytes)), (Number("far_bytes", 0), c => Known(c.FarBytes)), (Number("near_bytes", 0), c => Known(c.NearBytes)), (Number("bytes_moved_per_token", 0), c => Known(c.MovedBytes)), (Number("tokens_read", 1), c => c.ReadTokens),
+        .. cells.All(c => double.IsNaN(c.Corrected)) ? (ReadOnlySpan<(Column, Func<ScoreCell, object?>)>)[] : [(Number("corrected", 4), c => Known(c.Corrected))],
+    ]).ToCsv();
 
     private static object? Known(double value) => double.IsNaN(value) ? null : value;
 
@@ -62,6 +65,7 @@ public static class ResultReport
             var table = Table.Of("", ScoreCells.InOrder(part.Select(c => c.Variant)),
             [
                 ("budget", v => v.BudgetName), ("method", v => v.Name + suffix(v)), .. datasets.Select(d => (new Column(d) { Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Percent(cell.Score) : null))),
+                .. part.Where(c => !c.IsAverage && !double.IsNaN(c.Corrected)).Select(c => c.Dataset).Distinct().Order(StringComparer.Ordinal).Select(d => (new Column($"{d}, corrected") { Format = "0.00", Missing = "–" }, (Func<Variant, object?>)(v => found.TryGetValue((d, v), out var cell) ? Known(cell.Corrected) : null))),
                 (new("entries kept") { Format = "0.0 '%'" }, v => 100 * Mean(v, c => c.EntriesShare)), (new("cache") { Unit = "KiB", Format = "#,0" }, v => Mean(v, c => c.Bytes) / 1024),
                 .. part.All(c => c.Variant.Format is null) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("nominal", c => c.NominalBytes)],
                 .. !part.Any(c => c.Variant.Format is not null || c.FarBytes > 0) ? (ReadOnlySpan<(Column, Func<Variant, object?>)>)[] : [Kib("of it far", c => c.FarBytes)],

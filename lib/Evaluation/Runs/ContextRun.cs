@@ -6,25 +6,6 @@ using HeadKvLab.Models;
 
 namespace HeadKvLab.Evaluation.Runs;
 
-/// <summary>What one variant generated.</summary>
-internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, long Bytes, double PrefillSeconds, double DecodeSeconds)
-{
-    /// <summary>Bytes of the entries as papers count them; null without a format.</summary>
-    internal long? NominalBytes { get; init; }
-
-    /// <summary>Entries when the answer ended; null on a device, whose copy grows instead of the cache.</summary>
-    internal long? EntriesAtEnd { get; init; }
-
-    /// <summary>Tokens that were read, and seconds to choose them; null where no reducer shortened the prompt.</summary>
-    internal (int Tokens, double Seconds)? Reduced { get; init; }
-
-    /// <summary>What decoding read; null on a device, or where nothing was decoded.</summary>
-    internal DecodeReads? Reads { get; init; }
-
-    /// <summary>Why there is no answer; null where there is one.</summary>
-    internal string? Failed { get; init; }
-}
-
 /// <summary>
 /// The questions on one context. The tokens that all their prompts begin with are prefilled once; a question continues a copy of that cache, and this
 /// one pass feeds the compressors of all variants; variants that share layers have passes of their own, one for each layer map. A variant whose scorer looks at more queries than a question has tokens (H2O) gets a prefill in one
@@ -32,24 +13,23 @@ internal sealed record VariantAnswer(Variant Variant, int[] Ids, long Entries, l
 /// </summary>
 internal sealed class ContextRun : IDisposable
 {
-    private readonly LanguageModel _model;
-    private readonly IReadOnlyDictionary<Variant, CachePolicy> _policies;
+    private readonly PromptReading _reading;
     private readonly int _shared;
-    private readonly Dictionary<Variant, Compressed> _before = [];
+    private readonly Dictionary<Variant, ReadPrompt> _before = [];
     private readonly ShorterPrompts _shorter;
     private int[]? _beforeIds;
     private readonly Dictionary<string, (RaggedCache Cache, double Seconds)> _prefixes = []; // by layer map
 
     internal ContextRun(LanguageModel model, IReadOnlyDictionary<Variant, CachePolicy> policies, IReadOnlyList<(EvalTask, PreparedPrompt)> prompts, int seed)
     {
-        (_model, _policies, Prompts, _shorter) = (model, policies, prompts, new(model, seed));
+        (_reading, Prompts, _shorter) = (new(model, policies), prompts, new(model, seed));
         _shared = prompts.Count > 1 ? CommonLength([.. prompts.Select(p => p.Item2.Ids)]) : 0;
     }
 
-    internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }
+    /// <summary>For prompts that share nothing.</summary>
+    private ContextRun(PromptReading reading) => (_reading, Prompts, _shorter) = (reading, [], new(reading.Model, 0));
 
-    /// <summary>Entries are stored in the type of the weights.</summary>
-    private CacheShape Shape => _model.CacheShape(_model.Type.Scalar());
+    internal IReadOnlyList<(EvalTask Task, PreparedPrompt Prompt)> Prompts { get; }
 
     internal IEnumerable<VariantAnswer> Answer(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
@@ -66,7 +46,7 @@ internal sealed class ContextRun : IDisposable
     {
         stop.ThrowIfCancellationRequested();
         var (shorter, seconds) = _shorter.Of(prompt, variant);
-        using var alone = new ContextRun(_model, _policies, [], 0);
+        using var alone = new ContextRun(_reading);
         foreach (var answer in alone.AnswerWhole(shorter, [variant], stop)) yield return answer with { Reduced = (shorter.Ids.Length, seconds) };
     }
 
@@ -80,11 +60,11 @@ internal sealed class ContextRun : IDisposable
     private IEnumerable<VariantAnswer> AnswerWithin(PreparedPrompt prompt, IReadOnlyList<Variant> variants, CancellationToken stop)
     {
         var own = prompt.Ids.Length - _shared;
-        foreach (var pass in variants.GroupBy(v => (v.Layers, Whole: _shared == 0 || (!v.IsFull && _policies[v].Needs(v.Window).ExceedPiece(own)))).OrderBy(g => g.Key.Whole))
+        foreach (var pass in variants.GroupBy(v => (v.Layers, Whole: _shared == 0 || (!v.IsFull && _reading.PolicyOf(v)!.Needs(v.Window).ExceedPiece(own)))).OrderBy(g => g.Key.Whole))
         {
             stop.ThrowIfCancellationRequested();
             var (prefix, prefixSeconds) = pass.Key.Whole ? (null, 0) : Prefix(prompt, pass.First());
-            var caches = Compress(prefix, prefix is null ? prompt.Ids : prompt.Ids[_shared..], prompt.WholeTokens, [.. pass]);
+            var caches = _reading.Compress(prefix, prefix is null ? prompt.Ids : prompt.Ids[_shared..], prompt.WholeTokens, [.. pass]);
             try
             {
                 foreach (var (variant, cache, logits, seconds, unread) in caches)
@@ -95,9 +75,9 @@ internal sealed class ContextRun : IDisposable
                         continue;
                     }
                     var clock = Stopwatch.StartNew();
-                    var (entries, bytes, nominal) = (cache.Entries, cache.StoredBytes, cache.Format is null ? (long?)null : cache.NominalBytes);
-                    var (ids, failed) = Try(logits, () => Generate(prompt, cache, logits, stop));
-                    yield return new(variant, ids, entries, bytes, seconds + prefixSeconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = nominal, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
+                    var (entries, bytes, nominal) = (cache.Entries, cache.StoredBytes, VariantAnswer.NominalOf(cache));
+                    var (ids, failed) = PromptReading.Try(logits, () => _reading.Generate(prompt, cache, prompt.Ids, logits, stop).Ids);
+                    yield return new(variant, ids, entries, bytes, seconds + prefixSeconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = nominal, EntriesAtEnd = _reading.EntriesOf(cache), Reads = DecodeReads.Of(cache) };
                     cache.Dispose();
                 }
             }
@@ -117,7 +97,7 @@ internal sealed class ContextRun : IDisposable
         var missing = variants.Where(v => !_before.ContainsKey(v)).ToArray();
         if (missing.Length > 0)
             foreach (var pass in missing.GroupBy(v => v.Layers))
-                foreach (var compressed in Compress(null, context, context.Length + prompt.WholeTokens - prompt.Ids.Length, [.. pass])) _before[compressed.Variant] = compressed;
+                foreach (var compressed in _reading.Compress(null, context, context.Length + prompt.WholeTokens - prompt.Ids.Length, [.. pass])) _before[compressed.Variant] = compressed;
         foreach (var variant in variants)
         {
             stop.ThrowIfCancellationRequested();
@@ -129,48 +109,8 @@ internal sealed class ContextRun : IDisposable
             }
             var clock = Stopwatch.StartNew();
             using var cache = kept.Clone();
-            var (ids, failed) = Try(before, () => Generate(prompt, cache, before, stop));
-            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = kept.Format is null ? null : kept.NominalBytes, EntriesAtEnd = EntriesOf(cache), Reads = DecodeReads.Of(cache) };
-        }
-    }
-
-    private long? EntriesOf(RaggedCache cache) => _model.Engine.OnCpu ? cache.Entries : null;
-
-    /// <summary>The caches of variants with the same layer map, from one pass; where one's scores overflow, each from a pass of its own, so that only that one fails.</summary>
-    private List<Compressed> Compress(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
-    {
-        try
-        {
-            return CompressTogether(prefix, ids, length, variants);
-        }
-        catch (ModelOverflow e)
-        {
-            return variants.Count > 1
-                ? [.. variants.SelectMany(variant => Compress(prefix, ids, length, [variant]))]
-                : [new(variants[0], new RaggedCache(Shape), [], 0, e.Message)];
-        }
-    }
-
-    private List<Compressed> CompressTogether(RaggedCache? prefix, int[] ids, int length, IReadOnlyList<Variant> variants)
-    {
-        var clock = Stopwatch.StartNew();
-        var shape = Shape;
-        var compressors = variants.Where(v => !v.IsFull).Select(v => (Variant: v, Compressor: new Compressor(_policies[v], v.BudgetFor(length), shape, _model.Config.QueryHeads))).ToArray();
-        var full = prefix?.Clone() ?? (variants.Any(v => v.IsFull) ? new RaggedCache(shape) : null);
-        var done = new List<Compressed>();
-        try
-        {
-            var logits = _model.Engine.Prefill(ids, full, compressors.Length == 0 ? null : PromptSinks.Combine([.. compressors.Select(c => c.Compressor)]));
-            var seconds = clock.Elapsed.TotalSeconds;
-            foreach (var variant in variants.Where(v => v.IsFull)) done.Add(new(variant, full!, logits, seconds, null));
-            if (done.Count > 0) full = null;
-            foreach (var (variant, compressor) in compressors) done.Add(new(variant, compressor.TakeCache(), logits, seconds, null));
-            return done;
-        }
-        finally
-        {
-            full?.Dispose();
-            foreach (var (_, compressor) in compressors) compressor.Dispose();
+            var (ids, failed) = PromptReading.Try(before, () => _reading.Generate(prompt, cache, prompt.Ids, before, stop).Ids);
+            yield return new(variant, ids, kept.Entries, kept.StoredBytes, seconds, clock.Elapsed.TotalSeconds) { Failed = failed, NominalBytes = VariantAnswer.NominalOf(kept), EntriesAtEnd = _reading.EntriesOf(cache), Reads = DecodeReads.Of(cache) };
         }
     }
 
@@ -178,10 +118,10 @@ internal sealed class ContextRun : IDisposable
     {
         if (_prefixes.TryGetValue(variant.Layers ?? "", out var known)) return known;
         var clock = Stopwatch.StartNew();
-        var prefix = new RaggedCache(Shape, variant.IsFull ? null : _policies[variant].Layers);
+        var prefix = _reading.Empty(variant);
         try
         {
-            _model.Engine.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
+            _reading.Model.Engine.Prefill(prompt.Ids.AsSpan(0, _shared), prefix);
         }
         catch
         {
@@ -189,34 +129,6 @@ internal sealed class ContextRun : IDisposable
             throw;
         }
         return _prefixes[variant.Layers ?? ""] = (prefix, clock.Elapsed.TotalSeconds);
-    }
-
-    private int[] Generate(PreparedPrompt prompt, RaggedCache cache, float[] logits, CancellationToken stop)
-    {
-        int[] stops = [.. prompt.StopIds];
-        var first = prompt.NoEmptyAnswer;
-        var answer = Models.Answer.Run(_model.Engine, cache, prompt.Ids, logits, prompt.FirstToken == FirstToken.RecomputeLast, prompt.MaxNewTokens, stops, scores =>
-        {
-            var id = Generation.Greedy(scores, first ? stops : []);
-            first = false;
-            return id;
-        }, stop: stop);
-        stop.ThrowIfCancellationRequested();
-        return answer.Ids;
-    }
-
-    /// <summary>The answer, or why there is none, so that the other samples go on. Entries that overflowed may be evicted: the prompt's own logits tell of them too.</summary>
-    private static (int[] Ids, string? Failed) Try(float[] promptLogits, Func<int[]> answer)
-    {
-        try
-        {
-            Generation.Greedy(promptLogits);
-            return (answer(), null);
-        }
-        catch (ModelOverflow e)
-        {
-            return ([], e.Message);
-        }
     }
 
     private void Forget()
@@ -232,7 +144,4 @@ internal sealed class ContextRun : IDisposable
         foreach (var prompt in prompts) common = Math.Min(common, prompt.AsSpan().CommonPrefixLength(prompts[0]));
         return Math.Max(0, common);
     }
-
-    /// <summary>A prompt that was read; the cache is empty, and the last field says why, where it could not be.</summary>
-    private sealed record Compressed(Variant Variant, RaggedCache Cache, float[] Logits, double Seconds, string? Unread);
 }

@@ -46,6 +46,14 @@ public sealed record EvalRow
     /// <summary>The question, unique in its data set.</summary>
     public required string Question { get; init; }
 
+    /// <summary>The conversation that the question is a turn of; null where it stands alone.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Session { get; init; }
+
+    /// <summary>Which turn of it, from 1, in whatever way the protocol asks them; null where it stands alone.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Turn { get; init; }
+
     /// <summary>Name of the prompt protocol.</summary>
     public required string Protocol { get; init => field = Protocols.Protocol.Current(value); }
 
@@ -70,7 +78,7 @@ public sealed record EvalRow
     /// <summary>Where the first token came from.</summary>
     public required string FirstToken { get; init; }
 
-    /// <summary>Prompt tokens, n.</summary>
+    /// <summary>Prompt tokens, n; of a later turn of a conversation all tokens before the answer.</summary>
     public required int PromptTokens { get; init; }
 
     /// <summary>Tokens that were read for this question, where a reducer shortened its prompt; null elsewhere.</summary>
@@ -87,7 +95,7 @@ public sealed record EvalRow
     /// <summary>KV heads of all layers together.</summary>
     public required int Heads { get; init; }
 
-    /// <summary>Entries really kept after compression, all layers and heads.</summary>
+    /// <summary>Entries really kept after compression, all layers and heads; of a later turn those that were appended since, too.</summary>
     public required long Entries { get; init; }
 
     /// <summary>Their bytes, keys and values, as the cache tells them.</summary>
@@ -153,6 +161,10 @@ public sealed record EvalRow
 
     /// <summary>Score, 0 to 1.</summary>
     public required double Score { get; init; }
+
+    /// <summary>The score without the defects of the official script, 0 to 1; null where it has none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Corrected { get; init; }
 
     /// <summary>Share of the reference answer's tokens that were generated in their place: it tells a slip in a word from a wrong sentence. Null where answers are free text.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -12,7 +12,14 @@ namespace HeadKvLab.Evaluation.Runs;
 /// <param name="Context">The context; questions that name the same one share its prefill, and are resampled together.</param>
 /// <param name="Question">Unique in the data set.</param>
 /// <param name="Prepare">Makes the prompt.</param>
-public sealed record EvalTask(string Suite, string Dataset, string DataHash, string Context, string Question, Func<PreparedPrompt> Prepare);
+public sealed record EvalTask(string Suite, string Dataset, string DataHash, string Context, string Question, Func<PreparedPrompt> Prepare)
+{
+    /// <summary>The conversation that it is a turn of; null where it stands alone.</summary>
+    public string? Session { get; init; }
+
+    /// <summary>Which turn, from 1; null where it stands alone.</summary>
+    public int? Turn { get; init; }
+}
 
 /// <summary>A suite under a protocol, on one model.</summary>
 /// <param name="Suite">Name of the suite.</param>
@@ -29,6 +36,9 @@ public sealed record EvalSet(string Suite, string Protocol, IReadOnlyList<EvalTa
 
     /// <summary>Makes the policy of a variant from a seed; null: the catalogue's, with the tables of the set.</summary>
     public Func<Variant, int, CachePolicy>? Create { get; init; }
+
+    /// <summary>Whose answers stand between the questions of a conversation; null: each question is asked alone.</summary>
+    public TurnAnswers? Turns { get; init; }
 
     /// <summary>Samples of the set.</summary>
     public int Samples => Tasks.Count * Variants.Count;
@@ -70,7 +80,7 @@ public readonly record struct Shard(int Index, int Of)
 }
 
 /// <summary>A prompt in tokens, and what is to be done with the answer.</summary>
-/// <param name="Ids">All tokens of the prompt.</param>
+/// <param name="Ids">All tokens of the prompt; of a later turn of a conversation those of its question.</param>
 /// <param name="CompressAt">The cache is compressed when this many tokens have been read: all of them, or those before the question.</param>
 public sealed record PreparedPrompt(int[] Ids, int CompressAt)
 {
@@ -82,6 +92,8 @@ public sealed record PreparedPrompt(int[] Ids, int CompressAt)
 
     /// <summary>Passages of the context from which the answer follows.</summary>
     public IReadOnlyList<string> Evidence { get; init; } = [];
+    /// <summary>The reference answer as it precedes the next turn of a conversation; none where there is no conversation.</summary>
+    public IReadOnlyList<int> Reply { get; init; } = [];
 
     /// <summary>Most tokens of an answer.</summary>
     public required int MaxNewTokens { get; init; }
@@ -115,6 +127,9 @@ public sealed record PreparedPrompt(int[] Ids, int CompressAt)
 
     /// <summary>Scores a prediction, 0 to 1.</summary>
     public required Func<string, double> Score { get; init; }
+
+    /// <summary>Scores a prediction without the defects of the official script; null where it has none.</summary>
+    public Func<string, double>? Corrected { get; init; }
 
     /// <summary>Share of <see cref="AnswerIds"/> that were generated in their place; null where there are none.</summary>
     public double? TokenAccuracy(ReadOnlySpan<int> generated)

@@ -55,17 +55,20 @@ public static class SuiteTasks
     /// <param name="protocol">How they become prompts.</param>
     /// <param name="model">The model.</param>
     /// <param name="variants">What answers them.</param>
-    /// <param name="limit">Most questions of each data set; 0: all. The data's hash is of all of them.</param>
+    /// <param name="limit">Most questions of each data set, or most conversations; 0: all. The data's hash is of all of them.</param>
     /// <param name="dictionary">Chinese words; null for none.</param>
     public static EvalSet Lay(SampleSuite suite, Protocol protocol, LanguageModel model, IReadOnlyList<Variant> variants, int limit = 0, Segmenter? dictionary = null)
     {
         var contexts = new Dictionary<string, string>();
+        var sessions = Sessions(suite, protocol);
+        var chosen = limit > 0 && sessions.Count > 0 ? sessions.Keys.Take(limit).ToHashSet() : null;   // whole conversations
         var tasks = from set in suite.Sets
                     let hash = set.Hash()
                     let metric = TextMetric.Named(set.Dataset.Metric, dictionary)
-                    from sample in limit > 0 ? set.Samples.Take(limit) : set.Samples
-                    select new EvalTask(suite.Name, set.Dataset.Name, hash, Context(sample), sample.Id, () => Prepare(model, protocol, set, sample, metric));
-        return new EvalSet(suite.Name, protocol.Name, [.. tasks], variants);
+                    from sample in chosen is not null ? set.Samples.Where(s => chosen.Contains(s.Session!)) : limit > 0 ? set.Samples.Take(limit) : set.Samples
+                    select new EvalTask(suite.Name, set.Dataset.Name, hash, Context(sample), sample.Id, () => Prepare(model, protocol, set, sample, metric, sample.Session is { } session ? sessions[session] : null))
+                    { Session = sample.Session, Turn = sample.Session is null ? null : sample.Turn };
+        return new EvalSet(suite.Name, protocol.Name, [.. sessions.Count > 0 ? tasks.OrderBy(task => task.Session, StringComparer.Ordinal).ThenBy(task => task.Turn) : tasks], variants) { Turns = protocol.Turns };
 
         string Context(Sample sample)
         {
@@ -75,24 +78,37 @@ public static class SuiteTasks
         }
     }
 
-    private static PreparedPrompt Prepare(LanguageModel model, Protocol protocol, SampleSet set, Sample sample, TextMetric metric)
+    /// <summary>The conversations of a suite by their names, in the order of the file.</summary>
+    /// <exception cref="LabException">The protocol asks conversations, and there are none.</exception>
+    private static OrderedDictionary<string, (SampleSet Set, Sample Sample)[]> Sessions(SampleSuite suite, Protocol protocol)
     {
-        var prompt = protocol.Prompt(model, set, sample);
+        if (protocol.MostSessionTokens is not null && !suite.HasSessions)
+            throw new LabException($"suite {suite.Name}: protocol {protocol.Name} asks several questions of one conversation, and these stand alone; use {Protocol.Standard.Name} or {Protocol.Agnostic.Name}, or a suite of sessions (scworld-2048-turns)");
+        return new(suite.Sessions().Select(g => KeyValuePair.Create(g.Key, g.ToArray())));
+    }
+
+    private static PreparedPrompt Prepare(LanguageModel model, Protocol protocol, SampleSet set, Sample sample, TextMetric metric, (SampleSet Set, Sample Sample)[]? session)
+    {
+        var later = protocol.Turns is not null && sample.Turn > 1;
+        var prompt = later ? null : protocol.Prompt(model, set, sample, session);
         var reference = new Reference(sample.Answers, sample.Classes, sample.Input);
-        return new PreparedPrompt(prompt.Ids, protocol.Point == CompressionPoint.QueryAgnostic ? prompt.ContextLength : prompt.Ids.Length)
+        var ids = prompt?.Ids ?? protocol.Next(model, set, sample);
+        return new PreparedPrompt(ids, protocol.Point == CompressionPoint.QueryAgnostic ? prompt!.ContextLength : ids.Length)
         {
             Parts = () => protocol.Parts(model, set, sample),
             Evidence = sample.Evidence,
+            Reply = protocol.Turns == TurnAnswers.Golden ? model.Tokenizer.Encode(set.ReplyTo(sample), addSpecial: false) : [],
             MaxNewTokens = set.Dataset.MaxNewTokens,
             StopIds = protocol.StopIds(model, set),
             NoEmptyAnswer = protocol.NoEmptyAnswers || set.Dataset.EndsAtNewline,          // min_length of HeadKV's runs; the official script's for samsum only
-            Truncated = prompt.Truncated,
+            Truncated = prompt?.Truncated ?? false,
             FirstToken = protocol.FirstToken,
             Answers = sample.Answers,
             AnswerIds = metric.Name == "exact_match" ? model.Tokenizer.Encode(" " + sample.Answers[0], addSpecial: false) : [],
             AllClasses = sample.Classes.Count > 0 ? sample.Classes : null,
             Length = sample.Length,
             Metric = metric.Name,
+            Corrected = metric.Corrected is { } corrected ? prediction => corrected.Score(prediction, reference) : null,
             Score = prediction => metric.Score(set.Dataset.FirstLine ? PredictionFile.FirstLine(prediction) : prediction, reference),
         };
     }

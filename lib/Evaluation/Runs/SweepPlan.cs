@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using HeadKvLab.Evaluation.Protocols;
+using HeadKvLab.Evaluation.Suites;
 using HeadKvLab.Cache;
 using HeadKvLab.Compression;
 using HeadKvLab.Kernels;
@@ -37,8 +38,8 @@ public sealed record SweepPlan : VariantGrid
     /// <summary>Folder with the suites' data, where they need one.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Prompt protocols.</summary>
-    public IReadOnlyList<string> Protocols { get; init; } = ["standard"];
+    /// <summary>Prompt protocols; none named: those that the suites are usually asked under, <c>standard</c> for single questions.</summary>
+    public IReadOnlyList<string> Protocols { get => field ?? [.. Suites.Select(SuiteCatalogue.UsualProtocol).Distinct()]; init; }
 
     /// <summary>Prompt lengths in tokens of suites that are generated.</summary>
     public IReadOnlyList<int> Lengths { get; init; } = [1024, 2048, 4096];

@@ -111,6 +111,8 @@ public record VariantGrid
     private static IReducer? ReducerOf(PolicyText part, Protocol protocol)
     {
         var reducer = part.Reducer is { } text ? ReducerCatalogue.Parse(text) : null;
+        if (reducer is not null && protocol.Turns is not null)
+            throw new LabException($"{part.Entry.Name} ~{part.Reducer}: a reducer shortens the prompt of one question, and protocol {protocol.Name} asks several of one cache; leave the reducer or the protocol out");
         if (reducer is { AsksQuestion: true } && protocol.Point == CompressionPoint.QueryAgnostic)
             throw new LabException($"{part.Entry.Name} ~{part.Reducer}: it chooses by the question, which protocol {protocol.Name} reads later; leave the reducer or the protocol out");
         return reducer;

@@ -22,6 +22,9 @@ public sealed record ScoreCell(string Suite, string Protocol, string Dataset, Va
     /// <summary>Samples without an answer, which count as 0.</summary>
     public int Failed { get; init; }
 
+    /// <summary>Mean score in percent without the defects of the official script; NaN where it has none.</summary>
+    public double Corrected { get; init; } = double.NaN;
+
     /// <summary>Mean entries per head when the answers ended, those of their tokens included; NaN where no row tells.</summary>
     public double EntriesAtEnd { get; init; } = double.NaN;
 
@@ -118,7 +121,7 @@ public static class ScoreCells
         var kept = rows.Where(r => r.Entries > 0).DefaultIfEmpty(first).ToArray();       // a prompt that could not be read left nothing to measure
         return new(first.Suite, first.Protocol, first.Dataset, first.Variant, first.Seed, first.Metric, contexts > 1 ? score : Unknown(rows.Count) with { Mean = score.Mean }, contexts,
             rows.Average(r => (double)r.PromptTokens), kept.Average(r => (double)r.Entries / r.Heads),
-            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]),
+            kept.Average(r => r.Entries / ((double)r.PromptTokens * r.Heads)), kept.Average(r => (double)r.Bytes), rows.Count(r => r.Truncated)) { Failed = rows.Count(r => r.Failed is not null), Corrected = rows.All(r => r.Corrected is not null) ? 100 * rows.Average(r => r.Corrected!.Value) : double.NaN, EntriesAtEnd = MeanOf(rows, r => (double?)r.EntriesAtEnd / r.Heads), TouchedBytes = MeanOf(rows, r => r.TouchedBytes), IndexBytes = MeanOf(rows, r => r.IndexBytes), FetchedBytes = MeanOf(rows, r => r.FetchedBytes?[0]),
             NominalBytes = MeanOf(kept, r => r.NominalBytes ?? (r.Variant.Format is null ? r.Bytes : null)), FarBytes = rows.Average(r => (double)(r.FarBytes ?? 0)), NearBytes = MeanOf(rows, r => r.NearBytes), MovedBytes = MeanOf(rows, r => r.MovedBytes), ReadTokens = rows.Average(r => (double)(r.ReadTokens ?? r.PromptTokens)) };
     }
 

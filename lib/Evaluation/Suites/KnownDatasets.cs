@@ -32,7 +32,7 @@ public static class KnownDatasets
         [.. ((string[])["world_single", "world_r2attr", "world_r2where", "world_hop", "world_fewshot", "world_passage", "world_code"]).Select(name => new DatasetInfo(name, "world", 12, "exact_match"))];
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<DatasetInfo> All { get; } = [.. LongBench.Datasets, .. LooGle, .. LooGleFiles, .. Ruler, .. Needles, .. BabiLong, .. World];
+    public static IReadOnlyList<DatasetInfo> All { get; } = [.. LongBench.Datasets, .. LooGle, .. LooGleFiles, .. Ruler, .. Needles, .. BabiLong, .. ScBench.Datasets, .. World];
 
     /// <summary>Finds a dataset; LongBench-E's names end in <c>_e</c>.</summary>
     /// <exception cref="LabException">There is none of that name; the nearest one is suggested.</exception>

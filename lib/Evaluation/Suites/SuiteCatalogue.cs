@@ -1,3 +1,4 @@
+using HeadKvLab.Evaluation.Protocols;
 using HeadKvLab.Text;
 
 namespace HeadKvLab.Evaluation.Suites;
@@ -33,7 +34,7 @@ public static class SuiteCatalogue
     private const string WorldTemplate = "{context} Question: {input} Answer:";
 
     /// <summary>Names that are understood beside files and LongBench's datasets.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["world", "longbench", "longbench-e", "loogle", "loogle-files", "babilong", "needle", "needle-published", "ruler"];
+    public static IReadOnlyList<string> Names { get; } = ["world", "longbench", "longbench-e", "loogle", "loogle-files", "babilong", "needle", "needle-published", "ruler", "scworld-2048-turns", "scworld-2048-requests", .. ScBench.Names];
 
     /// <summary>Opens a suite: one of <see cref="Names"/>, datasets of LongBench separated by commas, a file of JSON lines, or the name of one of the project's own files.</summary>
     /// <param name="name">The name.</param>
@@ -42,6 +43,7 @@ public static class SuiteCatalogue
     public static SampleSuite Open(string name, SuiteOptions options)
     {
         if (File.Exists(name)) return ReadFile(name, options);
+        if (ScBench.IsName(name)) return ScBench.Open(name, Data(name, options));
         var words = name.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         switch (name)
         {
@@ -52,6 +54,7 @@ public static class SuiteCatalogue
             case "babilong": return BabiLong.Read(Data(name, options));
             case "ruler": return new SampleSuite("ruler", [.. options.Lengths.SelectMany(n => new RulerGenerator(options.CountTokens, n, options.Seed).Make(options.PerTask).Sets
                 .Select(set => set with { Dataset = set.Dataset with { Name = $"{set.Dataset.Name}_{n}" } }))]);
+            case "scworld-2048-turns" or "scworld-2048-requests": return ReadFile(Own("scworld-2048.jsonl", options), options) with { Name = name };
             case "needle" or "needle-published": return NeedleSuite.Open(name, options);
         }
         if (options.OwnDirectory is { } own && File.Exists(Path.Combine(own, name + ".jsonl"))) return ReadFile(Path.Combine(own, name + ".jsonl"), options);
@@ -59,12 +62,19 @@ public static class SuiteCatalogue
         throw new LabException($"suite '{name}' is unknown, and no file of that name is here: did you mean '{KnownDatasets.Nearest(words.FirstOrDefault(w => LongBench.Datasets.All(d => d.Name != w)) ?? name, Names.Concat(LongBench.Datasets.Select(d => d.Name)))}'? Known are {string.Join(", ", Names)}, LongBench's datasets, and files of JSON lines");
     }
 
-    /// <summary>Reads JSON lines in LongBench's form; the field <c>dataset</c> groups them.</summary>
+    /// <summary>The protocol that asks a suite where none is named.</summary>
+    /// <param name="name">The suite's name.</param>
+    public static string UsualProtocol(string name) => name == "scworld-2048-requests" ? Protocol.Requests.Name
+        : name == "scworld-2048-turns" || ScBench.IsName(name) || (File.Exists(name) && SessionRecords.Are(name)) ? Protocol.GoldenTurns.Name : Protocol.Standard.Name;
+
+    /// <summary>Reads JSON lines in LongBench's form, where the field <c>dataset</c> groups them, or conversations in SCBench's (<see cref="SessionRecords"/>).</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Where prompts of official datasets lie.</param>
     /// <exception cref="LabException">The file is missing or broken, or a dataset's prompt is.</exception>
     public static SampleSuite ReadFile(string path, SuiteOptions options)
     {
+        var name = Path.GetFileNameWithoutExtension(path);
+        if (SessionRecords.Are(path)) return ScBench.Read(name, path, ScBench.Tasks.FirstOrDefault(task => task == name), new DataFolder(options.DataDirectory ?? Path.GetDirectoryName(Path.GetFullPath(path))!));
         var sets = LongBenchRecords.Read(path).GroupBy(r => r.Line.Text("dataset")).Select(group =>
         {
             try
@@ -76,7 +86,7 @@ public static class SuiteCatalogue
                 throw new LabException($"{path}, line {group.First().Line.Number}: {e.Message}", e);
             }
         });
-        return new SampleSuite(Path.GetFileNameWithoutExtension(path), [.. sets]).Checked();
+        return new SampleSuite(name, [.. sets]).Checked();
     }
 
     private static SampleSet Set(string path, DatasetInfo dataset, Sample[] samples, SuiteOptions options) => dataset.Group == "world"
@@ -86,7 +96,7 @@ public static class SuiteCatalogue
     /// <summary>Questions of the project's own world: asked plainly, answered up to the full stop.</summary>
     /// <param name="dataset">The family.</param>
     /// <param name="samples">Its questions.</param>
-    public static SampleSet World(DatasetInfo dataset, IReadOnlyList<Sample> samples) => new(dataset, WorldTemplate, samples) { StopToken = "." };
+    public static SampleSet World(DatasetInfo dataset, IReadOnlyList<Sample> samples) => new(dataset, WorldTemplate, samples) { StopToken = ".", Reply = " {answer}.", Next = " Question: {input} Answer:" };
 
     private static string Own(string file, SuiteOptions options) => Path.Combine(options.OwnDirectory ?? "data/suites", file);
 

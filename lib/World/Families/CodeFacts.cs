@@ -11,13 +11,19 @@ internal sealed class CodeFacts : IFactFamily
         {
             var first = decks.Deal(WordKind.Code);
             var second = decks.Deal(WordKind.Code);
-            var start = scene.Tokens.Count;
-            for (var length = 4 + scene.Random.Below(3); length > 0; length--)
-                scene.Tokens.Add(decks.Deal(scene.Random.Chance(0.6) ? WordKind.Num : WordKind.Value));
-            var value = new Words(start, scene.Tokens.Count - start);
+            var value = Value(scene);
             var fact = scene.Fact(grammar.Define, first, second, value);
             scene.Ask(grammar.AskCall, WorldFamily.Code, value, fact, first, second);
         }
         return true;
+    }
+
+    /// <summary>Four to six numbers and words.</summary>
+    internal static Words Value(Scene scene)
+    {
+        var start = scene.Tokens.Count;
+        for (var length = 4 + scene.Random.Below(3); length > 0; length--)
+            scene.Tokens.Add(scene.Decks.Deal(scene.Random.Chance(0.6) ? WordKind.Num : WordKind.Value));
+        return new Words(start, scene.Tokens.Count - start);
     }
 }

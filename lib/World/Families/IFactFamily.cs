@@ -11,14 +11,15 @@ internal interface IFactFamily
     bool KeepsOrder => false;
 }
 
-/// <summary>The writers of facts, in the order of the weights of a mix.</summary>
+/// <summary>The writers of facts, in the order of the weights of a mix; after them those that training never uses.</summary>
 internal static class FactFamilies
 {
-    /// <summary>One writer for each weight of <see cref="WorldMix"/>.</summary>
+    /// <summary>One writer for each weight of <see cref="WorldMix"/>, and one for suites alone.</summary>
     public static readonly IFactFamily[] All =
     [
         new SingleFacts(), new ReasoningFacts(), new HopFacts(), new LabelFacts(), new PassageFacts(), new CodeFacts(),
         new PairFacts(), new GiftFacts(), new AgeFacts(), new VisitFacts(),
+        new CodeAffixFacts(),
     ];
 
     /// <summary>The writer of the facts that a family asks about.</summary>
@@ -29,6 +30,7 @@ internal static class FactFamilies
         WorldFamily.List => All[7],
         WorldFamily.R2Age => All[8],
         WorldFamily.Count => All[9],
+        WorldFamily.CodeAffix => All[10],
         _ => throw new LabException($"family {asked.Name()}: asked in training only; choose from {string.Join(", ", WorldFamilies.Askable.Select(WorldFamilies.Name))}"),
     };
 }

@@ -74,6 +74,7 @@ public sealed class ReducerRunTests
         Assert.Equal(["FullKV:full", "FullKV ~Lead keep=0.5:50 %", "FullKV ~BM25:64", "FullKV ~BM25:10 %", "SnapKV @int4 ~BM25 keep=0.25:64", "SnapKV @int4 ~BM25 keep=0.25:10 %"],
             grid.Variants(Protocol.Standard).OrderBy(v => !v.IsFull).ThenBy(v => v.Format is not null).ThenByDescending(v => v.Name.Contains("Lead", StringComparison.Ordinal)).Select(v => $"{v.Name}:{v.BudgetName}"));
         Assert.Contains("chooses by the question", Assert.ThrowsAny<LabException>(() => grid.Variants(Protocol.Agnostic)).Message, StringComparison.Ordinal);
+        Assert.Contains("several of one cache", Assert.ThrowsAny<LabException>(() => (grid with { Methods = ["FullKV ~Lead"] }).Variants(Protocol.Find("turns-golden"))).Message, StringComparison.Ordinal);
         Assert.Contains("reducer 'BM26' is unknown", Assert.ThrowsAny<LabException>(() => (grid with { Methods = ["FullKV ~BM26"] }).Variants(Protocol.Standard)).Message, StringComparison.Ordinal);
         Assert.Contains("shortens the prompt", Assert.Throws<LabException>(() => CachePolicy.Parse("FullKV ~BM25")).Message, StringComparison.Ordinal);
     }

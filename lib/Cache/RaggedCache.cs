@@ -8,6 +8,8 @@ public sealed class RaggedCache : IDisposable
 {
     private readonly LayerCache[] _layers; // [layer], a shared layer's root in its place
     private readonly LayerCache[] _stored; // each once
+    private LatentAngles? _angles;
+    private LatentStore[] _latents = []; // groups of layers whose entries are folded
     private IRecall? _recall;
 
     /// <summary>Creates an empty cache.</summary>
@@ -45,7 +47,12 @@ public sealed class RaggedCache : IDisposable
             throw;
         }
         _layers = Spread();
+        _latents = Array.ConvertAll(source._latents, store => store.Clone());
+        foreach (var store in _latents)
+            foreach (var layer in Members(store)) layer.Join(store);
     }
+
+    private ReadOnlySpan<LayerCache> Members(LatentStore store) => _layers.AsSpan(store.Group.First, store.Group.Layers);
 
     private LayerCache[] Spread()
     {
@@ -186,6 +193,7 @@ public sealed class RaggedCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         LogicalLength += tokens;
+        foreach (var store in _latents) store.Fold(Members(store));
     }
 
     /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head, so that appending them moves nothing.</summary>
@@ -203,20 +211,37 @@ public sealed class RaggedCache : IDisposable
     /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, or has a retention or a recall.</exception>
     public void Seal(EntryFormat format)
     {
+        if (format.Rank > 0) throw new InvalidOperationException($"{format.Name}: layers are folded as a prompt is read, not behind it");
         Begin(format);
         foreach (var layer in _stored) layer.SealAll(format);
     }
 
     /// <summary>Seals one layer of a prompt while others are still to come, so that only one is ever whole.</summary>
-    internal void Seal(EntryFormat format, int layer)
+    /// <param name="format">How they are stored.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="frequencies">Radians per position of each pair that RoPE turns; latent vectors need them.</param>
+    internal void Seal(EntryFormat format, int layer, ReadOnlyMemory<float>? frequencies = null)
     {
         if (Format is null) Begin(format);
-        _layers[layer].SealAll(format);
+        if (format.Latents?.Of(layer) is { } group) Fold(format, group, layer, frequencies);
+        else _layers[layer].SealAll(format);
+    }
+
+    /// <summary>Folds a group of layers once the last of them has arrived.</summary>
+    private void Fold(EntryFormat format, LatentGroup group, int layer, ReadOnlyMemory<float>? frequencies)
+    {
+        if (layer != group.First + group.Layers - 1) return;
+        _angles ??= new(frequencies ?? throw new InvalidOperationException("latent vectors have no position, and the prompt came without RoPE's frequencies"));
+        var store = new LatentStore(group, format, Shape.Format, _angles);
+        foreach (var member in Members(store)) member.Join(store);
+        store.Fold(Members(store));
+        foreach (var member in Members(store)) member.Trim();
+        _latents = [.. _latents, store];
     }
 
     private void Begin(EntryFormat format)
     {
-        if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
+        if (format.Rank == 0 && Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
         if (Retention is not null || Recall is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped or recalled");
         if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
         Format = format;

@@ -30,7 +30,9 @@ public sealed class Compressor : IPromptCompressor
         _ = HeadGroups.Of(queryHeads, shape.KvHeads);
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
-        if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
+        if (policy.Checked().Format is { Rank: > 0 } latent && (latent.Latents is not { } basis || basis.Layers != shape.Layers || basis.KvHeads != shape.KvHeads || basis.HeadDim != shape.HeadDim))
+            throw new LabException($"{policy.Name}: {(latent.Latents is null ? "projections are missing" : "projections are of another model")}: measure this model's with `lab heads latent`");
+        if (policy.Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers);
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
@@ -149,7 +151,7 @@ public sealed class Compressor : IPromptCompressor
 
     private void Finish(in LayerView layer)
     {
-        if (Policy.Format is { } format && Method.Share is not IBidder) _cache!.Seal(format, layer.Layer);
+        if (Policy.Format is { } format && Method.Share is not IBidder) _cache!.Seal(format, layer.Layer, layer.Frequencies);
         if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)
             foreach (var l in _layers) _cache![l].Trim();

@@ -53,7 +53,7 @@ public sealed unsafe partial class LayerCache
         var (rank, group, vectors) = (store.Rows.Rank, store.Group, store.Rows.Entries);
         var (queryHeads, first, member) = (queries.Length / Dim, FirstSeen(0, slidingWindow), _layer - store.Group.First);
         var (perHead, mixedSize) = (queryHeads / Heads, Math.Max(rank, Dim));
-        var from = Math.Min(first, vectors) / LatentRows.Block * LatentRows.Block;
+        var from = first < vectors ? first / LatentRows.Block * LatentRows.Block : vectors; // no block of which nothing is seen
         TouchedBytes += (long)(vectors - Math.Min(first, vectors)) * store.Rows.EntryBytes + (long)Heads * (_counts[0] - Math.Max(first, vectors)) * _cache.Shape.EntryBytes;
         var rented = System.Buffers.ArrayPool<float>.Shared.Rent((rank + 2 * Dim + 1) * LatentRows.Block + queryHeads * (mixedSize + 2));
         fixed (float* start = rented, q = queries, result = output, lift = group.Lift, mean = group.Mean)

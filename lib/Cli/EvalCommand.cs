@@ -25,7 +25,7 @@ internal static class EvalCommand
         var betas = Options.Numbers("--betas", "Short for --set beta=...: HeadKV's beta, one or several.", "");
         var (set, scores) = (new Option<string[]>("--set") { Description = "A setting and its values, name=value,value; each goes to every method that takes it. May be given several times.", HelpName = "name=values" }, Options.SeveralScores());
         var schedules = Options.Words("--schedules", "When entries are dropped again while an answer is generated: never, published, 'every N' (tokens), 'grown N' (entries); several separated by commas.", Catalogue.Never);
-        var formats = Options.Words("--formats", "How entries are stored once the prompt is read: none (as the model computes them), bf16, int8, int4, int2, or one with settings such as 'int4 recent=8'; several separated by commas; each goes to every method, the full cache included.", FormatCatalogue.None);
+        var formats = Options.Words("--formats", "How entries are stored once the prompt is read: none (as the model computes them), bf16, int8, int4, int2, latent, or one with settings such as 'int4 recent=8'; several separated by commas; each goes to every method, the full cache included.", FormatCatalogue.None);
         var recalls = Options.Words("--recalls", "Which stored entries each token of an answer reads: none (all), or a recall such as 'Quest budget=64'; several separated by commas; each goes to every method, the full cache included.", RecallCatalogue.None);
         var window = Options.Window("Last prompt tokens that are kept and vote.");
         var first = new Option<string?>("--first-token") { Description = "recompute-last (on the compressed cache) or full-first (as published); the protocol's where it is not given." };

@@ -2,6 +2,7 @@ using HeadKvLab.Cache;
 using HeadKvLab.Calibration;
 using HeadKvLab.Compression;
 using HeadKvLab.Models;
+using HeadKvLab.Tests.Compression;
 using HeadKvLab.World;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,6 +10,7 @@ using static TorchSharp.torch;
 namespace HeadKvLab.Tests.Calibration;
 
 /// <summary>Projections into latent vectors: by hand, on the shipped model, and as files.</summary>
+[Collection("console")]
 public sealed class LatentFitTests : FolderTests
 {
     private static readonly LanguageModel Model = Repository.Model;
@@ -82,6 +84,20 @@ public sealed class LatentFitTests : FolderTests
         Assert.NotEqual(read.Hash, LatentFit.Run(Model.Decoder, Texts(1), 3, 1, 4).Hash);
         Assert.Contains("was measured on model abc, this model is abd", Assert.Throws<LabException>(() => CachePolicy.Parse("FullKV @latent rank=5", CalibrationFolder.Open(path, config, () => "abd"))).Message);
         Assert.Contains("give rank=5 or less, or measure more with `lab heads latent --rank 6`", Assert.Throws<LabException>(() => CachePolicy.Parse("FullKV @latent rank=6", CalibrationFolder.Open(path, config))).Message);
+    }
+
+    [Fact]
+    public void The_command_writes_what_a_policy_reads()
+    {
+        string[] command = ["heads", "latent", "--model", Model.DirectoryName, "--prompts", "2", "--longest", "300", "--rank", "32", "--share", "3", "--out", Folder];
+        var (code, text, error) = CommandTests.Lab(command);
+        Assert.True(code == 0, error);
+        Assert.Contains("layers 1 to 3: rank 16 explains 0.", text);
+        Assert.Contains("layers 4 to 5: rank 16 explains 0.", text);
+        Assert.Contains(Inside("latent.json"), error);
+        Assert.Equal(Model.Hash, CardFile.Read<ProfileCard>(Inside("latent.json"))!.ModelHash);
+        Assert.Equal("FullKV @latent rank=32", CachePolicy.Parse("FullKV @latent rank=32", CalibrationFolder.Open(Folder, Model.Config, () => Model.Hash)).Name);
+        Assert.Contains("from layer 6 on: the model has layers 0 to 5", CommandTests.Lab([.. command, "--from", "6"]).Error);
     }
 
     [Theory]

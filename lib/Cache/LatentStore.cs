@@ -49,22 +49,24 @@ internal sealed class LatentStore
     /// <summary>Folds the entries of the group's layers but the latest.</summary>
     /// <param name="members">The layers, which all have the same entries.</param>
     /// <exception cref="ModelOverflow">A number is infinite or none.</exception>
-    internal unsafe void Fold(ReadOnlySpan<LayerCache> members)
+    internal void Fold(ReadOnlySpan<LayerCache> members)
     {
         var waiting = members[0].OpenEntries - _format.Recent;
         if (waiting <= 0) return;
         Rows.Reserve(waiting);
-        float[] row = new float[Group.Width], vector = new float[Rows.Rank];
+        var rented = System.Buffers.ArrayPool<float>.Shared.Rent(Group.Width + Rows.Rank);
+        Span<float> row = rented.AsSpan(0, Group.Width), vector = rented.AsSpan(Group.Width, Rows.Rank);
         var (first, width) = (Rows.Entries, Group.Width / members.Length);
         for (var entry = 0; entry < waiting; entry++)
         {
-            for (var m = 0; m < members.Length; m++) members[m].ReadOpen(entry, row.AsSpan(m * width, width / 2), row.AsSpan(m * width + width / 2, width / 2));
-            for (var m = 0; m < members.Length; m++) _angles.TurnBack(first + entry, row.AsSpan(m * width, width / 2));
+            for (var m = 0; m < members.Length; m++) members[m].ReadOpen(entry, row.Slice(m * width, width / 2), row.Slice(m * width + width / 2, width / 2));
+            for (var m = 0; m < members.Length; m++) _angles.TurnBack(first + entry, row.Slice(m * width, width / 2));
             for (var i = 0; i < row.Length; i++) row[i] -= Group.Mean[i];
             for (var k = 0; k < vector.Length; k++) vector[k] = Elementwise.Dot(Group.Basis.AsSpan(k * row.Length, row.Length), row);
             if (!Rows.Append(vector))
                 throw new ModelOverflow($"layers {Group.First} to {Group.First + Group.Layers - 1}: a key or a value is infinite or no number, and {_format.Name} has no vector for it: the model's numbers overflow; use no format");
         }
+        System.Buffers.ArrayPool<float>.Shared.Return(rented);
         foreach (var member in members) member.Folded(waiting);
     }
 }

@@ -43,7 +43,8 @@ public sealed unsafe partial class LayerCache
         for (var h = 0; h < Heads; h++)
         {
             CloseUp(h, entries, Open(h));
-            Array.Resize(ref _positions[h], (int)Capacity(h) + Sealed(h)); // there are rows for so many
+            var most = (int)Capacity(h) + Sealed(h); // there are rows for so many
+            if (_positions[h].Length < most) Array.Resize(ref _positions[h], most + SmallestRoom);
         }
     }
 

@@ -24,7 +24,7 @@ public static class FormatCatalogue
     /// <param name="name">The name with all settings.</param>
     public static string Short(string name) => Known.Short(name);
 
-    private static PartEntry<EntryFormat> Latent() => new("latent", "one vector of `rank` numbers a token for each group of adjacent layers: keys before RoPE and values, projected", [
+    private static PartEntry<EntryFormat> Latent() => new("latent", "one vector of so many numbers a token for each group of adjacent layers: keys before RoPE and values, projected", [
         Setting.Whole("rank", 64, "1 or more, the numbers of a vector", rank => rank >= 1),
         Setting.Word("bits", "the bits of each, 32 of which share a scale", ["4", "16", "8", "2"]),
         Setting.Whole("recent", EntryFormat.UsualRecent, "1 or more, the latest tokens, whose keys and values stay", recent => recent >= 1),

@@ -7,11 +7,14 @@ namespace HeadKvLab.Compression;
 /// <param name="Tokens">Tokens of the texts.</param>
 public sealed record LatentTable(LatentBasis Basis, int Tokens) : ICalibrationTable
 {
+    /// <summary>The groups of layers and their directions.</summary>
+    public LatentBasis Basis { get; } = Basis;
+
     /// <inheritdoc/>
     public int Layers => Basis.Layers;
 
     /// <inheritdoc/>
-    public string Hash => TableHash.Of(FormattableString.Invariant($"latents {Layers} {Basis.KvHeads} {Basis.HeadDim} {string.Join(' ', Basis.Groups.Select(group => $"{group.First}+{group.Layers}x{group.Rank}"))} "),
+    public string Hash { get; } = TableHash.Of(FormattableString.Invariant($"latents {Basis.Layers} {Basis.KvHeads} {Basis.HeadDim} {string.Join(' ', Basis.Groups.Select(group => $"{group.First}+{group.Layers}x{group.Rank}"))} "),
         [.. Basis.Groups.SelectMany(group => group.Mean.Concat(group.Basis)).Select(number => (double)number)]);
 
     /// <inheritdoc/>

@@ -36,6 +36,12 @@ public sealed unsafe partial class LayerCache
         {
             AttendedTokens++;
             if (Recall is { } recall && AttendChosen(recall, queries, output, scale, slidingWindow, rows, sum)) return;
+            if (_latent is { } store)
+            {
+                if (rows != null) RefuseSealed("attention weights are asked for");
+                AttendLatent(store, queries, output, scale, slidingWindow);
+                return;
+            }
             if (_blocks.Length > 0)
             {
                 if (sum is not null) RefuseSealed("attention is added up beside the entries");

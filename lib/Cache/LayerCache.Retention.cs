@@ -65,8 +65,8 @@ public sealed unsafe partial class LayerCache
     /// <summary>Whether all tokens from a position on lie in rows, so that they can be taken back.</summary>
     internal bool CanTruncate(int position)
     {
-        for (var h = 0; h < _blocks.Length; h++)
-            if (_blocks[h].Entries is var kept and > 0 && _positions[h][kept - 1] >= position) return false;
+        for (var h = 0; h < Heads && IsSealed; h++)
+            if (Sealed(h) is var kept and > 0 && _positions[h][kept - 1] >= position) return false;
         return true;
     }
 

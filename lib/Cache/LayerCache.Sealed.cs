@@ -9,22 +9,23 @@ public sealed unsafe partial class LayerCache
 
     private HeadBlocks[] _blocks = []; // [head], empty: nothing is sealed
 
-    /// <summary>Bytes of the stored entries, blocks with their scales and zeros.</summary>
+    /// <summary>Bytes of the stored entries, blocks with their scales and zeros; of latent vectors that layers share, the first of them has all.</summary>
     public long StoredBytes
     {
         get
         {
             var bytes = Entries * _cache.Shape.EntryBytes;
             foreach (var head in _blocks) bytes += head.Bytes - (long)head.Entries * _cache.Shape.EntryBytes;
-            return bytes;
+            return _latent is { } store ? bytes - (long)Heads * store.Rows.Entries * _cache.Shape.EntryBytes + LatentBytes : bytes;
         }
     }
 
-    /// <summary>The same as papers count them: <see cref="EntryFormat.NominalBits"/>.</summary>
-    internal long NominalBytes => _cache.Format is { } format ? Entries * format.NominalBits(_layer, Dim) / 8 : StoredBytes;
+    /// <summary>The same as papers count them: <see cref="EntryFormat.NominalBits"/>, or the bits of a latent vector for every token of its group.</summary>
+    internal long NominalBytes => _cache.Format is not { } format ? StoredBytes
+        : _latent is null ? Entries * format.NominalBits(_layer, Dim) / 8 : LatentBytes == 0 ? 0 : (long)_counts[0] * _latent.Rows.Rank * format.Bits / 8;
 
     /// <summary>Entries of a head that are sealed: the first ones.</summary>
-    public int Sealed(int kvHead) => _blocks.Length == 0 ? 0 : _blocks[kvHead].Entries;
+    public int Sealed(int kvHead) => _blocks.Length == 0 ? _latent?.Rows.Entries ?? 0 : _blocks[kvHead].Entries;
 
     /// <summary>Seals the entries of every head but the latest, as the cache's <see cref="RaggedCache.Format"/> says, and gives their memory back.</summary>
     /// <param name="format">How they are stored.</param>
@@ -126,7 +127,7 @@ public sealed unsafe partial class LayerCache
     /// <summary>Refuses what needs all entries in rows.</summary>
     private void RefuseSealed(string what)
     {
-        if (_blocks.Length > 0) throw new InvalidOperationException($"layer {_layer}: {what}, and its entries are sealed as {_cache.Format!.Name}");
+        if (IsSealed) throw new InvalidOperationException($"layer {_layer}: {what}, and its entries are sealed as {_cache.Format!.Name}");
     }
 
     /// <summary>Attention over blocks and rows.</summary>

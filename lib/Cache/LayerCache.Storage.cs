@@ -12,7 +12,7 @@ public sealed unsafe partial class LayerCache
         for (var h = 0; h < Heads; h++) Changed(h, 0);
         Array.Clear(_counts);
         Array.Clear(_bias);
-        _blocks = [];
+        (_blocks, _latent) = ([], null);
         _summarised = false;
     }
 

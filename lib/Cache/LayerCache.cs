@@ -68,7 +68,7 @@ public sealed unsafe partial class LayerCache
     {
         get
         {
-            if (_summarised || _blocks.Length > 0 || _counts.AsSpan().IndexOfAnyExcept(_counts[0]) >= 0) return false;
+            if (_summarised || IsSealed || _counts.AsSpan().IndexOfAnyExcept(_counts[0]) >= 0) return false;
             for (var h = 1; h < Heads; h++)
                 if (Capacity(h) != Capacity(0)) return false;
             return true;
@@ -76,7 +76,7 @@ public sealed unsafe partial class LayerCache
     }
 
     internal long ReservedBytes =>
-        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize + _blocks.Sum(blocks => blocks.ReservedBytes) + (Near?.ReservedBytes ?? 0);
+        _keys is null ? 0 : _keys.NumberOfElements * _keys.ElementSize + _values!.NumberOfElements * _values.ElementSize + _blocks.Sum(blocks => blocks.ReservedBytes) + (Near?.ReservedBytes ?? 0) + LatentReservedBytes;
 
     private int Heads => _counts.Length;
 
@@ -229,7 +229,7 @@ public sealed unsafe partial class LayerCache
     {
         _keys?.Dispose();
         _values?.Dispose();
-        (_keys, _values, _blocks, _disposed) = (null, null, [], true);
+        (_keys, _values, _blocks, _latent, _disposed) = (null, null, [], null, true);
         _keyData = _valueData = null;
         Array.Clear(_counts);
     }

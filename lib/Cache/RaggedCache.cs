@@ -4,10 +4,12 @@ namespace HeadKvLab.Cache;
 /// The KV cache of a decoder in which every head of every layer keeps its own number of entries.
 /// Positions are the true ones of the text: the cache counts the tokens it has seen apart from the entries it stores.
 /// </summary>
-public sealed class RaggedCache : IDisposable
+public sealed partial class RaggedCache : IDisposable
 {
     private readonly LayerCache[] _layers; // [layer], a shared layer's root in its place
     private readonly LayerCache[] _stored; // each once
+    private LatentAngles? _angles;
+    private LatentStore[] _latents = []; // groups of layers whose entries are folded
     private IRecall? _recall;
 
     /// <summary>Creates an empty cache.</summary>
@@ -45,7 +47,12 @@ public sealed class RaggedCache : IDisposable
             throw;
         }
         _layers = Spread();
+        _latents = Array.ConvertAll(source._latents, store => store.Clone());
+        foreach (var store in _latents)
+            foreach (var layer in Members(store)) layer.Join(store);
     }
+
+    private ReadOnlySpan<LayerCache> Members(LatentStore store) => _layers.AsSpan(store.Group.First, store.Group.Layers);
 
     private LayerCache[] Spread()
     {
@@ -202,42 +209,13 @@ public sealed class RaggedCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         LogicalLength += tokens;
+        foreach (var store in _latents) store.Fold(Members(store));
     }
 
     /// <summary>Makes room for <paramref name="tokens"/> more tokens in every head, so that appending them moves nothing.</summary>
     public void Reserve(int tokens)
     {
         foreach (var layer in _stored) layer.Reserve(tokens);
-    }
-
-    /// <summary>
-    /// Seals the entries of a prompt, once it is read: each head's but the latest. From then on entries are appended, read and copied as before; they can be taken back only
-    /// as far as they are not sealed, and not be dropped.
-    /// </summary>
-    /// <param name="format">How they are stored.</param>
-    /// <param name="queries">Mean squares of the prompt's last queries by which sealed keys lack channels, of each layer that stores, <c>[layer][kvHead * dim]</c>; null: they have all.</param>
-    /// <exception cref="ModelOverflow">A key or a value is infinite or no number.</exception>
-    /// <exception cref="InvalidOperationException">The cache does not hold bfloat16, is sealed already, has a retention or a near memory, or mean squares are wanted and not given.</exception>
-    public void Seal(EntryFormat format, IReadOnlyList<double[]>? queries = null)
-    {
-        Begin(format);
-        for (var i = 0; i < _stored.Length; i++) _stored[i].SealAll(format, queries?[i]);
-    }
-
-    /// <summary>Seals one layer of a prompt while others are still to come, so that only one is ever whole.</summary>
-    internal void Seal(EntryFormat format, int layer, double[]? queries)
-    {
-        if (Format is null) Begin(format);
-        _layers[layer].SealAll(format, queries);
-    }
-
-    private void Begin(EntryFormat format)
-    {
-        if (Shape.Storage != TorchSharp.torch.ScalarType.BFloat16) throw new InvalidOperationException($"entries are sealed from a cache of bfloat16; this one holds {Shape.Storage}");
-        if (Retention is not null) throw new InvalidOperationException("a cache is sealed before entries are dropped while text is generated");
-        if (Recall is { Near: > 0 }) throw new InvalidOperationException($"{Recall.Name}: entries lie far in rows, and are not sealed");
-        if (Format is not null) throw new InvalidOperationException($"the cache is sealed already, as {Format.Name}");
-        Format = format;
     }
 
     /// <summary>A copy that shares nothing: one prefill serves many questions.</summary>

@@ -23,6 +23,7 @@ public static class CalibrationFolder
         new([TableKinds.Prefix], PrefixFile.IsOne, (path, model) => PrefixFile.Read(path, model.Layers), "lab heads prefix"),
         new([TableKinds.Change], HeadChangeFile.IsOne, (path, model) => HeadChangeFile.Read(path, model.Layers, model.QueryHeads).Table(path), "lab heads change"),
         new([TableKinds.Sharing], LayerSharingFile.IsOne, (path, model) => LayerSharingFile.Read(path, model.Layers), "lab heads share"),
+        new([TableKinds.Latents], LatentFile.IsOne, (path, model) => LatentFile.Read(path, model.Layers, model.Layers is null ? null : model.KvHeads), "lab heads latent"),
         .. ((TableKind<HeadVectors>[])[TableKinds.Filters, TableKinds.Moments]).Zip(["lab heads qfilters", "lab heads moments"],
             (kind, command) => new Reader([kind], path => HeadVectorFile.IsOne(path, kind), (path, model) => HeadVectorFile.Read(path, kind, model.Layers, model.QueryHeads), command)),
         new(TableKinds.HeadScores, _ => true, (path, model) => HeadScoreFile.Read(path, model.Layers, model.QueryHeads).Means(path), "lab heads score"),
@@ -50,7 +51,7 @@ public static class CalibrationFolder
 
     /// <summary>
     /// Opens what <c>--scores</c> names: a folder, or one file: head scores, which then serve every method that needs some, DuoAttention's gates (ending <c>.tsv</c>),
-    /// PrefixKV's shares, the change of heads, vectors of theirs, or a layer map.
+    /// PrefixKV's shares, the change of heads, vectors of theirs, a layer map, or projections into latent vectors.
     /// </summary>
     /// <param name="path">File or folder.</param>
     /// <param name="config">Sizes the tables must fit.</param>

@@ -18,12 +18,23 @@ public static class ContinuationLoss
     /// <returns>The loss of each method, in their order; <see cref="Math.Exp"/> of it is the perplexity.</returns>
     /// <exception cref="LabException">The text has no token before those that are scored, or is longer than the model's context.</exception>
     /// <exception cref="ModelOverflow">A logit is no number.</exception>
-    public static double[] Measure(LanguageModel model, IReadOnlyList<Method> methods, Budget budget, ReadOnlySpan<int> text, int scored)
+    public static double[] Measure(LanguageModel model, IReadOnlyList<Method> methods, Budget budget, ReadOnlySpan<int> text, int scored) =>
+        Measure(model, [.. methods.Select(method => new CachePolicy(method))], budget, text, scored);
+
+    /// <summary>The same for whole policies.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="policies">What compresses the first part; none shares layers.</param>
+    /// <param name="budget">How much is kept.</param>
+    /// <param name="text">Token ids.</param>
+    /// <param name="scored">Last tokens of the text that are scored; at least one stands before them.</param>
+    /// <exception cref="LabException">The text has no token before those that are scored, or is longer than the model's context.</exception>
+    /// <exception cref="ModelOverflow">A logit is no number.</exception>
+    internal static double[] Measure(LanguageModel model, IReadOnlyList<CachePolicy> policies, Budget budget, ReadOnlySpan<int> text, int scored)
     {
         if (scored < 1 || scored >= text.Length) throw new LabException($"continuation of a text of {text.Length} tokens: {scored} are to be scored; score 1 or more, and leave one or more before them");
         var first = text[..^scored];
         var rest = text[^scored..];
-        Compressor[] compressors = [.. methods.Select(method => new Compressor(method, budget, model.CacheShape(), model.Config.QueryHeads))];
+        Compressor[] compressors = [.. policies.Select(policy => new Compressor(policy, budget, model.CacheShape(), model.Config.QueryHeads))];
         try
         {
             var logits = model.Engine.Prefill(first, null, PromptSinks.Combine(compressors));

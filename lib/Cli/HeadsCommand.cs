@@ -13,7 +13,7 @@ internal static class HeadsCommand
         change their input, what their queries have in common, which layers can share entries.
 
         Example:  lab heads show data/models/world-4m/heads/reasoning.json
-        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments(), HeadsShareCommand.Create() };
+        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments(), HeadsShareCommand.Create(), HeadsLatentCommand.Create() };
 
     private static Command Score()
     {

@@ -34,20 +34,26 @@ public sealed record CachePolicy(Method Method, ISchedule? Schedule = null, IRec
         var parts = Catalogue.Parse(text);
         if (parts.Reducer is not null) throw new LabException($"'{text}': a reducer shortens the prompt and says nothing of its cache; `lab eval` and sweeps take one");
         var layers = (tables ?? CalibrationTables.None).Layers(parts.Layers);
-        return new CachePolicy(parts.Entry.Create(parts.Given, tables?.Among(layers)), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, parts.Format, layers).Checked();
+        return new CachePolicy(parts.Entry.Create(parts.Given, tables?.Among(layers)), parts.Entry.ScheduleOf(parts.Schedule ?? Catalogue.Never, parts.Given), parts.Recall, (tables ?? CalibrationTables.None).Format(parts.Format), layers).Checked();
     }
 
     /// <summary>This policy, if its parts go together.</summary>
     /// <exception cref="LabException">They do not.</exception>
     public CachePolicy Checked()
     {
-        Check(Name, Format, Schedule is not null, Recall, Layers is not null);
+        Check(Name, Format, Method.KeepsAll, Schedule is not null, Recall, Layers is not null);
         return this;
     }
 
     /// <summary>Refuses parts that do not go together.</summary>
-    internal static void Check(string name, EntryFormat? format, bool scheduled, IRecall? recall, bool shared)
+    internal static void Check(string name, EntryFormat? format, bool keepsAll, bool scheduled, IRecall? recall, bool shared)
     {
+        if (format is { Rank: > 0 })
+        {
+            if (!keepsAll || scheduled) throw new LabException($"{name}: a latent vector holds a token for all heads of several layers, and heads that drop tokens drop them one by one: write FullKV @{FormatCatalogue.Short(format.Name)}");
+            if (recall is not null) throw new LabException($"{name}: a recall looks at stored keys, and latent vectors hold none: leave the recall out, or store entries @int4");
+            if (shared) throw new LabException($"{name}: latent vectors share layers in groups of their own: leave the layer map out; `lab heads latent --share` makes the groups larger");
+        }
         if (format is { Seals: true } && scheduled)
             throw new LabException($"{name}: sealed entries are not dropped again while generating, which would round them anew: leave the schedule out, or store them @bf16");
         if (shared && scheduled) throw new LabException($"{name}: entries that several layers read are not dropped again while generating, since what is added up beside an entry belongs to one layer: leave the schedule or the layer map out");

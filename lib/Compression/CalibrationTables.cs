@@ -28,6 +28,11 @@ public sealed class CalibrationTables(Func<TableKind, ICalibrationTable?> find)
         return sharing.Map.Shared > 0 ? sharing.Map : throw new LabException($"{sharing.Source ?? "layer map"}: no layer is shared, since no pair was above {sharing.Threshold}: search again with a lower --threshold (`lab heads share`)");
     }
 
+    /// <summary>A format with what it needs of these tables; one that needs nothing as it is.</summary>
+    /// <param name="format">The format; null: none.</param>
+    /// <exception cref="LabException">The table was not measured, or has too few directions.</exception>
+    public EntryFormat? Format(EntryFormat? format) => format is { Rank: > 0, Latents: null } ? (Find(TableKinds.Latents) ?? throw new LabException($"@{format.Name} needs {TableKinds.Latents.Holds}: {TableKinds.Latents.Cure}")).Of(format) : format;
+
     /// <summary>These tables for a model of which some layers are shared: a budget is divided among those that store.</summary>
     /// <param name="layers">The layer map; null: these tables.</param>
     public CalibrationTables Among(LayerMap? layers) => layers is null ? this : new(kind => Find(kind) is { } table

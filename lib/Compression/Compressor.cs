@@ -31,7 +31,9 @@ public sealed class Compressor : IPromptCompressor
         _ = HeadGroups.Of(queryHeads, shape.KvHeads);
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
-        if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
+        if (policy.Checked().Format is { Rank: > 0 } latent && (latent.Latents is not { } basis || basis.Layers != shape.Layers || basis.KvHeads != shape.KvHeads || basis.HeadDim != shape.HeadDim))
+            throw new LabException($"{policy.Name}: {(latent.Latents is null ? "projections are missing" : "projections are of another model")}: measure this model's with `lab heads latent`");
+        if (policy.Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         PromptAllocation.Check(policy, budget.Rule);
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers) { Recall = policy.Recall }; // which may learn keys before they are sealed
@@ -155,7 +157,7 @@ public sealed class Compressor : IPromptCompressor
         if (Policy.Format is { } format)
         {
             if (format.Ratio > 0) _squares[_nextLayer] = KeyChannels.Squares(layer.Queries, Heads);
-            if (Method.Share is not IBidder) _cache!.Seal(format, layer.Layer, _squares[_nextLayer]);
+            if (Method.Share is not IBidder) _cache!.Seal(format, layer.Layer, _squares[_nextLayer], layer.Frequencies);
         }
         if (++_nextLayer < _layers.Length) return;
         if (Method.Share is IBidder)

@@ -33,9 +33,12 @@ public static class TableKinds
     /// <summary>The layers that read other layers' entries. A policy with <c>/share</c>.</summary>
     public static TableKind<LayerSharing> Sharing { get; } = new("share", "share.json", "a layer map", "search it with `lab heads share`, or write one: /share(5>1)");
 
+    /// <summary>Projections of the keys and values of groups of layers into latent vectors. A policy with <c>@latent</c>.</summary>
+    public static TableKind<LatentTable> Latents { get; } = new("latent", "latent.json", "projections into latent vectors", "measure them with `lab heads latent`, or give a file with --scores");
+
     /// <summary>Head scores: one file of them serves every method that needs some.</summary>
     public static IReadOnlyList<TableKind<HeadImportance>> HeadScores { get; } = [Retrieval, EnhancedRetrieval, RetrievalReasoning];
 
     /// <summary>All kinds, in the order of messages.</summary>
-    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change, Filters, Moments, Sharing];
+    public static IReadOnlyList<TableKind> All { get; } = [.. HeadScores, DuoGates, Prefix, Change, Filters, Moments, Sharing, Latents];
 }

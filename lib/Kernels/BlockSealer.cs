@@ -125,10 +125,10 @@ public static unsafe class BlockSealer
         return odd == 0;
     }
 
-    private static int Code(BlockFormat format, byte* row, int bytes, int index) => row[index % bytes] >> index / bytes * format.Bits & format.Largest;
+    internal static int Code(BlockFormat format, byte* row, int bytes, int index) => row[index % bytes] >> index / bytes * format.Bits & format.Largest;
 
     /// <summary>Codes of a group, and zeros behind them up to sixteen.</summary>
-    private static bool Quantise(BlockFormat format, ReadOnlySpan<float> numbers, out Half scale, out Half zero, Span<byte> codes)
+    internal static bool Quantise(BlockFormat format, ReadOnlySpan<float> numbers, out Half scale, out Half zero, Span<byte> codes)
     {
         var first = numbers[0];
         var (least, most, odd) = (Vector512.Create(first), Vector512.Create(first), Vector512<float>.Zero);
@@ -170,7 +170,7 @@ public static unsafe class BlockSealer
     private static Half Rounded(float number) => (Half)Math.Clamp(number, (float)Half.MinValue, (float)Half.MaxValue);
 
     /// <summary>Puts codes into a row: the first of them into the lowest bits, as many as the row has bytes.</summary>
-    private static void Pack(BlockFormat format, ReadOnlySpan<byte> codes, Span<byte> row)
+    internal static void Pack(BlockFormat format, ReadOnlySpan<byte> codes, Span<byte> row)
     {
         codes[..row.Length].CopyTo(row);
         for (var part = 1; part < format.PerByte; part++)

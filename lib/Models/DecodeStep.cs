@@ -17,6 +17,7 @@ public sealed class DecodeStep : IDisposable
     private readonly bool ownsWeights;
     private readonly float[] x, normed, queries, keys, values, mixed, delta, gate, up, logits;  // [batch, ...]
     private readonly float[] cosines, sines;                                                    // [batch, pair]
+    private readonly Dictionary<int, float[]> inputs = [];                                      // of layers that others project, [batch, hidden]
     private float[] weightsOfEntries = [];                                                      // of one sequence and layer, where somebody wants them
 
     /// <summary>Prepares weights and buffers.</summary>
@@ -37,6 +38,8 @@ public sealed class DecodeStep : IDisposable
         (gate, up) = (new float[batch * config.IntermediateSize], new float[batch * config.IntermediateSize]);
         logits = new float[batch * config.VocabSize];
         (cosines, sines) = (new float[batch * decoder.Rotary.Pairs], new float[batch * decoder.Rotary.Pairs]);
+        foreach (var (layer, input) in config.KvInputs.Index())
+            if (input < layer) inputs.TryAdd(input, new float[batch * config.HiddenSize]);
     }
 
     /// <summary>Most sequences decoded together.</summary>
@@ -125,7 +128,14 @@ public sealed class DecodeStep : IDisposable
     private void Attend(int layer, DecodeWeights.Layer w, ReadOnlySpan<RaggedCache> caches)
     {
         var n = caches.Length;
-        if (AnyStores(layer, caches)) MatrixVector.Multiply(Of(normed, n), n, w.Query, Of(queries, n), w.Key, Of(keys, n), w.Value, Of(values, n));
+        if (inputs.TryGetValue(layer, out var kept)) Of(normed, n).CopyTo(kept);
+        if (config.KvInputOf(layer) is var input && input != layer)
+        {
+            MatrixVector.Multiply(w.Query, Of(normed, n), Of(queries, n), n);
+            MatrixVector.Multiply(w.Key, Of(inputs[input], n), Of(keys, n), n);
+            MatrixVector.Multiply(w.Value, Of(inputs[input], n), Of(values, n), n);
+        }
+        else if (AnyStores(layer, caches)) MatrixVector.Multiply(Of(normed, n), n, w.Query, Of(queries, n), w.Key, Of(keys, n), w.Value, Of(values, n));
         else MatrixVector.Multiply(w.Query, Of(normed, n), Of(queries, n), n);
         for (var b = 0; b < n; b++)
         {

@@ -65,7 +65,8 @@ public sealed class Decoder : Module
     {
         var x = model.embed_tokens.forward(ids);
         var rotation = Rotary.At(positions);
-        foreach (var layer in model.layers) x = layer.Forward(x, rotation);
+        using var inputs = KvInputs.Of(Config);
+        foreach (var layer in model.layers) x = layer.Forward(x, rotation, inputs);
         return model.norm.forward(x);
     }
 
@@ -110,6 +111,7 @@ public sealed class Decoder : Module
         var start = full?.LogicalLength ?? 0;
         PromptChecks.Check(Config, ids, start, sink?.Needs ?? ScorerNeeds.None);
         if (layers is not null) PromptChecks.Check(Config, layers);
+        using var inputs = KvInputs.Of(Config);
         using var roots = layers is { Shared: > 0 } ? new PromptRoots(layers) : null;
         var device = Unembedding.device;
         var x = model.embed_tokens.forward(tensor(PromptChecks.Widen(ids), 1, ids.Length, device: device));
@@ -120,7 +122,7 @@ public sealed class Decoder : Module
             {
                 var shared = roots?.StoreOf(layer.Index);
                 var first = allRows || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, shared is null && sink is not null ? sink.Needs : ScorerNeeds.None);
-                layer.Advance(x, rotation, shared ?? (ILayerStore)new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output, roots?.Keeper(layer.Index)), first);
+                layer.Advance(x, rotation, shared ?? (ILayerStore)new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output, roots?.Keeper(layer.Index)), first, inputs);
                 roots?.Release(layer.Index);
             }
         }

@@ -27,9 +27,10 @@ internal sealed class DecoderLayer : Module
 
     internal int Index { get; }
 
-    internal Tensor Forward(Tensor x, Rotation rotation)
+    internal Tensor Forward(Tensor x, Rotation rotation, KvInputs? inputs = null)
     {
-        x = x + self_attn.Forward(input_layernorm.forward(x), rotation);   // x [batch, token, hidden]
+        var normed = input_layernorm.forward(x);
+        x = x + self_attn.Forward(normed, rotation, inputs?.Of(Index, normed));   // x [batch, token, hidden]
         return x + mlp.forward(post_attention_layernorm.forward(x));
     }
 
@@ -41,12 +42,17 @@ internal sealed class DecoderLayer : Module
     /// <param name="rotation">Rotary positions of the tokens.</param>
     /// <param name="store">Takes the entries and gives what queries read.</param>
     /// <param name="first">First row whose output is needed: those before it are left as they are.</param>
-    internal void Advance(Tensor x, Rotation rotation, ILayerStore store, long first = 0)
+    /// <param name="inputs">Inputs of layers that others project; null: there are none.</param>
+    internal void Advance(Tensor x, Rotation rotation, ILayerStore store, long first = 0, KvInputs? inputs = null)
     {
         using var scope = NewDisposeScope();
         var tokens = x.shape[1];
         Tensor mixed;                                                                   // [1, token - first, queryHead · dim]
-        using (NewDisposeScope()) mixed = self_attn.Mix(input_layernorm.forward(x), rotation, store, first).MoveToOuterDisposeScope();
+        using (NewDisposeScope())
+        {
+            var normed = input_layernorm.forward(x);
+            mixed = self_attn.Mix(normed, rotation, store, first, inputs?.Of(Index, normed)).MoveToOuterDisposeScope();
+        }
         for (long row = first, rows; row < tokens; row += rows)
         {
             using var blockScope = NewDisposeScope();
@@ -93,15 +99,16 @@ internal sealed class SelfAttention : Module
         RegisterComponents();
     }
 
-    internal Tensor Forward(Tensor x, Rotation rotation) => o_proj.forward(Mix(x, rotation, PromptStore.Nowhere, 0));
+    internal Tensor Forward(Tensor x, Rotation rotation, Tensor? source = null) => o_proj.forward(Mix(x, rotation, PromptStore.Nowhere, 0, source));
 
-    /// <summary>What the heads mix from the values, <c>[batch, token, queryHead · dim]</c>: all but the output projection; of the queries from <paramref name="first"/> on.</summary>
-    internal Tensor Mix(Tensor x, Rotation rotation, ILayerStore store, long first)
+    /// <summary>What the heads mix from the values, <c>[batch, token, queryHead · dim]</c>: all but the output projection; of the queries from <paramref name="first"/> on. Keys and values are projected from <paramref name="source"/>; null: from x.</summary>
+    internal Tensor Mix(Tensor x, Rotation rotation, ILayerStore store, long first, Tensor? source = null)
     {
+        source ??= x;
         var (batch, tokens) = (x.shape[0], x.shape[1]);
         var queries = tokens - first;
         var q = Heads(q_proj.forward(first == 0 ? x : x.narrow(1, first, queries)), queryHeads, q_norm, rotation.From(first));   // [batch, queryHead, token - first, dim]
-        var (k, v) = store.Root ?? (Heads(k_proj.forward(x), kvHeads, k_norm, rotation), v_proj.forward(x).view(batch, tokens, kvHeads, dim).transpose(1, 2));   // [batch, kvHead, token, dim]
+        var (k, v) = store.Root ?? (Heads(k_proj.forward(source), kvHeads, k_norm, rotation), v_proj.forward(source).view(batch, tokens, kvHeads, dim).transpose(1, 2));   // [batch, kvHead, token, dim]
         return store.Attend(q, k, v, Scale, slidingWindow).transpose(1, 2).reshape(batch, queries, queryHeads * dim);
     }
 

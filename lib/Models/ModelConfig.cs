@@ -64,6 +64,9 @@ public sealed record ModelConfig
     /// <summary>RMSNorm over the dimensions of each query and key head before rope (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
+    /// <summary>The layer whose normalised input each layer's keys and values are projected from, <c>[layer]</c>: itself or an earlier one, which reads itself; empty: each its own.</summary>
+    public IReadOnlyList<int> KvInputs { get; init; } = [];
+
     /// <summary>The output matrix is the embedding.</summary>
     public bool TieEmbeddings { get; init; }
 
@@ -84,6 +87,9 @@ public sealed record ModelConfig
 
     /// <summary>The sliding window of one layer, tokens; null when the layer sees the whole context.</summary>
     public int? WindowOf(int layer) => SlidingLayers.Count == 0 || SlidingLayers[layer] ? SlidingWindow : null;
+
+    /// <summary>The layer whose input a layer's keys and values are projected from.</summary>
+    public int KvInputOf(int layer) => KvInputs.Count == 0 ? layer : KvInputs[layer];
 
     /// <summary>Cache bytes that one token costs over all layers, keys and values, stored once for each KV head.</summary>
     /// <param name="bytesPerNumber">4 for float32, 2 for bfloat16 and float16.</param>

@@ -13,6 +13,9 @@ internal static class ModelConfigReader
 {
     private const string Llama = "LlamaForCausalLM", Mistral = "MistralForCausalLM", Qwen2 = "Qwen2ForCausalLM", Qwen3 = "Qwen3ForCausalLM";
 
+    /// <summary>A Llama whose layers may project keys and values from an earlier layer's input; no other library's.</summary>
+    internal const string Latent = "LlamaLatentForCausalLM";
+
     private static readonly Dictionary<string, string> ByModelType = new()
     {
         ["llama"] = Llama, ["mistral"] = Mistral, ["qwen2"] = Qwen2, ["qwen3"] = Qwen3,
@@ -47,6 +50,7 @@ internal static class ModelConfigReader
             BosId = Special(json, "bos_token_id", architecture, 1, vocabulary) is [var bos, ..] ? bos : null,
             EosIds = Special(json, "eos_token_id", architecture, 2, vocabulary),
             StorageType = StorageType(json),
+            KvInputs = KvInputs(json, layers),
         };
         RefuseWhatIsNotComputed(json, architecture);
         return RopeReader.Apply(json, SlidingReader.Apply(json, config));
@@ -55,6 +59,7 @@ internal static class ModelConfigReader
     private static string Architecture(JsonPlace json)
     {
         var names = json["architectures"].Texts() ?? [];
+        if (names is [Latent]) return Llama;
         var type = json["model_type"].TextOrNone();
         var name = names.FirstOrDefault() ?? (type is not null ? ByModelType.GetValueOrDefault(type, type) : null)
             ?? throw json["architectures"].Bad("is missing: add the model's class name, for example [\"LlamaForCausalLM\"]");
@@ -91,6 +96,16 @@ internal static class ModelConfigReader
         return heads % kvHeads == 0
             ? kvHeads
             : throw json["num_key_value_heads"].Bad($"is {kvHeads}, which does not divide the {heads} query heads: each KV head must serve the same number of them");
+    }
+
+    private static IReadOnlyList<int> KvInputs(JsonPlace json, int layers)
+    {
+        var place = json["kv_input_layers"];
+        if (json["architectures"].Texts() is [Latent] != place.Given) throw place.Bad($"goes with architectures [\"{Latent}\"] and with no other: give both or none");
+        if (!place.Given) return [];
+        var inputs = place.Ids(layers);
+        return inputs.Length == layers && inputs.Select((input, layer) => input <= layer && inputs[input] == input).All(good => good) ? inputs
+            : throw place.Bad($"must name for each of the {layers} layers itself, or an earlier layer that names itself");
     }
 
     private static int HeadDim(JsonPlace json, string architecture, int hidden, int heads)

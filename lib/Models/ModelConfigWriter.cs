@@ -25,9 +25,10 @@ internal static class ModelConfigWriter
     private static void WriteShape(Utf8JsonWriter json, ModelConfig config)
     {
         json.WriteStartArray("architectures");
-        json.WriteStringValue(config.Architecture);
+        var name = config.KvInputs.Count == 0 ? config.Architecture : ModelConfigReader.Latent; // which other libraries refuse instead of computing another model
+        json.WriteStringValue(name);
         json.WriteEndArray();
-        json.WriteString("model_type", config.Architecture.Replace("ForCausalLM", "", StringComparison.Ordinal).ToLowerInvariant());
+        json.WriteString("model_type", name.Replace("ForCausalLM", "", StringComparison.Ordinal).ToLowerInvariant());
         json.WriteNumber("vocab_size", config.VocabSize);
         json.WriteNumber("hidden_size", config.HiddenSize);
         json.WriteNumber("intermediate_size", config.IntermediateSize);
@@ -52,6 +53,10 @@ internal static class ModelConfigWriter
             json.WriteEndArray();
         }
         json.WriteString("torch_dtype", config.StorageType.Name());
+        if (config.KvInputs.Count == 0) return;
+        json.WriteStartArray("kv_input_layers");
+        foreach (var layer in config.KvInputs) json.WriteNumberValue(layer);
+        json.WriteEndArray();
     }
 
     private static void WriteRope(Utf8JsonWriter json, ModelConfig config)

@@ -26,7 +26,8 @@ public sealed class TensorDecodeStep(Decoder decoder)
         using var scope = NewDisposeScope();
         var x = decoder.Model.embed_tokens.forward(tensor([(long)id], 1, 1).to(Device));
         var rotation = decoder.Rotary.At(tensor([(long)cache.LogicalLength], 1, 1).to(Device));
-        foreach (var layer in decoder.Model.layers) layer.Advance(x, rotation, new DeviceStore(layer.Index, cache));
+        using var inputs = KvInputs.Of(decoder.Config);
+        foreach (var layer in decoder.Model.layers) layer.Advance(x, rotation, new DeviceStore(layer.Index, cache), inputs: inputs);
         cache.Advance();
         return decoder.Logits(decoder.Model.norm.forward(x[0])).cpu().data<float>().ToArray();
     }

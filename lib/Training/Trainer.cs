@@ -21,6 +21,8 @@ public sealed class Trainer : IDisposable
     private readonly BatchSource batches;
     private readonly ModelConfig config;
     private readonly Dictionary<string, Parameter> master = [];
+    private readonly LatentProjections? latent;
+    private readonly Decoder? teacher;
     private readonly Worker[] workers;
     private readonly AdamW[] optimizers;
     private readonly Checkpoint checkpoint;
@@ -39,30 +41,68 @@ public sealed class Trainer : IDisposable
     {
         (this.recipe, this.recipeText, this.batches) = (recipe, recipeText, batches);
         config = BatchSource.Configure(recipe.Model);
+        if (recipe.Latent is { } groups) config = config with { KvInputs = groups.Inputs(config.Layers) };
         Directory.CreateDirectory(folder);
         LogPath = Path.Combine(folder, "log.csv");
         (checkpoint, log) = (new Checkpoint(folder), new TrainingLog(LogPath));
 
+        var compute = recipe.ComputeFormat.Scalar();
+        if (recipe.Continue is { } folderOfStart) StartFrom(folderOfStart, device ?? CPU);
+        else StartAfresh(device ?? CPU);
+        if (recipe.Teacher > 0) teacher = Frozen(BatchSource.Configure(recipe.Model), compute);
+        if (recipe.Latent is { } wanted) latent = new(wanted, config, master, device ?? CPU);
+        workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute, teacher, recipe.Teacher))];
+
+        var settings = recipe.Optimizer;
+        AdamW Adam(bool matrices, double decay) => optim.AdamW(
+            master.Where(w => IsLayerMatrix(w.Key) == matrices && latent?.IsProduct(w.Key) != true).Select(w => w.Value), lr: 1e-3, beta1: settings.Beta1, beta2: settings.Beta2, weight_decay: decay);
+        optimizers = [Adam(true, settings.WeightDecay), Adam(false, 0)];
+
+        var progress = checkpoint.Load(recipe, master, optimizers);
+        if (progress is not null) (Step, Tokens, Seconds, figures) = (progress.Step, progress.Tokens, progress.Seconds, StepFigures.Of(progress.SinceReport));
+        else StartLatent();
+        if (!reading) log.CutAfter(Step);
+    }
+
+    private void StartAfresh(Device device)
+    {
         var start = InitialWeights.Ordinary(config, (ulong)recipe.Seed);
         if (recipe.Start == "structured") StructuredStart.Apply(config, start);
         foreach (var (name, matrix) in start.All)
         {
             using var scope = NewDisposeScope();
-            master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape).to(device ?? CPU)));
+            master.Add(name, new Parameter(tensor(matrix.Values).view(matrix.Shape).to(device)));
             master[name].DetachFromDisposeScope();
         }
-        var compute = recipe.ComputeFormat.Scalar();
-        workers = [.. Enumerable.Range(0, recipe.Workers).Select(_ => new Worker(config, master, compute))];
-
-        var settings = recipe.Optimizer;
-        AdamW Adam(bool matrices, double decay) => optim.AdamW(
-            master.Where(w => IsLayerMatrix(w.Key) == matrices).Select(w => w.Value), lr: 1e-3, beta1: settings.Beta1, beta2: settings.Beta2, weight_decay: decay);
-        optimizers = [Adam(true, settings.WeightDecay), Adam(false, 0)];
-
-        var progress = checkpoint.Load(recipe, master, optimizers);
-        if (progress is not null) (Step, Tokens, Seconds, figures) = (progress.Step, progress.Tokens, progress.Seconds, StepFigures.Of(progress.SinceReport));
-        if (!reading) log.CutAfter(Step);
     }
+
+    private void StartFrom(string path, Device device)
+    {
+        using var folder = ModelFolder.Open(path);
+        var given = folder.Config;
+        if ((given.VocabSize, given.HiddenSize, given.IntermediateSize, given.Layers, given.QueryHeads, given.KvHeads, given.HeadDim, given.RopeTheta, given.KvInputs.Count)
+            != (config.VocabSize, config.HiddenSize, config.IntermediateSize, config.Layers, config.QueryHeads, config.KvHeads, config.HeadDim, config.RopeTheta, 0))
+            throw new LabException($"{path}: this model has other sizes than the recipe, or latent vectors already: give the recipe its sizes, or continue from another");
+        foreach (var tensor in ModelTensors.Of(config))
+        {
+            using var scope = NewDisposeScope();
+            master.Add(tensor.Name, new Parameter(folder.Load(tensor.Name, ScalarType.Float32).to(device).clone()));
+            master[tensor.Name].DetachFromDisposeScope();
+        }
+    }
+
+    /// <summary>A decoder over copies of the weights as they are now.</summary>
+    private Decoder Frozen(ModelConfig plain, ScalarType compute) => new(plain, (name, _) => new Parameter(master[name].detach().clone(), requires_grad: false), compute);
+
+    /// <summary>Fits latent projections to the weights that the run starts from.</summary>
+    private void StartLatent()
+    {
+        if (latent is null) return;
+        using var decoder = Frozen(BatchSource.Configure(recipe.Model), ScalarType.Float32);
+        latent.Start(decoder, Enumerable.Range(0, FittingBatches).Select(step => batches.Make(recipe, step, 0, recipe.Phases[^1])));
+    }
+
+    private const int FittingBatches = 32;
 
     /// <summary>Takes a checkpoint folder for this process, made if need be: two that train in one folder would overwrite each other's checkpoints.</summary>
     /// <param name="folder">The folder of checkpoints.</param>
@@ -166,6 +206,7 @@ public sealed class Trainer : IDisposable
             foreach (var group in optimizer.ParamGroups) group.LearningRate = rate;
             optimizer.step();
         }
+        latent?.Merge();
         return norm;
 
         void Work(int worker)   // on a thread of its own: the thread pool would often run all workers one after another
@@ -180,11 +221,13 @@ public sealed class Trainer : IDisposable
     {
         foreach (var (name, weight) in master)
         {
+            if (!workers[0].Weights.ContainsKey(name)) continue; // a factor
             var sum = workers[0].Weights[name].grad!.clone();
             for (var w = 1; w < workers.Length; w++) sum = sum.add(workers[w].Weights[name].grad!);
             weight.grad = sum.div(workers.Length);
             foreach (var worker in workers) worker.Weights[name].grad!.zero_();
         }
+        latent?.PassGradients();
     }
 
     private void Save() => checkpoint.Save(new Checkpoint.Progress(Step, Tokens, Seconds, recipeText, figures.ToSums()), master, optimizers);
@@ -195,6 +238,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         foreach (var worker in workers) worker.Dispose();
+        teacher?.Dispose();
         foreach (var optimizer in optimizers) optimizer.Dispose();
         foreach (var weight in master.Values) weight.Dispose();
     }

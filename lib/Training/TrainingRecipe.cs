@@ -24,6 +24,15 @@ public sealed record TrainingRecipe
     /// <summary><c>structured</c> (<see cref="StructuredStart"/>) or <c>ordinary</c>.</summary>
     public string Start { get; init; } = "ordinary";
 
+    /// <summary>Folder of a model whose weights the run starts from, seen from where the program runs; null: as <see cref="Start"/> says.</summary>
+    public string? Continue { get; init; }
+
+    /// <summary>Latent vectors for the keys and values of groups of layers; null: none. It needs <see cref="Continue"/>.</summary>
+    public LatentTraining? Latent { get; init; }
+
+    /// <summary>Weight of the divergence from the predictions of the model of <see cref="Continue"/> on answer tokens; 0: there is no teacher.</summary>
+    public double Teacher { get; init; }
+
     /// <summary>Data-parallel workers, one thread each. Part of the recipe because it sets the documents of a step.</summary>
     public int Workers { get; init; } = 2;
 
@@ -70,7 +79,8 @@ public sealed record TrainingRecipe
     public bool SameUntil(int steps, TrainingRecipe earlier)
     {
         if (steps > TotalSteps || steps > earlier.TotalSteps) return false;
-        if ((Model, Seed, Start, Workers, Compute, Optimizer) != (earlier.Model, earlier.Seed, earlier.Start, earlier.Workers, earlier.Compute, earlier.Optimizer)) return false;
+        if ((Model, Seed, Start, Workers, Compute, Optimizer) != (earlier.Model, earlier.Seed, earlier.Start, earlier.Workers, earlier.Compute, earlier.Optimizer)
+            || (Continue, Latent, Teacher) != (earlier.Continue, earlier.Latent, earlier.Teacher)) return false;
         return Enumerable.Range(0, steps).All(s => Content(At(s).Phase) == Content(earlier.At(s).Phase) && RateAt(s) == earlier.RateAt(s));
 
         static TrainingPhase Content(TrainingPhase phase) => phase with { Name = "", Steps = 1, RateStart = 0, RateEnd = 0 };
@@ -107,6 +117,9 @@ public sealed record TrainingRecipe
         Demand(Phases.Count > 0, "phases: at least one is needed.");
         Demand(Start is "structured" or "ordinary", $"start: '{Start}' is neither 'structured' nor 'ordinary'.");
         Demand(Names<NumberFormat>.TryParse(Compute, out var format) && ComputeFormats.Contains(format), $"compute: '{Compute}' is unknown: use {Names<NumberFormat>.InWords(ComputeFormats)}.");
+        Demand(Continue is not null || Latent is null && Teacher == 0, "latent, teacher: both need the weights of a trained model: name its folder as 'continue'.");
+        Demand(Latent is null or { Rank: >= 1, Share: >= 1, From: >= 0 } && (Latent?.From ?? 0) < Model.Layers && (Latent?.Rank ?? 0) <= Model.Hidden, $"latent: rank must be 1 to {Model.Hidden}, share 1 or more, from one of the layers 0 to {Model.Layers - 1}.");
+        Demand(Teacher is >= 0 and <= 100, "teacher: between 0 and 100.");
         Demand(Workers is >= 1 and <= 64, "workers: between 1 and 64.");
         foreach (var phase in Phases)
         {

@@ -46,7 +46,7 @@ public sealed class FormatTests : IDisposable
     }
 
     [Theory]
-    [InlineData("SnapKV @int3", "format 'int3' is unknown: use one of bf16, int8, int4, int2, think, or none"), InlineData("SnapKV @int4 recent=0", "recent 0: give 1 or more"), InlineData("SnapKV @bf16 recent=4", "bf16 takes no setting 'recent'; it takes none")]
+    [InlineData("SnapKV @int3", "format 'int3' is unknown: use one of bf16, int8, int4, int2, think, latent, or none"), InlineData("SnapKV @int4 recent=0", "recent 0: give 1 or more"), InlineData("SnapKV @bf16 recent=4", "bf16 takes no setting 'recent'; it takes none")]
     [InlineData("SnapKV @int4 early-bits=3", "early-bits 3"), InlineData("SnapKV @int4 every 3", "'every' is no setting"), InlineData("SnapKV every 3 @int4", "SnapKV every 3 @int4: sealed entries are not dropped again while generating")]
     [InlineData("SnapKV @think ratio=1", "ratio 1: give 0 to below 1"), InlineData("SnapKV @think early-layers=1", "think takes no setting 'early-layers'; it takes ratio, bits, recent"), InlineData("SnapKV every 3 @think", "SnapKV every 3 @think: sealed entries are not dropped again while generating")]
     [InlineData("SnapKV +Quest @int4", "'@int4' is no setting")]

@@ -64,7 +64,7 @@ public sealed class SettingTests
         Assert.Null(schedule);
         Assert.Equal("every 8", Catalogue.Parse("SnapKV kernel=5  EVERY 8").Schedule);
         Assert.Equal(("HeadKV-R2", "beta=2 kernel=5"), (entry.Name, given.ToString()));
-        Assert.Equal("method 'SnapKV beta': 'beta' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall: +Quest budget=64; a layer map last: /share(5>1)", Refused(() => Catalogue.Parse("SnapKV beta")));
+        Assert.Equal("method 'SnapKV beta': 'beta' is no setting; write name=value, as in HeadKV-R2 beta=2, and a schedule behind them: never, published, every 128, grown 64; then a format: @int4 recent=8; a recall: +Quest budget=64; a layer map: /share(5>1); a reducer last: ~BM25 keep=0.25", Refused(() => Catalogue.Parse("SnapKV beta")));
         Assert.StartsWith("method '' is unknown: use one of FullKV, ", Refused(() => Catalogue.Parse(" ")));
         Assert.Contains("beta", Refused(() => Catalogue.Parse("SnapKV beta=2")));
         Assert.Contains("kernel", Refused(() => Catalogue.Parse("SnapKV kernel=x")));

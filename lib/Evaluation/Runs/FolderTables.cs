@@ -8,7 +8,7 @@ internal static class FolderTables
     /// <summary>The tables that the variants of a run use.</summary>
     internal static SortedDictionary<string, SortedDictionary<string, string>> Of(IReadOnlyList<EvalSet> sets)
     {
-        var needed = sets.SelectMany(set => set.Variants).SelectMany(variant => Catalogue.Find(variant.Method).Needs).Distinct().ToArray();
+        var needed = sets.SelectMany(set => set.Variants).SelectMany(variant => variant.Needs()).Distinct().ToArray();
         var sources = sets.SelectMany(set => set.Tables).SelectMany(tables => needed.Select(kind => tables.Find(kind))).OfType<ICalibrationTable>()
             .DistinctBy(table => table.Hash).ToDictionary(table => table.Hash, table => table.Source ?? ProgramBuild.Unknown);
         var used = new SortedDictionary<string, SortedDictionary<string, string>>(StringComparer.Ordinal);

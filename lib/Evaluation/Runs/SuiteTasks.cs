@@ -37,6 +37,8 @@ public static class SuiteTasks
         var tables = plan.Scores.Count > 0 ? problems.Each(plan.Scores, path => CalibrationFolder.Open(path, model.Config, () => model.Hash)) : [CalibrationFolder.Load(plan.Model, model.Config, () => model.Hash)];
         foreach (var method in protocols.SelectMany(plan.Variants).Where(v => !v.IsFull).Select(v => v.Method).Distinct())
             foreach (var source in tables) problems.Check(() => Catalogue.Find(method).TablesOf(source));
+        foreach (var format in protocols.SelectMany(plan.Variants).Select(v => v.Format).OfType<string>().Distinct())
+            foreach (var source in tables) problems.Check(() => source.Format(FormatCatalogue.Parse(format)));
         foreach (var layers in protocols.SelectMany(plan.Variants).Select(v => v.Layers).OfType<string>().Distinct())
             foreach (var source in tables) problems.Check(() => PromptChecks.Check(model.Config, source.Layers(layers)!));
         Segmenter? dictionary = null;

@@ -105,7 +105,7 @@ public sealed record SweepPlan : VariantGrid
 
     private void RefuseUnusedScores(IReadOnlyList<Variant> variants)
     {
-        if (Scores.Count > 0 && variants.All(v => Catalogue.Find(v.Method).Needs.Count == 0 && v.Layers != LayerMap.Measured))
+        if (Scores.Count > 0 && variants.All(v => !v.Needs().Any() && v.Layers != LayerMap.Measured))
             throw new LabException($"scores {string.Join(", ", Scores)}: none of the methods uses head scores or gates; leave them out");
     }
 

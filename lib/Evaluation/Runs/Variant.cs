@@ -90,7 +90,7 @@ public sealed record Variant
         var (budget, entry) = (BudgetFor(1 << 20), Catalogue.Find(Method));
         var (format, planned) = (FormatCatalogue.Parse(Format ?? FormatCatalogue.None), entry.ScheduleOf(Schedule, Settings));
         var recall = RecallCatalogue.Parse(Recall ?? RecallCatalogue.None);
-        CachePolicy.Check(Name, format, planned is not null, recall, Layers is not null);
+        CachePolicy.Check(Name, format, Method == Full.Method, planned is not null, recall, Layers is not null);
         if (entry.Needs.Count == 0) PromptAllocation.Check(new(entry.Create(Settings), planned, recall, format), budget.Rule);
         if (planned is not { } schedule) return;
         if (schedule.Only is { } only && only != budget.Rule)
@@ -105,15 +105,26 @@ public sealed record Variant
     public CachePolicy Create(IReadOnlyList<CalibrationTables> tables, int seed)
     {
         var entry = Catalogue.Find(Method);
-        var own = tables.FirstOrDefault(one => entry.TablesOf(one).Equals(Tables));
+        var own = tables.FirstOrDefault(one => TablesOf(one).Equals(Tables));
         var layers = Layers is null ? null : LayerMap.Parse(Layers);
-        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own?.Among(layers)), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None), FormatCatalogue.Parse(Format ?? FormatCatalogue.None), layers);
+        return new(entry.Create(Settings.Has("seed") ? Settings.With("seed", seed) : Settings, own?.Among(layers)), entry.ScheduleOf(Schedule, Settings), RecallCatalogue.Parse(Recall ?? RecallCatalogue.None), (own ?? CalibrationTables.None).Format(FormatCatalogue.Parse(Format ?? FormatCatalogue.None)), layers);
     }
 
     /// <summary>This variant with each of several sources of tables; once where it uses none, or the same table of all of them.</summary>
     /// <exception cref="LabException">A source lacks the table that the method needs, or the layer map.</exception>
     public IEnumerable<Variant> With(IReadOnlyList<CalibrationTables> tables) =>
-        IsFull ? [this] : tables.Select(one => this with { Layers = one.Layers(Layers)?.Name, Tables = Catalogue.Find(Method).TablesOf(one) }).Distinct();
+        IsFull ? [this] : tables.Select(one => this with { Layers = one.Layers(Layers)?.Name, Tables = TablesOf(one) }).Distinct();
+
+    /// <summary>The kinds of tables that it uses.</summary>
+    internal IEnumerable<TableKind> Needs() => Catalogue.Find(Method).Needs.Concat(FormatCatalogue.Parse(Format ?? FormatCatalogue.None) is { Rank: > 0 } ? [TableKinds.Latents] : Array.Empty<TableKind>());
+
+    /// <summary>The tables that it uses, each by its name with its hash.</summary>
+    /// <exception cref="LabException">One is missing, broken or another model's, or has too few numbers.</exception>
+    internal Settings TablesOf(CalibrationTables tables)
+    {
+        var own = Catalogue.Find(Method).TablesOf(tables);
+        return tables.Format(FormatCatalogue.Parse(Format ?? FormatCatalogue.None)) is { Latents: not null } ? own.With(TableKinds.Latents.Name, tables.Get(TableKinds.Latents).Hash) : own;
+    }
 
     /// <summary>The full cache in a format, or of which each token reads what a recall chooses, or with shared layers, or some of these.</summary>
     /// <param name="format">The format with all its settings; null for none.</param>

@@ -121,6 +121,8 @@ public static class Catalogue
     /// <summary>Schedule of a policy that drops entries while generating as its authors do.</summary>
     public const string Published = "published";
 
+    private const string ReadsTwice = "its scores come from reading the whole prompt again";
+
     private const string HeadKvPaper = "Not All Heads Matter, arXiv 2410.19258";
 
     /// <summary>The methods.</summary>
@@ -186,6 +188,10 @@ public static class Catalogue
             { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = s => new Continual(new(Pooled(s))) },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
+        new("KVzip", "what reading the prompt again attends to; all heads of the model compete", Take.Replay, "arXiv 2505.23416")
+            { Build = (s, _) => new("KVzip", Replayed(s), Rivalry(s)), DecidesOnce = ReadsTwice },
+        new("KVzip+", "KVzip's choice, attention weighted by what it adds to the residual stream", Take.Replay, "kvpress; arXiv 2601.07891")
+            { Build = (s, _) => new("KVzip+", new KvZipPlus(Replayed(s)), Rivalry(s)), DecidesOnce = ReadsTwice },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
         new("SimLayerKV", "everything in layers whose last query looks around; the first tokens and the latest ones in the others", Take.Lazy, "arXiv 2410.13846")
@@ -271,6 +277,10 @@ public static class Catalogue
 
     private static Razor Protected(Settings s, HeadImportance importance) =>
         new(importance, s.Whole("sinks"), s["protected-share"] == "by-budget" ? null : s.Number("protected-share"), s.Whole("least-recent"), s.Whole("recent-divisor"));
+
+    private static KvZip Replayed(Settings s) => new(s.Whole("replay"), s.Whole("sinks"));
+
+    private static EachEntry Rivalry(Settings s) => new(Names<Rivals>.Parse(s["compete"], "compete"));
 
     private static GroupReduction Reduction(Settings s, string name) => Names<GroupReduction>.Parse(s[name], name);
 }

@@ -104,6 +104,14 @@ internal static class CatalogueSettings
         Setting.Number("local", 0.3, "a share from 0 to 1 of the prompt, its local tokens", share => share is >= 0 and <= 1),
     ];
 
+    /// <summary>KVzip: what kvpress has.</summary>
+    internal static readonly Setting[] Replay =
+    [
+        Setting.Whole("replay", 2048, "1 or more, the tokens of the prompt that are read again together", tokens => tokens >= 1),
+        Sinks,
+        Setting.Word("compete", "whose entries compete: those of the model, of a layer, or of a head alone", [.. Names<Bidders.Rivals>.All]),
+    ];
+
     /// <summary>EMS: constants of the reconstruction.</summary>
     internal static readonly Setting[] Ems =
     [

@@ -17,6 +17,7 @@ public sealed class Compressor : IPromptCompressor
     private RaggedCache? _cache;
     private PromptAllocation? _selector;
     private readonly IPromptRetention? _retention;
+    private readonly bool _replays;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -31,6 +32,9 @@ public sealed class Compressor : IPromptCompressor
         (Policy, Budget, _queryHeads, _model) = (policy, budget, queryHeads, shape);
         _shape = PromptAllocation.ShapeOf(policy.Method, budget, shape, queryHeads);
         if (policy.Checked().Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
+        _replays = Needs.Replays.Count > 0;
+        if (_replays && !Needs.Equals(new ScorerNeeds { Replays = Needs.Replays }))
+            throw new LabException($"{policy.Name}: layers are scored when the prompt was read a second time, and by then queries, sums, kinds and the stream of the first reading are gone: leave out what asks for them");
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers);
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
@@ -63,6 +67,7 @@ public sealed class Compressor : IPromptCompressor
     /// <inheritdoc/>
     public void Accept(in LayerView layer)
     {
+        if (Waits(layer)) return;
         if (!NeedsScores(layer))
         {
             Pass(layer);
@@ -79,6 +84,12 @@ public sealed class Compressor : IPromptCompressor
         {
             ArrayPool<float>.Shared.Return(rented);
         }
+    }
+
+    /// <inheritdoc/>
+    public void AcceptReplayed(in LayerView layer)
+    {
+        if (!IsComplete) Accept(layer);
     }
 
     /// <inheritdoc/>
@@ -109,9 +120,16 @@ public sealed class Compressor : IPromptCompressor
     {
         if (_cache is null || _nextLayer == _layers.Length || layer.Layer != _layers[_nextLayer])
             throw new InvalidOperationException($"layer {layer.Layer} arrived where {(_nextLayer < _layers.Length ? $"layer {_layers[_nextLayer]}" : "no layer")} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
-        return !_selector.KeepsAll;
+        return !SelectorFor(layer).KeepsAll;
     }
+
+    /// <summary>Whether all layers have arrived: those of a prompt that fits into the budget do in the first reading.</summary>
+    internal bool IsComplete => _nextLayer == _layers.Length;
+
+    /// <summary>Whether a layer comes again before it can be compressed: when the prompt was read a second time.</summary>
+    internal bool Waits(in LayerView layer) => _replays && layer.Replayed is null && !SelectorFor(layer).KeepsAll;
+
+    private PromptAllocation SelectorFor(in LayerView layer) => _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, Policy.Format, _model.HeadDim);
 
     /// <summary>Stores the whole layer.</summary>
     internal void Pass(in LayerView layer)

@@ -205,6 +205,12 @@ public static class Catalogue
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
+        new("Utility-SnapKV", "SnapKV's choice; budgets go where more entries hold most of the attention of right answers", Take.Window, "ours: after arXiv 2602.08585", TableKinds.Utility)
+            { Build = (s, t) => new("Utility-SnapKV", Window(s), new MarginalUtility(t.Get(TableKinds.Utility))), Fidelity = Fidelity.Ours },
+        new("LU-KV", "ExpectedAttention's choice; heads lose the shares that were measured for the budget", Take.LuKv, "arXiv 2602.08585", TableKinds.LuKv)
+            { Build = (s, t) => new("LU-KV", new KeepFirst(new ExpectedAttention(s.Number("epsilon")), s.Whole("sinks")), new MarginalUtility(t.Get(TableKinds.LuKv))), Fidelity = Fidelity.Reconstructed },
+        HeadKv("HeadKV-KVzip", "SnapKV's choice, heads keep by the most that any of their entries receives when prompts are read again", TableKinds.Reconstruction)
+            with { Paper = "ours: HeadKV's shares, KVzip's head scores", Fidelity = Fidelity.Ours },
         new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", Take.HeadKvChunks, "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
         new("Critical-HeadKV-R2", "Critical-SnapKV's choice, heads keep by attention on the answer of a reasoning question", Take.CriticalHeadKv, "ours: HeadKV-R2's shares, CriticalKV's choice", TableKinds.RetrievalReasoning)

@@ -53,6 +53,15 @@ internal static class CatalogueSettings
     /// <summary>Expected Attention under Ada-KV: kvpress' constants.</summary>
     internal static readonly Setting[] AdaExpected = [Epsilon(0.01), Floor, Normalise("false", "true")];
 
+    /// <summary>LU-KV's constants in kvpress.</summary>
+    internal const double LuKvEpsilon = 0.02;
+
+    /// <summary>First tokens that it protects.</summary>
+    internal const int LuKvSinks = 4;
+
+    /// <summary>LU-KV.</summary>
+    internal static readonly Setting[] LuKv = [Epsilon(LuKvEpsilon), FirstTokens(LuKvSinks)];
+
     private static Setting Epsilon(double standard) => Setting.Number("epsilon", standard, "0 or more, what is added to the expected attention", epsilon => epsilon >= 0);
 
     /// <summary>Compactor.</summary>

@@ -65,6 +65,22 @@ public sealed class KvZipTests : IDisposable
         Assert.Empty(new KvZip(10, 4).Plan(prompt.AsSpan(0, 4)));
     }
 
+    /// <summary>The kernel, where the machine has it, and tensors: whole and broken blocks of queries and panels of keys, with factors and without, one head's logits large.</summary>
+    [Theory]
+    [InlineData(1, 1), InlineData(3, 40), InlineData(48, 64), InlineData(49, 130), InlineData(200, 500)]
+    public void The_kernel_and_tensors_find_the_same(int rows, int length)
+    {
+        Assert.SkipUnless(HeadKvLab.Kernels.BlockwiseAttention.Supports(16), "no AVX-512: tensors are used");
+        var (keys, queries) = (RandomTensors.Make(2, length, 16, 3), RandomTensors.Make(4, rows, 16, 4));
+        queries[1].mul_(30);
+        var layer = new LayerView(0, keys, keys, queries, 0.25f);
+        foreach (var factors in (Tensor?[])[null, rand(rows) + 0.1])
+        {
+            var (kernel, tensors) = (KvZip.ByKernel(layer, keys, factors), KvZip.ByTensors(layer, keys, factors));
+            Assert.True(kernel.allclose(tensors, 1e-4, 1e-6), $"{(kernel - tensors).abs().max().item<float>()} apart");
+        }
+    }
+
     /// <summary>More rows than a block: the softmax of a query does not depend on the block it is computed in.</summary>
     [Theory]
     [InlineData(63), InlineData(64), InlineData(65), InlineData(150)]

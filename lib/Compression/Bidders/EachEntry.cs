@@ -19,7 +19,7 @@ public enum Rivals
 /// Entries compete one by one, by score: those of the whole model, of a layer (kvpress' <c>layerwise</c>), or of a head alone. Inside a layer or a head the price is the place in its
 /// order, so that all layers, or heads, are bought down to the same place. Of equal scores the later position is kept, then the lower head, then the lower layer; the count is exact.
 /// KVzip (arXiv 2505.23416) drops whatever equals its threshold instead, and kvpress the first that sorting finds. Neither protects a window: <c>as-published</c> keeps the last
-/// token alone. Cost: sorting.
+/// token alone. Cost: sorting as many as are kept of the model, of each layer.
 /// </summary>
 /// <param name="Among">Who competes.</param>
 public sealed record EachEntry(Rivals Among = Rivals.Model) : IBidder
@@ -30,10 +30,14 @@ public sealed record EachEntry(Rivals Among = Rivals.Model) : IBidder
     /// <inheritdoc/>
     public void Bid(in BudgetFrame frame, in LayerView layer, HeadRows<float> scores, Bids bids)
     {
-        var entries = new List<Entry>(scores.Heads * scores.Length);
-        for (var head = 0; head < scores.Heads; head++)
-            for (var j = 0; j < scores.Length; j++)
-                if (scores[head][j] is var score && (Among != Rivals.Model || !(score < bids.Floor))) entries.Add(new(float.IsNaN(score) ? float.NegativeInfinity : score, j, head));
+        var (heads, field) = (scores.Heads, new float[scores.Heads * scores.Length]);   // [position, head from the last]: of equal scores the later place is better
+        for (var head = 0; head < heads; head++)
+            for (var j = 0; j < scores.Length; j++) field[j * heads + heads - 1 - head] = float.IsNaN(scores[head][j]) ? float.NegativeInfinity : scores[head][j];
+        var best = new int[field.Length];
+        var count = Selection.Best(field, Among == Rivals.Head ? field.Length : (int)Math.Min(field.Length, frame.Total), best);   // no layer gets more than there is
+        var entries = new List<Entry>(count);
+        foreach (var place in best.AsSpan(0, count))
+            if (Among != Rivals.Model || field[place] >= bids.Floor) entries.Add(new(field[place], place / heads, heads - 1 - place % heads));
         entries.Sort();
         var places = new int[scores.Heads];
         for (var place = 0; place < entries.Count; place++)

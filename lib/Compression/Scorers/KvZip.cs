@@ -1,4 +1,5 @@
 using HeadKvLab.Cache;
+using HeadKvLab.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -68,22 +69,46 @@ public sealed record KvZip(int Chunk = 2048, int Sinks = 4) : IScorer, IReplay
     {
         using var nograd = no_grad();
         using var scope = NewDisposeScope();
-        var (queryHeads, kvHeads, dim, rows) = (layer.Queries.shape[0], layer.Keys.shape[0], layer.Keys.shape[2], piece.Ids.Length);
-        var sinks = Math.Min(Sinks, piece.First);
-        var before = sinks + piece.Count;
-        var keys = cat([layer.Keys.narrow(1, 0, sinks), layer.Keys.narrow(1, piece.First, piece.Count), layer.Keys.narrow(1, layer.Length - rows, rows)], 1).transpose(1, 2); // [kvHead, dim, key]
-        var most = zeros(queryHeads, piece.Count);
+        var (rows, sinks) = (piece.Ids.Length, Math.Min(Sinks, piece.First));
+        var keys = cat([layer.Keys.narrow(1, 0, sinks), layer.Keys.narrow(1, piece.First, piece.Count), layer.Keys.narrow(1, layer.Length - rows, rows)], 1); // [kvHead, key, dim]
+        var most = BlockwiseAttention.Supports((int)keys.shape[2]) ? ByKernel(layer, keys, factors) : ByTensors(layer, keys, factors);
+        return most.narrow(1, sinks, piece.Count).clone().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The largest of the softmax of the last queries for each key, <c>[queryHead, key]</c>: the last key is the last query's own.</summary>
+    internal static unsafe Tensor ByKernel(in LayerView layer, Tensor keys, Tensor? factors)
+    {
+        var queries = layer.Queries.contiguous();
+        var (queryHeads, rows, dim, length) = ((int)queries.shape[0], (int)queries.shape[1], (int)queries.shape[2], (int)keys.shape[1]);
+        var most = empty(queryHeads, length);
+        var largest = new ColumnSum { Target = (float*)TensorMemory.Address(most), Power = ColumnSum.Largest, Below = int.MaxValue, Factors = factors is null ? null : (float*)TensorMemory.Address(factors) };
+        BlockwiseAttention.Run(new BlockwiseAttention.Prompt
+        {
+            Queries = new((float*)TensorMemory.Address(queries), (long)rows * dim, dim), Keys = new((float*)TensorMemory.Address(keys), (long)length * dim, dim),
+            QueryHeads = queryHeads, KvHeads = (int)keys.shape[0], Tokens = rows, Positions = length, Dim = dim, Scale = layer.Scale, Window = int.MaxValue, Wanted = &largest, WantedCount = 1,
+        });
+        GC.KeepAlive((queries, keys, factors));
+        return most;
+    }
+
+    /// <summary>The same in tensors.</summary>
+    internal static Tensor ByTensors(in LayerView layer, Tensor keys, Tensor? factors)
+    {
+        var (queryHeads, rows, kvHeads, length, dim) = (layer.Queries.shape[0], (int)layer.Queries.shape[1], keys.shape[0], (int)keys.shape[1], keys.shape[2]);
+        var (columns, most) = (keys.transpose(1, 2), zeros(queryHeads, length));
         for (var first = 0; first < rows; first += BlockRows)
         {
             using var step = NewDisposeScope();
             var count = Math.Min(BlockRows, rows - first);
+            var seen = length - rows + first + count;
             var queries = layer.Queries.narrow(1, first, count).mul(layer.Scale).reshape(kvHeads, queryHeads / kvHeads * count, dim);
-            var logits = queries.bmm(keys.narrow(2, 0, before + first + count)).view(queryHeads, count, -1);                        // [queryHead, query, key]
-            logits.narrow(2, before + first, count).masked_fill_(ones(count, count, dtype: ScalarType.Bool).triu(1), float.NegativeInfinity);
-            var weights = logits.softmax(2).narrow(2, sinks, piece.Count);
+            var logits = queries.bmm(columns.narrow(2, 0, seen)).view(queryHeads, count, seen);                        // [queryHead, query, key]
+            logits.narrow(2, seen - count, count).masked_fill_(ones(count, count, dtype: ScalarType.Bool).triu(1), float.NegativeInfinity);
+            var weights = logits.softmax(2);
             if (factors is not null) weights = weights * factors.narrow(0, first, count).view(1, count, 1);
-            most.copy_(most.maximum(weights.amax([1])));
+            var known = most.narrow(1, 0, seen);
+            known.copy_(known.maximum(weights.amax([1])));
         }
-        return most.MoveToOuterDisposeScope();
+        return most;
     }
 }

@@ -25,6 +25,11 @@ public interface IPromptSink
     /// <summary>Takes one layer; called once for each layer that stores entries, in ascending order.</summary>
     void Accept(in LayerView layer);
 
+    /// <summary>Takes one layer once the prompt was read again, in the same order, with what was measured then; called only where <see cref="ScorerNeeds.Replays"/> ask for it.</summary>
+    void AcceptReplayed(in LayerView layer)
+    {
+    }
+
     /// <summary>
     /// Sees what attention adds to the residual stream, after <see cref="Accept"/> and only where <see cref="ScorerNeeds.Stream"/> asks for it: block by block of positions, in order.
     /// </summary>

@@ -41,6 +41,12 @@ public readonly record struct LayerView(
     /// <summary>Makes the output projection's part of each query head, <c>[queryHead, dim, hidden]</c>, float32; null: the tensors came without it.</summary>
     public Func<torch.Tensor>? Output { get; init; }
 
+    /// <summary>The residual stream that came into the layer with these tokens, <c>[token, hidden]</c>, float32; null: the tensors came without it.</summary>
+    public Func<torch.Tensor>? Input { get; init; }
+
+    /// <summary>What was measured when the prompt was read again, <c>[queryHead, position]</c>, float32; null: it was not.</summary>
+    public Func<IReplay, torch.Tensor>? Replayed { get; init; }
+
     /// <summary>Where an entry stands in the text.</summary>
     /// <param name="kvHead">Head of the rectangle whose keys are read.</param>
     /// <param name="entry">Index of the entry.</param>

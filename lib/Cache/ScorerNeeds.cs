@@ -22,23 +22,28 @@ public sealed record ScorerNeeds(int Queries = 0)
     /// <summary>Whether the residual stream is looked at: <see cref="IPromptSink.Attended"/>.</summary>
     public bool Stream { get; init; }
 
+    /// <summary>Second readings of the prompt, whose measurements are looked at: <see cref="IPromptSink.AcceptReplayed"/>; each once.</summary>
+    public IReadOnlyList<IReplay> Replays { get; init => field = [.. value.Distinct()]; } = [];
+
     /// <summary>What serves both.</summary>
     public ScorerNeeds Or(ScorerNeeds other) => new(Math.Max(Queries, other.Queries))
     {
         Sums = [.. Sums.Union(other.Sums)], AllQueries = AllQueries || other.AllQueries, Kinds = Kinds || other.Kinds, Mixed = Mixed || other.Mixed, Stream = Stream || other.Stream,
+        Replays = [.. Replays.Union(other.Replays)],
     };
 
-    /// <summary>Whether both ask for the same; the order of the sums does not matter.</summary>
+    /// <summary>Whether both ask for the same; the order of sums and replays does not matter.</summary>
     public bool Equals(ScorerNeeds? other) =>
-        other is not null && Queries == other.Queries && AllQueries == other.AllQueries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums);
+        other is not null && Queries == other.Queries && AllQueries == other.AllQueries && Kinds == other.Kinds && Mixed == other.Mixed && Stream == other.Stream && Sums.ToHashSet().SetEquals(other.Sums)
+        && Replays.ToHashSet().SetEquals(other.Replays);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Queries, AllQueries, Kinds, Mixed, Stream, Sums.Count);
+    public override int GetHashCode() => HashCode.Combine(Queries, AllQueries, Kinds, Mixed, Stream, Sums.Count, Replays.Count);
 
     /// <summary>Whether something of every position is asked for, not of the last ones alone.</summary>
     internal bool OfAllRows => Sums.Count > 0 || AllQueries || Mixed || Stream;
 
     /// <summary>Whether a prompt that continues a cached one by some tokens cannot give it.</summary>
     /// <param name="tokens">Tokens of the last piece.</param>
-    internal bool ExceedPiece(int tokens) => OfAllRows || Kinds || Queries > tokens;
+    internal bool ExceedPiece(int tokens) => OfAllRows || Kinds || Replays.Count > 0 || Queries > tokens;
 }

@@ -20,6 +20,8 @@ public static class CalibrationFolder
     private static readonly Reader[] Readers =
     [
         new([TableKinds.DuoGates], GateFile.IsOne, (path, model) => GateFile.Read(path, model.Layers, model.KvHeads), ""),
+        new([TableKinds.LuKv], UtilityFile.IsRemoval, (path, model) => UtilityFile.ReadRemoval(path, model.Layers, model.KvHeads), "lab heads utility"),
+        new([TableKinds.Utility], UtilityFile.IsOne, (path, model) => UtilityFile.Read(path, model.Layers, model.KvHeads), "lab heads utility"),
         new([TableKinds.Prefix], PrefixFile.IsOne, (path, model) => PrefixFile.Read(path, model.Layers), "lab heads prefix"),
         new([TableKinds.Change], HeadChangeFile.IsOne, (path, model) => HeadChangeFile.Read(path, model.Layers, model.QueryHeads).Table(path), "lab heads change"),
         new([TableKinds.Sharing], LayerSharingFile.IsOne, (path, model) => LayerSharingFile.Read(path, model.Layers), "lab heads share"),
@@ -51,7 +53,7 @@ public static class CalibrationFolder
 
     /// <summary>
     /// Opens what <c>--scores</c> names: a folder, or one file: head scores, which then serve every method that needs some, DuoAttention's gates (ending <c>.tsv</c>),
-    /// PrefixKV's shares, the change of heads, vectors of theirs, a layer map, or projections into latent vectors.
+    /// PrefixKV's shares, utility or removal curves (<c>.npy</c>), the change of heads, vectors of theirs, a layer map, or projections into latent vectors.
     /// </summary>
     /// <param name="path">File or folder.</param>
     /// <param name="config">Sizes the tables must fit.</param>

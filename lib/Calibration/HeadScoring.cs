@@ -91,7 +91,8 @@ public static class HeadScoring
         }
     }
 
-    private static Func<int, Needle, double, HaystackPrompt> Prompts(LanguageModel model, NeedleSet set, HaystackGrid grid, ScoringPlan plan)
+    /// <summary>Makes the prompt of a length, a needle and a depth.</summary>
+    internal static Func<int, Needle, double, HaystackPrompt> Prompts(LanguageModel model, NeedleSet set, HaystackGrid grid, ScoringPlan plan)
     {
         if (plan.Protocol == HaystackProtocol.Clean)
         {

@@ -10,10 +10,11 @@ internal static class HeadsCommand
 {
     internal static Command Create() => new("heads", """
         What is measured once for a model and methods compute with: importance of each attention head, shares of the layers, how much heads
-        change their input, what their queries have in common, which layers can share entries.
+        change their input, what their queries have in common, which layers can share entries, what prompts give to heads when they are read again,
+        what answers find in more entries.
 
         Example:  lab heads show data/models/world-4m/heads/reasoning.json
-        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments(), HeadsShareCommand.Create(), HeadsLatentCommand.Create() };
+        """) { Score(), Show(), HeadsPrefixCommand.Create(), HeadsChangeCommand.Create(), HeadsTiersCommand.Create(), HeadsQueriesCommand.Filters(), HeadsQueriesCommand.Moments(), HeadsShareCommand.Create(), HeadsLatentCommand.Create(), HeadsKvZipCommand.Create(), HeadsUtilityCommand.Create() };
 
     private static Command Score()
     {

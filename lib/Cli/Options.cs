@@ -20,7 +20,7 @@ internal sealed record Written<T>(string Text, T Value)
 /// <summary>The options that several commands have, and how lists and names are read. What cannot be read is refused with the option's name before anything runs.</summary>
 internal static class Options
 {
-    private const string HeadScores = "Head scores, for the methods that need them: a folder as `lab heads score` writes it, or one file, which then serves all of them (or gates of DuoAttention, .tsv, or PrefixKV's shares of the layers); those in the model's heads folder where it is not given.";
+    private const string HeadScores = "Head scores, for the methods that need them: a folder as `lab heads score` writes it, or one file, which then serves all of them (or gates of DuoAttention, .tsv, PrefixKV's shares of the layers, utility curves, or LU-KV's, .npy); those in the model's heads folder where it is not given.";
 
     /// <summary>An option whose text is read by a function that throws <see cref="LabException"/> for what it cannot read.</summary>
     /// <param name="name">The option.</param>

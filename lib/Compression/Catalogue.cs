@@ -124,6 +124,8 @@ public static class Catalogue
     /// <summary>Schedule of a policy that drops entries while generating as its authors do.</summary>
     public const string Published = "published";
 
+    private const string ReadsTwice = "its scores come from reading the whole prompt again";
+
     private const string HeadKvPaper = "Not All Heads Matter, arXiv 2410.19258";
 
     /// <summary>The methods.</summary>
@@ -189,6 +191,10 @@ public static class Catalogue
             { Build = (s, _) => new("KV-Compress", new SquaredWindow(Pooled(s)), new Blocks(s.Whole("block"))), Published = s => new Continual(new(Pooled(s))) },
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
+        new("KVzip", "what reading the prompt again attends to; all heads of the model compete", Take.Replay, "arXiv 2505.23416")
+            { Build = (s, _) => new("KVzip", Replayed(s), Rivalry(s)), DecidesOnce = ReadsTwice },
+        new("KVzip+", "KVzip's choice, attention weighted by what it adds to the residual stream", Take.Replay, "kvpress; arXiv 2601.07891")
+            { Build = (s, _) => new("KVzip+", new KvZipPlus(Replayed(s)), Rivalry(s)), DecidesOnce = ReadsTwice },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
         new("SimLayerKV", "everything in layers whose last query looks around; the first tokens and the latest ones in the others", Take.Lazy, "arXiv 2410.13846")
@@ -202,6 +208,12 @@ public static class Catalogue
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
+        new("Utility-SnapKV", "SnapKV's choice; budgets go where more entries hold most of the attention of right answers", Take.Window, "ours: after arXiv 2602.08585", TableKinds.Utility)
+            { Build = (s, t) => new("Utility-SnapKV", Window(s), new MarginalUtility(t.Get(TableKinds.Utility))), Fidelity = Fidelity.Ours },
+        new("LU-KV", "ExpectedAttention's choice; heads lose the shares that were measured for the budget", Take.LuKv, "arXiv 2602.08585", TableKinds.LuKv)
+            { Build = (s, t) => new("LU-KV", new KeepFirst(new ExpectedAttention(s.Number("epsilon")), s.Whole("sinks")), new MarginalUtility(t.Get(TableKinds.LuKv))), Fidelity = Fidelity.Reconstructed },
+        HeadKv("HeadKV-KVzip", "SnapKV's choice, heads keep by the most that any of their entries receives when prompts are read again", TableKinds.Reconstruction)
+            with { Paper = "ours: HeadKV's shares, KVzip's head scores", Fidelity = Fidelity.Ours },
         new("HeadKV-R2-chunks", "stretches of text that the window attends to, heads keep by attention on the answer of a reasoning question", Take.HeadKvChunks, "ours: HeadKV-R2's shares, ChunkKV's stretches", TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("HeadKV-R2-chunks", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), Shares(s, t.Get(TableKinds.RetrievalReasoning))), Fidelity = Fidelity.Ours },
         new("Critical-HeadKV-R2", "Critical-SnapKV's choice, heads keep by attention on the answer of a reasoning question", Take.CriticalHeadKv, "ours: HeadKV-R2's shares, CriticalKV's choice", TableKinds.RetrievalReasoning)
@@ -277,6 +289,10 @@ public static class Catalogue
 
     private static Razor Protected(Settings s, HeadImportance importance) =>
         new(importance, s.Whole("sinks"), s["protected-share"] == "by-budget" ? null : s.Number("protected-share"), s.Whole("least-recent"), s.Whole("recent-divisor"));
+
+    private static KvZip Replayed(Settings s) => new(s.Whole("replay"), s.Whole("sinks"));
+
+    private static EachEntry Rivalry(Settings s) => new(Names<Rivals>.Parse(s["compete"], "compete"));
 
     private static GroupReduction Reduction(Settings s, string name) => Names<GroupReduction>.Parse(s[name], name);
 }

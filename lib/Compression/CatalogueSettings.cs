@@ -53,6 +53,15 @@ internal static class CatalogueSettings
     /// <summary>Expected Attention under Ada-KV: kvpress' constants.</summary>
     internal static readonly Setting[] AdaExpected = [Epsilon(0.01), Floor, Normalise("false", "true")];
 
+    /// <summary>LU-KV's constants in kvpress.</summary>
+    internal const double LuKvEpsilon = 0.02;
+
+    /// <summary>First tokens that it protects.</summary>
+    internal const int LuKvSinks = 4;
+
+    /// <summary>LU-KV.</summary>
+    internal static readonly Setting[] LuKv = [Epsilon(LuKvEpsilon), FirstTokens(LuKvSinks)];
+
     private static Setting Epsilon(double standard) => Setting.Number("epsilon", standard, "0 or more, what is added to the expected attention", epsilon => epsilon >= 0);
 
     /// <summary>Compactor.</summary>
@@ -102,6 +111,14 @@ internal static class CatalogueSettings
         Setting.Number("threshold", 0.95, "a share from 0 to 1 of its attention that a head keeps where the budget rule is as-published", share => share is >= 0 and <= 1),
         Setting.Number("frequent", 0.3, "a share from 0 to 1 of the prompt, its frequent tokens", share => share is >= 0 and <= 1),
         Setting.Number("local", 0.3, "a share from 0 to 1 of the prompt, its local tokens", share => share is >= 0 and <= 1),
+    ];
+
+    /// <summary>KVzip: what kvpress has.</summary>
+    internal static readonly Setting[] Replay =
+    [
+        Setting.Whole("replay", 2048, "1 or more, the tokens of the prompt that are read again together", tokens => tokens >= 1),
+        Sinks,
+        Setting.Word("compete", "whose entries compete: those of the model, of a layer, or of a head alone", [.. Names<Bidders.Rivals>.All]),
     ];
 
     /// <summary>EMS: constants of the reconstruction.</summary>

@@ -18,6 +18,7 @@ public sealed class Compressor : IPromptCompressor
     private PromptAllocation? _selector;
     private readonly IPromptRetention? _retention;
     private readonly double[]?[] _squares; // [storing layer][head * dim], of queries, where a format asks for them
+    private readonly bool _replays;
     private int _nextLayer;
 
     /// <summary>Prepares to receive one prefill.</summary>
@@ -35,6 +36,9 @@ public sealed class Compressor : IPromptCompressor
             throw new LabException($"{policy.Name}: {(latent.Latents is null ? "projections are missing" : "projections are of another model")}: measure this model's with `lab heads latent`");
         if (policy.Format is not null) _shape = _shape with { Storage = ScalarType.BFloat16 };
         PromptAllocation.Check(policy, budget.Rule);
+        _replays = Needs.Replays.Count > 0;
+        if (_replays && !Needs.Equals(new ScorerNeeds { Replays = Needs.Replays }))
+            throw new LabException($"{policy.Name}: layers are scored when the prompt was read a second time, and by then queries, sums, kinds and the stream of the first reading are gone: leave out what asks for them");
         _retention = policy.Schedule?.Begin(policy.Method, budget, shape, queryHeads);
         _cache = new RaggedCache(_shape, policy.Layers) { Recall = policy.Recall }; // which may learn keys before they are sealed
         _layers = policy.Layers?.Stored(shape.Layers) ?? [.. Enumerable.Range(0, shape.Layers)];
@@ -68,6 +72,7 @@ public sealed class Compressor : IPromptCompressor
     /// <inheritdoc/>
     public void Accept(in LayerView layer)
     {
+        if (Waits(layer)) return;
         if (!NeedsScores(layer))
         {
             Pass(layer);
@@ -84,6 +89,12 @@ public sealed class Compressor : IPromptCompressor
         {
             ArrayPool<float>.Shared.Return(rented);
         }
+    }
+
+    /// <inheritdoc/>
+    public void AcceptReplayed(in LayerView layer)
+    {
+        if (!IsComplete) Accept(layer);
     }
 
     /// <inheritdoc/>
@@ -114,9 +125,16 @@ public sealed class Compressor : IPromptCompressor
     {
         if (_cache is null || _nextLayer == _layers.Length || layer.Layer != _layers[_nextLayer])
             throw new InvalidOperationException($"layer {layer.Layer} arrived where {(_nextLayer < _layers.Length ? $"layer {_layers[_nextLayer]}" : "no layer")} was expected: a compressor serves one prefill, in order");
-        _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, EntryCost.Of(Policy, _shape));
-        return !_selector.KeepsAll;
+        return !SelectorFor(layer).KeepsAll;
     }
+
+    /// <summary>Whether all layers have arrived: those of a prompt that fits into the budget do in the first reading.</summary>
+    internal bool IsComplete => _nextLayer == _layers.Length;
+
+    /// <summary>Whether a layer comes again before it can be compressed: when the prompt was read a second time.</summary>
+    internal bool Waits(in LayerView layer) => _replays && layer.Replayed is null && !SelectorFor(layer).KeepsAll;
+
+    private PromptAllocation SelectorFor(in LayerView layer) => _selector ??= new PromptAllocation(Method, Budget, _layers.Length, _model.KvHeads, _queryHeads, layer.Length, EntryCost.Of(Policy, _shape));
 
     /// <summary>Stores the whole layer.</summary>
     internal void Pass(in LayerView layer)

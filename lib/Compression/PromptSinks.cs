@@ -17,7 +17,7 @@ public static class PromptSinks
 
     private sealed class Combined(IReadOnlyList<IPromptSink> sinks) : IPromptSink
     {
-        private readonly IGrouping<(IScorer, int, int), Compressor>[] _groups =
+        private readonly IGrouping<(IScorer Scorer, int Window, int Heads), Compressor>[] _groups =
             [.. sinks.OfType<Compressor>().GroupBy(c => (c.Method.Scorer, c.Budget.ObservationWindow, c.Heads))];
         private readonly IPromptSink[] _others = [.. sinks.Where(s => s is not Compressor)];
 
@@ -29,7 +29,13 @@ public static class PromptSinks
         public void Accept(in LayerView layer)
         {
             foreach (var sink in _others) sink.Accept(layer);
-            foreach (var group in _groups) Accept(layer, group);
+            foreach (var group in _groups) Accept(layer, group, again: false);
+        }
+
+        public void AcceptReplayed(in LayerView layer)
+        {
+            foreach (var sink in _others) sink.AcceptReplayed(layer);
+            foreach (var group in _groups) Accept(layer, group, again: true);
         }
 
         public void Attended(int layer, torch.Tensor before, torch.Tensor after)
@@ -37,11 +43,12 @@ public static class PromptSinks
             foreach (var sink in _others) sink.Attended(layer, before, after);
         }
 
-        private static void Accept(in LayerView layer, IGrouping<(IScorer Scorer, int Window, int Heads), Compressor> group)
+        private static void Accept(in LayerView layer, IGrouping<(IScorer Scorer, int Window, int Heads), Compressor> group, bool again)
         {
             var waiting = new List<Compressor>();
             foreach (var compressor in group)
-                if (compressor.NeedsScores(layer)) waiting.Add(compressor);
+                if (again ? compressor.IsComplete : compressor.Waits(layer)) continue;
+                else if (compressor.NeedsScores(layer)) waiting.Add(compressor);
                 else compressor.Pass(layer);
             if (waiting.Count == 0) return;
 

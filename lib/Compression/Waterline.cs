@@ -1,8 +1,8 @@
 namespace HeadKvLab.Compression;
 
 /// <summary>
-/// Decides how far each head of the model goes down its list of steps: the dearest are bought until the next would exceed the total. Of equal prices the lower
-/// layer, head and step is bought first. Layers are admitted as they come: with a fixed total, what some layers cannot afford all of them cannot afford either, so
+/// Decides how far each head of the model goes down its list of steps: the dearest are bought until the next would exceed the total. Of equal prices the higher rank
+/// is bought first, then the lower layer, head and step. Layers are admitted as they come: with a fixed total, what some layers cannot afford all of them cannot afford either, so
 /// that the price only rises, and what was bought for earlier layers is only ever cut back. In the end it is the choice over the whole model.
 /// </summary>
 /// <param name="heads">Heads of a layer that own entries.</param>
@@ -46,7 +46,7 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
         var bought = _bought[layer][head];
         for (var i = 0; i < steps.Count; i++)
         {
-            if (steps[i].Price <= above || (_sold is { } sold && new Place(steps[i].Price, layer, head, i).CompareTo(sold) <= 0)) break;
+            if (steps[i].Price <= above || (_sold is { } sold && new Place(steps[i].Price, steps[i].Rank, layer, head, i).CompareTo(sold) <= 0)) break;
             Add(steps[i], layer, head);
         }
         if (bought.Count > 0) _last.Enqueue(Last(layer, head), Last(layer, head));
@@ -62,7 +62,7 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
     private Place Last(int layer, int head)
     {
         var bought = _bought[layer][head];
-        return new(bought[^1].Price, layer, head, bought.Count - 1);
+        return new(bought[^1].Price, bought[^1].Rank, layer, head, bought.Count - 1);
     }
 
     private int Cost(Bids.Step step) => whole ? step.Cost : step.Entries;
@@ -83,11 +83,11 @@ public sealed class Waterline(int heads, long? total, double above = double.Nega
         return place;
     }
 
-    /// <summary>A step of the model in the order in which steps are sold: the cheapest first, of equal ones the later.</summary>
-    private readonly record struct Place(double Price, int Layer, int Head, int Step) : IComparable<Place>
+    /// <summary>A step of the model in the order in which steps are sold: the cheapest first, of equal ones that of the lower rank, then the later.</summary>
+    private readonly record struct Place(double Price, long Rank, int Layer, int Head, int Step) : IComparable<Place>
     {
         public int CompareTo(Place other) => Price.CompareTo(other.Price) is not 0 and var byPrice ? byPrice
-            : (other.Layer, other.Head, other.Step).CompareTo((Layer, Head, Step));
+            : Rank.CompareTo(other.Rank) is not 0 and var byRank ? byRank : (other.Layer, other.Head, other.Step).CompareTo((Layer, Head, Step));
     }
 }
 

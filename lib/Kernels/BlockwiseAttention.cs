@@ -32,7 +32,7 @@ public static unsafe class BlockwiseAttention
         /// <summary>Values <c>[kvHead, position]</c>.</summary>
         public HeadMemory Values;
 
-        /// <summary>Where the result goes, <c>[queryHead, token]</c>.</summary>
+        /// <summary>Where the result goes, <c>[queryHead, token]</c>; nowhere: only what is wanted beside it is computed, and values are not read.</summary>
         public HeadMemory Output;
 
         /// <summary>Query heads; a multiple of the KV heads.</summary>
@@ -86,7 +86,7 @@ public static unsafe class BlockwiseAttention
             throw new ArgumentException($"{prompt.QueryHeads} query and {prompt.KvHeads} KV heads of dimension {prompt.Dim}, {prompt.Tokens} tokens at {prompt.Positions} positions: not a prompt for this kernel", nameof(prompt));
         for (var s = 0; s < prompt.WantedCount; s++)
             if (!prompt.Wanted[s].Fits)
-                throw new ArgumentException($"sum {s}: a power of {prompt.Wanted[s].Power} over queries {prompt.Wanted[s].From} to below {prompt.Wanted[s].Below} positions behind: give a target, power 1 or 2 and a range that is not empty", nameof(prompt));
+                throw new ArgumentException($"sum {s}: a power of {prompt.Wanted[s].Power} over queries {prompt.Wanted[s].From} to below {prompt.Wanted[s].Below} positions behind: give a target, power 1 or 2, or the largest, and a range that is not empty", nameof(prompt));
         prompt.Packed = (float*)NativeMemory.AlignedAlloc((nuint)prompt.KvHeads * (nuint)prompt.Panels * Keys * (nuint)prompt.Dim * sizeof(float), 64);
         try
         {
@@ -134,7 +134,7 @@ public static unsafe class BlockwiseAttention
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Attend(Prompt* p, int head, int block, float* scratch, ColumnSums.Stripe stripe)
     {
-        var (dim, kvHead, adding) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->WantedCount > 0);
+        var (dim, kvHead, adding, mixing) = (p->Dim, head / (p->QueryHeads / p->KvHeads), p->WantedCount > 0, p->Output.Start != null);
         var first = block * QueryRows;
         var rows = Math.Min(QueryRows, p->Tokens - first);
         var padded = (rows + RegisterTile.Rows - 1) / RegisterTile.Rows * RegisterTile.Rows;
@@ -159,6 +159,7 @@ public static unsafe class BlockwiseAttention
             for (var r = 0; r < rows; r++) Soften(logits + r * Keys, mixed + r * dim, dim, ref most[r], ref sums[r]);
             if (adding) stripe.Note(panel, most);
 
+            if (!mixing) continue;
             var values = p->Values.Row(kvHead, from);
             var (stride, seen) = ((int)p->Values.RowStride, Math.Min(Keys, p->Positions - from));
             for (var r = 0; r < padded; r += RegisterTile.Rows)
@@ -168,7 +169,8 @@ public static unsafe class BlockwiseAttention
                 if (c < dim) RegisterTile.Add16(logits + r * Keys, Keys, values + c, stride, mixed + r * dim + c, dim, seen);
             }
         }
-        if (adding) stripe.Add(firstPanel, panels, before, rows, most, sums);
+        if (adding) stripe.Add(firstPanel, panels, before, rows, first, most, sums);
+        if (!mixing) return;
         for (var r = 0; r < rows; r++)
         {
             var output = p->Output.Row(head, first + r);

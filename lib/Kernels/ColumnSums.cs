@@ -79,7 +79,9 @@ internal unsafe struct ColumnSums
             for (var j = 0; j < _positions; j++)
             {
                 double sum = 0;
-                for (var s = 0; s < Stripes; s++) sum += Totals(head, s)[w * StripeNumbers + j];
+                for (var s = 0; s < Stripes; s++)
+                    if (Totals(head, s)[w * StripeNumbers + j] is var part && _wanted[w].Power == ColumnSum.Largest) sum = Math.Max(sum, part);
+                    else sum += part;
                 _wanted[w].Target[(long)head * _positions + j] = (float)sum;
             }
     }
@@ -108,9 +110,9 @@ internal unsafe struct ColumnSums
         internal void Note(int panel, float* seen) =>
             new ReadOnlySpan<float>(seen, BlockwiseAttention.QueryRows).CopyTo(new(largest + panel * BlockwiseAttention.QueryRows, BlockwiseAttention.QueryRows));
 
-        /// <summary>Adds a block that has seen all its keys; row 0 stands at position <paramref name="before"/>.</summary>
+        /// <summary>Adds a block that has seen all its keys; row 0 is query <paramref name="first"/> and stands at position <paramref name="before"/>.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        internal void Add(int firstPanel, int panels, int before, int rows, float* atEnd, float* sums)
+        internal void Add(int firstPanel, int panels, int before, int rows, int first, float* atEnd, float* sums)
         {
             float* factors = stackalloc float[BlockwiseAttention.QueryRows], cut = stackalloc float[BlockwiseAttention.QueryRows * BlockwiseAttention.Keys];
             for (var panel = firstPanel; panel < panels; panel++)
@@ -127,7 +129,8 @@ internal unsafe struct ColumnSums
                     var target = totals + s * _positions + panel * BlockwiseAttention.Keys;
                     var exponentials = Panel(panel);
                     if (least < sum.From || most >= sum.Below) exponentials = Cut(exponentials, rows, ahead, sum.From, sum.Below, cut);
-                    if (sum.Power == 1) AddWeights(exponentials, rows, factors, target);
+                    if (sum.Power == ColumnSum.Largest) KeepLargest(exponentials, rows, factors, sum.Factors == null ? null : sum.Factors + first, target);
+                    else if (sum.Power == 1) AddWeights(exponentials, rows, factors, target);
                     else AddSquares(exponentials, rows, factors, target);
                 }
             }
@@ -159,6 +162,24 @@ internal unsafe struct ColumnSums
                 d = Vector512.FusedMultiplyAdd(factor, Vector512.Load(exponentials + 48), d);
             }
             Put(target, a, b, c, d);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void KeepLargest(float* exponentials, int rows, float* factors, float* queries, float* target)
+        {
+            Vector512<float> a = Vector512.Load(target), b = Vector512.Load(target + 16), c = Vector512.Load(target + 32), d = Vector512.Load(target + 48);
+            for (var r = 0; r < rows; r++, exponentials += BlockwiseAttention.Keys)
+            {
+                var factor = Vector512.Create(queries == null ? factors[r] : factors[r] * queries[r]);
+                a = Vector512.Max(a, factor * Vector512.Load(exponentials));
+                b = Vector512.Max(b, factor * Vector512.Load(exponentials + 16));
+                c = Vector512.Max(c, factor * Vector512.Load(exponentials + 32));
+                d = Vector512.Max(d, factor * Vector512.Load(exponentials + 48));
+            }
+            a.Store(target);
+            b.Store(target + 16);
+            c.Store(target + 32);
+            d.Store(target + 48);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

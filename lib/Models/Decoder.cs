@@ -75,18 +75,25 @@ public sealed class Decoder : Module
 
     /// <summary>
     /// Runs a prompt, or a further piece of one, through all layers. After each layer attended, <paramref name="sink"/> sees its
-    /// keys, values and last queries; unless <paramref name="full"/> keeps them they are released before the next layer starts.
+    /// keys, values and last queries; unless <paramref name="full"/> keeps them they are released before the next layer starts. Where the sink asks for replays
+    /// all of them are held, in float32, until the prompt was read again (<see cref="PromptReplay"/>).
     /// </summary>
     /// <param name="ids">Tokens of the piece; at least one.</param>
     /// <param name="full">An uncompressed cache that the piece continues and is appended to; null when nothing is to be kept.</param>
     /// <param name="sink">Receives each layer; null when nobody compresses.</param>
     /// <param name="allLogits">Logits of every position instead of the last one.</param>
     /// <returns>Logits <c>[1, vocabulary]</c> of the last token, or <c>[token, vocabulary]</c>; the caller's, or the current dispose scope's.</returns>
-    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or layers share entries that this model's cannot.</exception>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or layers share entries that this model's cannot; or the prompt cannot be read again.</exception>
     /// <exception cref="ArgumentException">The cache and the sink share different layers.</exception>
     public Tensor Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null, bool allLogits = false)
     {
         if (full is not null && sink is not null && full.Layers != sink.Layers) throw new ArgumentException($"the cache shares layers as {full.Layers?.Name ?? "none"}, the sink as {sink.Layers?.Name ?? "none"}: one prefill has one layer map", nameof(sink));
+        return sink is { Needs.Replays.Count: > 0 } ? PromptReplay.Run(this, ids, full, sink, allLogits) : ReadOnce(ids, full, sink, allLogits);
+    }
+
+    /// <summary>The same for a sink that looks at one reading.</summary>
+    internal Tensor ReadOnce(ReadOnlySpan<int> ids, RaggedCache? full, IPromptSink? sink, bool allLogits)
+    {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var x = Read(ids, full, sink, full is null ? sink?.Layers : full.Layers, allLogits);
@@ -106,7 +113,7 @@ public sealed class Decoder : Module
     }
 
     /// <summary>Hidden states of a prompt after the last layer, <c>[1, token, hidden]</c>; unless all rows are asked for, only the last of them is right.</summary>
-    private Tensor Read(ReadOnlySpan<int> ids, RaggedCache? full, IPromptSink? sink, LayerMap? layers, bool allRows)
+    internal Tensor Read(ReadOnlySpan<int> ids, RaggedCache? full, IPromptSink? sink, LayerMap? layers, bool allRows)
     {
         var start = full?.LogicalLength ?? 0;
         PromptChecks.Check(Config, ids, start, sink?.Needs ?? ScorerNeeds.None);
@@ -122,7 +129,7 @@ public sealed class Decoder : Module
             {
                 var shared = roots?.StoreOf(layer.Index);
                 var first = allRows || layer.Index < Config.Layers - 1 ? 0 : layer.FirstNeeded(x, shared is null && sink is not null ? sink.Needs : ScorerNeeds.None);
-                layer.Advance(x, rotation, shared ?? (ILayerStore)new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output, roots?.Keeper(layer.Index)), first, inputs);
+                layer.Advance(x, rotation, shared ?? (ILayerStore)new PromptStore(layer.Index, full?[layer.Index], sink, Rotary.Frequencies, layer.self_attn.Output, x, roots?.Keeper(layer.Index)), first, inputs);
                 roots?.Release(layer.Index);
             }
         }

@@ -58,12 +58,13 @@ public sealed class Engine : IDisposable
     /// <param name="full">Receives all entries; null: nothing is stored. Some it may hold already: the prompt goes on from them.</param>
     /// <param name="sink">Receives the layers, in main memory; null: nobody looks.</param>
     /// <returns>Logits <c>[vocabulary]</c> after the last token.</returns>
-    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or the sink asks for kinds of tokens, and there is no tokenizer.</exception>
+    /// <exception cref="LabException">The prompt is empty, too long, or holds ids outside the vocabulary; or the sink asks for kinds of tokens, and there is no tokenizer, or for a second reading, and the model is not on a CPU.</exception>
     public float[] Prefill(ReadOnlySpan<int> ids, RaggedCache? full = null, IPromptSink? sink = null)
     {
         using var scope = NewDisposeScope();
         if (sink is { Needs.Kinds: true } and not KindsSink)
             sink = KindsSink.Of(sink, ids, (Kinds ?? throw new LabException("prompt: the method looks at kinds of tokens, and this model runs without a tokenizer: load a model folder (LanguageModel.Load)")).Value);
+        if (!OnCpu && sink is { Needs.Replays.Count: > 0 }) throw new LabException("prompt: the method reads it a second time, which the lab does on the CPU: leave --device out, or choose another method");
         return _decoder.Prefill(ids, full, OnCpu || sink is null ? sink : new HostSink(sink)).cpu().data<float>().ToArray();
     }
 
@@ -104,6 +105,9 @@ internal sealed class KindsSink(IPromptSink inner, ReadOnlyMemory<TokenKind> kin
 
     /// <inheritdoc/>
     public void Accept(in LayerView layer) => inner.Accept(layer with { Kinds = kinds, KindOf = later });
+
+    /// <inheritdoc/>
+    public void AcceptReplayed(in LayerView layer) => inner.AcceptReplayed(layer with { Kinds = kinds, KindOf = later });
 
     /// <inheritdoc/>
     public void Attended(int layer, Tensor before, Tensor after) => inner.Attended(layer, before, after);

@@ -33,8 +33,9 @@ internal interface ILayerStore
 /// <param name="sink">Sees them; null: nobody does.</param>
 /// <param name="frequencies">Radians per position of each pair that RoPE turns.</param>
 /// <param name="output">Makes the output projection's part of each query head; null where nobody looks.</param>
+/// <param name="input">The residual stream that comes into the layer, <c>[1, token, hidden]</c>; null where nobody looks.</param>
 /// <param name="keep">Receives the keys and values that the queries read, where later layers read them too.</param>
-internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink, ReadOnlyMemory<float>? frequencies = null, Func<Tensor>? output = null, Action<Tensor, Tensor>? keep = null) : ILayerStore
+internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sink, ReadOnlyMemory<float>? frequencies = null, Func<Tensor>? output = null, Tensor? input = null, Action<Tensor, Tensor>? keep = null) : ILayerStore
 {
     /// <summary>Sequences of a batch, of which nothing is kept: training.</summary>
     internal static PromptStore Nowhere { get; } = new(0, null, null);
@@ -52,7 +53,7 @@ internal sealed class PromptStore(int layer, LayerCache? cache, IPromptSink? sin
         var rows = needs.AllQueries ? q.shape[2] : Math.Min(needs.Queries, q.shape[2]);
         sink?.Accept(new LayerView(layer, k[0], v[0], q[0].narrow(1, q.shape[2] - rows, rows), scale, slidingWindow, sums, Mixed: needs.Mixed ? mixed[0] : null)
         {
-            Frequencies = frequencies, Output = output,
+            Frequencies = frequencies, Output = output, Input = input is null ? null : () => input[0],
         });
         return mixed;
     }

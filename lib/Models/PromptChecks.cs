@@ -15,7 +15,7 @@ internal static class PromptChecks
             if ((uint)ids[i] >= (uint)config.VocabSize)
                 throw new LabException($"prompt: id {ids[i]} at token {start + i} is outside the vocabulary of {config.VocabSize}; the tokenizer belongs to another model.");
         if (start > 0 && needs.ExceedPiece(ids.Length))
-            throw new LabException($"prompt: the method looks at {(needs.OfAllRows ? "all queries" : needs.Queries > ids.Length ? $"{needs.Queries} queries" : "the kinds of all tokens")}, but the prompt continues a cached one by only {ids.Length} tokens; prefill it in one piece.");
+            throw new LabException($"prompt: the method looks at {(needs.Replays.Count > 0 ? "all of it a second time" : needs.OfAllRows ? "all queries" : needs.Queries > ids.Length ? $"{needs.Queries} queries" : "the kinds of all tokens")}, but the prompt continues a cached one by only {ids.Length} tokens; prefill it in one piece.");
     }
 
     /// <exception cref="LabException">The model has no such layer, or a layer and its root see different stretches of the text.</exception>

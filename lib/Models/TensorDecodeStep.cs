@@ -51,7 +51,7 @@ internal sealed class HostSink(IPromptSink inner) : IPromptSink
         {
             Keys = layer.Keys.cpu(), Values = layer.Values.cpu(), Queries = layer.Queries.cpu(),
             Sums = layer.Sums?.ToDictionary(s => s.Key, s => s.Value.cpu()), Mixed = layer.Mixed?.cpu(),
-            Output = layer.Output is { } output ? () => output().cpu() : null,
+            Output = layer.Output is { } output ? () => output().cpu() : null, Input = layer.Input is { } input ? () => input().cpu() : null,
         });
     }
 

@@ -39,7 +39,7 @@ public sealed class CalibrationFolderTests : FolderTests
 
     [Fact]
     public void A_folder_without_tables_is_refused_with_the_names_and_the_cure() =>
-        Assert.Equal($"{Folder}: holds none of retrieval.json, enhanced-retrieval.json, reasoning.json, full_attention_heads.tsv, prefix.json, change.json, filters.json, moments.json, share.json; `lab heads score --out {Folder}` writes the head scores",
+        Assert.Equal($"{Folder}: holds none of retrieval.json, enhanced-retrieval.json, reasoning.json, kvzip.json, full_attention_heads.tsv, prefix.json, change.json, filters.json, moments.json, utility.json, lukv.npy, share.json, latent.json; `lab heads score --out {Folder}` writes the head scores",
             Assert.Throws<LabException>(() => CalibrationFolder.Open(Folder, Config)).Message);
 
     [Fact]

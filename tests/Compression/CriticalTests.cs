@@ -50,10 +50,10 @@ public sealed class CriticalTests : IDisposable
         var values = RandomTensors.Make(2, 1500, 4, 1);
         var projection = RandomTensors.Make(4, 4, 6, 2);
         var layer = new LayerView(0, values, values, RandomTensors.Make(4, 8, 4, 3), 1) { Output = () => projection };
-        var found = Critical.Norms(layer);
+        var found = OutputNorms.Of(layer, 0, layer.Length, euclidean: false);
         foreach (var (h, j) in ((int, int)[])[(0, 0), (1, 1023), (2, 1024), (3, 1499)])
             Assert.Equal(Enumerable.Range(0, 6).Sum(o => Math.Abs(Enumerable.Range(0, 4).Sum(i => values[h / 2, j, i].item<float>() * (double)projection[h, i, o].item<float>()))), found[h, j].item<float>(), 1e-4);
-        Assert.Contains("come without it", Assert.Throws<LabException>(() => Critical.Norms(layer with { Output = null })).Message);
+        Assert.Contains("come without it", Assert.Throws<LabException>(() => OutputNorms.Of(layer with { Output = null }, 0, 1, euclidean: false)).Message);
         Assert.Contains("0.5 is the paper's", Assert.Throws<LabException>(() => new Critical(1.5)).Message);
     }
 
@@ -114,11 +114,11 @@ public sealed class CriticalTests : IDisposable
             Assert.False(cache[layer].IsUniform);
             var prompt = text.View(layer, 40, new(4));
             record.Take(prompt, cache[layer]);
-            var whole = Critical.Norms(prompt);
+            var whole = OutputNorms.Of(prompt, 0, prompt.Length, euclidean: false);
             foreach (var view in record.Views(layer, cache))
             {
                 Assert.Equal(prompt.Frequencies!.Value.ToArray(), view.Frequencies!.Value.ToArray());
-                var found = Critical.Norms(view);
+                var found = OutputNorms.Of(view, 0, view.Length, euclidean: false);
                 Assert.Equal([MadeUpText.Group, view.Length], found.shape);
                 foreach (var (i, position) in view.Positions![0].ToArray().Index())
                     for (var g = 0; g < MadeUpText.Group; g++) Assert.Equal(whole[view.FirstHead * MadeUpText.Group + g, position].item<float>(), found[g, i].item<float>(), 1e-3);

@@ -21,6 +21,7 @@ internal static class RandomTensors
         {
             Frequencies = Enumerable.Range(0, dim / 2).Select(i => MathF.Pow(100, -2f * i / dim)).ToArray(),
             Output = () => Make(queryHeads, dim, 24, 77 + layer.Layer),
+            Replayed = _ => Make(queryHeads, layer.Length, 1, 88 + layer.Layer).squeeze(2),
         };
     }
 }

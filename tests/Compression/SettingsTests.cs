@@ -15,7 +15,7 @@ public sealed class SettingsTests
     {
         ["kernel"] = 5, ["pooling"] = "avg", ["reduction"] = "max", ["beta"] = 2, ["temperature"] = 0.5, ["head-reduction"] = "sum", ["sinks"] = 6, ["protected-share"] = 0.15,
         ["least-recent"] = 10, ["recent-divisor"] = 3, ["pyramid-beta"] = 7, ["floor"] = 0.4, ["normalise"] = false, ["seed"] = 3, ["lag"] = 9, ["chunk"] = 6, ["alike"] = false, ["neighbours"] = 5, ["sparsity"] = 0.7, ["zero-class"] = 0.3, ["block"] = 4, ["buffer"] = 3, ["threshold"] = 0.9, ["frequent"] = 0.2, ["local"] = 0.1, ["coverage"] = 0.8, ["recent"] = 31, ["low"] = 0.5, ["high"] = 0.25, ["moved"] = 0.75, ["layer-exponent"] = 1,
-        ["epsilon"] = 0.05, ["blend"] = 0.5, ["lazy"] = 0.7, ["farthest"] = 64, ["safe"] = 0.25,
+        ["epsilon"] = 0.05, ["blend"] = 0.5, ["lazy"] = 0.7, ["farthest"] = 64, ["safe"] = 0.25, ["replay"] = 512, ["compete"] = "layer",
     };
 
     /// <summary>A value that is not the setting's default, whose methods may differ in it.</summary>

@@ -13,9 +13,13 @@ internal static class SomeTables
         return CalibrationTables.HeadScores(scores).With(TableKinds.DuoGates, new HeadImportance(gates.Layers, gates.Heads, [.. gates.Values.ToArray().Select(gate => gate / most)]))
             .With(TableKinds.Prefix, Curves(scores.Layers))
             .With(TableKinds.Change, Change(scores))
+            .With(TableKinds.Utility, Utility(scores.Layers, kvHeads)).With(TableKinds.LuKv, RemovalCurves.Of(Utility(scores.Layers, kvHeads)))
             .With(TableKinds.Filters, Vectors(scores, dim))
             .With(TableKinds.Moments, Vectors(scores, 3 * dim / 2));
     }
+
+    private static UtilityCurves Utility(int layers, int heads) => new(layers, heads, [.. Enumerable.Range(0, layers * heads).SelectMany(i =>
+        Enumerable.Range(0, UtilityCurves.Steps + 1).Select(k => Math.Pow(k / 100.0, 1.0 / (2 + i % 3)) / (1 + i % 2)))]);
 
     private static HeadVectors Vectors(HeadImportance scores, int width) => new(scores.Layers, scores.Heads, [.. Enumerable.Range(0, scores.Layers * scores.Heads * width).Select(i => 2 + MathF.Sin(i))]);
 

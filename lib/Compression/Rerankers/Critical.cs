@@ -15,7 +15,6 @@ namespace HeadKvLab.Compression.Rerankers;
 public sealed record Critical(double Safe = 0.5) : IReranker
 {
     private const float Epsilon = 1e-4f;
-    private const int BlockRows = 1024;
 
     /// <summary>Share chosen by score alone.</summary>
     public double Safe { get; } = Safe is >= 0 and <= 1 ? Safe
@@ -31,7 +30,7 @@ public sealed record Critical(double Safe = 0.5) : IReranker
         try
         {
             var norms = new HeadRows<float>(rented, scores.Heads, layer.Length);
-            WindowAttention.Reduce(layer, Norms(layer), GroupReduction.Mean, norms);
+            WindowAttention.Reduce(layer, OutputNorms.Of(layer, 0, layer.Length, euclidean: false), GroupReduction.Mean, norms);
             for (var h = 0; h < scores.Heads; h++)
             {
                 var row = scores[h];
@@ -45,22 +44,5 @@ public sealed record Critical(double Safe = 0.5) : IReranker
             ArrayPool<float>.Shared.Return(rented);
             ArrayPool<int>.Shared.Return(safe);
         }
-    }
-
-    /// <summary>The L1 norm of each value behind each query head's part of the output projection, <c>[queryHead, position]</c>.</summary>
-    internal static Tensor Norms(in LayerView layer)
-    {
-        var output = (layer.Output ?? throw new LabException("CriticalKV weighs values behind the output projection, "
-            + "and these tensors come without it: run it on a model (`lab eval`, `lab generate`)"))();
-        var (kvHeads, queryHeads) = (layer.Keys.shape[0], output.shape[0]);
-        var norms = zeros(queryHeads, layer.Length);
-        for (var h = 0; h < queryHeads; h++)
-            for (var first = 0; first < layer.Length; first += BlockRows)
-            {
-                using var step = NewDisposeScope();
-                var rows = Math.Min(BlockRows, layer.Length - first);
-                norms[h].narrow(0, first, rows).copy_(layer.Values[h / (queryHeads / kvHeads)].narrow(0, first, rows).mm(output[h]).abs().sum(1));
-            }
-        return norms;
     }
 }

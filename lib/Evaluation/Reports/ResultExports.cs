@@ -130,7 +130,7 @@ public static class ResultExports
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
     private static string Press(string method) => method switch
     {
-        "FullKV" => "no_press", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",
+        "FullKV" => "no_press", "KVzip" => "kvzip", "LU-KV" => "lukv", "KVzip+" => "kvzip_plus", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",
         "H2O" => "h2o", "TOVA" => "tova", "Knorm" => "knorm", "KeyDiff" => "keydiff", "LagKV" => "lagkv", "CUR" => "cur", "ChunkKV" => "chunkkv", "ObservedAttention" => "observed_attention", "random" => "random",
         _ => method.ToLowerInvariant().Replace('-', '_'),
     };

@@ -14,7 +14,7 @@ namespace HeadKvLab.Profiling.Micro;
 /// <param name="IdleBytes">Bytes in physical memory before it.</param>
 /// <param name="CacheBytes">Bytes of the entries it left.</param>
 /// <param name="Milliseconds">The whole prefill.</param>
-/// <param name="EvictionMilliseconds">Of these, scoring, choosing and storing, after a layer attended.</param>
+/// <param name="EvictionMilliseconds">Of these, scoring, choosing and storing, after a layer attended; and all of a second reading.</param>
 /// <param name="SumMilliseconds">Of these, adding up over all queries while they attend, for the methods that ask for sums.</param>
 public sealed record PrefillRun(long PeakBytes, long IdleBytes, long CacheBytes, double Milliseconds, double EvictionMilliseconds, double SumMilliseconds)
 {
@@ -151,6 +151,8 @@ public static class PrefillBenchmark
 
     private sealed class TimedSink(IPromptSink inner) : IPromptSink
     {
+        private long _last;
+
         public double Milliseconds { get; private set; }
 
         public ScorerNeeds Needs => inner.Needs;
@@ -160,6 +162,15 @@ public static class PrefillBenchmark
             var start = Stopwatch.GetTimestamp();
             inner.Accept(layer);
             Milliseconds += Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            _last = Stopwatch.GetTimestamp();
+        }
+
+        /// <summary>What was read again since the last layer counts as well.</summary>
+        public void AcceptReplayed(in LayerView layer)
+        {
+            inner.AcceptReplayed(layer);
+            Milliseconds += Stopwatch.GetElapsedTime(_last).TotalMilliseconds;
+            _last = Stopwatch.GetTimestamp();
         }
     }
 }

@@ -35,7 +35,7 @@ public static class LeaderboardMap
                 Axis.Categories("entries kept", [.. board.Shares.Select(Leaderboard.Words)]),
                 Axis.Categories("", at == 0 ? [.. methods.Select(Shortened)] : [.. methods.Select(_ => "")], reversed: true), [new CellMark(values, scale) { Hover = hover, Labels = labels }]);
         });
-        var note = $"Exact match in per cent; the full cache has {Format.Fixed(boards[0].Full.Mean, 0)}. + and -: significantly above and below {boards[0].Reference}.";
+        var note = $"{(methods.Length < boards[0].Lines.Count ? $"The first {methods.Length} of {boards[0].Lines.Count} methods. " : "")}Exact match in per cent; the full cache has {Format.Fixed(boards[0].Full.Mean, 0)}. + and -: significantly above and below {boards[0].Reference}.";
         return new Sketch(title, note, [.. panels]) { Columns = boards.Count, Width = 280 + 310 * boards.Count, Height = 170 + RowHeight * methods.Length }.ToFigure();
     }
 

@@ -18,6 +18,7 @@ internal static class EvalCommand
         var model = Options.Model();
         var methods = Options.Methods("Names, separated by commas, each alone or with settings, a schedule, a format, a recall and shared layers of its own: \"SnapKV kernel=5 every 64,HeadKV-R2 +Quest budget=64,FullKV /share(5>1)\"; see `lab methods`. The full cache is always run beside them.", "StreamingLLM,SnapKV,HeadKV-R2,HeadKV-R2-shuffled");
         var sizes = Options.Counts<int>("--kv-sizes", "Budgets in entries per head, window included.", "");
+        var ratios = Options.Numbers("--compression-ratio", "Budgets as kvpress gives them: shares that are removed; 0.9 keeps int(n (1 - 0.9)) entries per head.", "");
         var shares = Options.Numbers("--shares", "Budgets as shares of the prompt's entries; 0.03,0.06,0.12 where no --kv-sizes are given.", "");
         var protocols = Options.Words("--protocol", "paper, standard or agnostic; for suites of conversations turns-golden, turns-own or requests too; several separated by commas; the suite's usual one where it is not given.", "");
         var rule = Options.Words("--budget-rule", "as-published, equal-entries or equal-bytes; several separated by commas; the protocol's where it is not given.", "");
@@ -54,11 +55,11 @@ internal static class EvalCommand
             Example:  lab eval world-2048-test --methods "FullKV /share(5>1),SnapKV @int4 /share(5>1,4>0)" --shares 0.12
             Example:  lab eval scworld-2048-turns --methods "SnapKV,HeadKV-R2,FullKV +Quest budget=64" --shares 0.06 --protocol turns-golden,turns-own
             Example:  lab eval qasper,hotpotqa --data ~/LongBench --model ~/Llama-3-8B --protocol paper --kv-sizes 128 --device cuda
-            """) { suite, data, model, methods, sizes, shares, protocols, rule, granularity, schedules, formats, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
+            """) { suite, data, model, methods, sizes, shares, ratios, protocols, rule, granularity, schedules, formats, recalls, betas, set, scores, window, first, type, device, dictionary, limit, lengths, perTask, seed, shard, output };
         command.Add(EvalWorldCommand.Create());
         command.SetAction((parse, stop) =>
         {
-            var (kvSizes, kvShares) = (parse.Read(sizes), parse.Read(shares));
+            var (kvSizes, kvShares, removed) = (parse.Read(sizes), parse.Read(shares), parse.Read(ratios));
             var plan = new SweepPlan
             {
                 Model = parse.GetRequiredValue(model),
@@ -69,7 +70,8 @@ internal static class EvalCommand
                 Protocols = parse.Read(protocols) is { Length: > 0 } named ? named : [SuiteCatalogue.UsualProtocol(parse.GetRequiredValue(suite))],
                 Methods = [Variant.Full.Method, .. parse.Read(methods)],
                 KvSizes = kvSizes,
-                Shares = kvShares.Length + kvSizes.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
+                CompressionRatios = removed,
+                Shares = kvShares.Length + kvSizes.Length + removed.Length > 0 ? kvShares : [0.03, 0.06, 0.12],
                 Rules = parse.Read(rule),
                 Granularity = parse.GetValue(granularity),
                 Schedules = parse.Read(schedules),
@@ -86,7 +88,7 @@ internal static class EvalCommand
                 Seed = parse.GetValue(seed),
             }.Checked("lab eval");
             parse.Refuse(plan.Suites[0] is "needle" or "needle-published" or "ruler", "the suite has lengths of its own; it is for needle, needle-published and ruler", lengths, perTask);
-            parse.Refuse(plan.Methods.Any(m => Catalogue.Parse(m).Entry.Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, rule, granularity, schedules, window);
+            parse.Refuse(plan.Methods.Any(m => Catalogue.Parse(m).Entry.Name != Variant.Full.Method), "the full cache has no budget; name a method that compresses", sizes, shares, ratios, rule, granularity, schedules, window);
             var part = parse.GetValue(shard) is { } text ? Shard.Parse(text) : (Shard?)null;
             var folder = parse.GetValue(output) ?? Path.Combine("results", $"{Path.GetFileNameWithoutExtension(plan.Suites[0])}-{Path.GetFileName(Path.TrimEndingDirectorySeparator(plan.Model))}");
             return Task.FromResult(EvalDriver.Run(plan, folder, part, parse.Place(device), stop));

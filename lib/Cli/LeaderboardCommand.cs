@@ -16,6 +16,7 @@ namespace HeadKvLab.Cli;
 internal static class LeaderboardCommand
 {
     private const string Reference = "HeadKV-R2";
+    private const int Shown = 20; // methods of the image beside the page
 
     internal static Command Create()
     {
@@ -28,7 +29,7 @@ internal static class LeaderboardCommand
         var command = new Command("leaderboard", $"""
             Runs all methods at 1.5, 3, 6, 12 and 25 % of the entries, at equal bytes, with the question seen (standard) and after compression
             (agnostic), tests each against {Reference} on the same questions, and writes one page: leaderboard.html (a table that sorts, and a
-            chart), beside it leaderboard.md, .csv and .svg. Like `lab eval` it can be killed at any instant; the same command goes on.
+            chart), beside it leaderboard.md, .csv, and .svg with the first {Shown}. Like `lab eval` it can be killed at any instant; the same command goes on.
 
             Example:  lab leaderboard --out results/leaderboard
             """) { model, suite, methods, protocols, limit, output };
@@ -67,7 +68,7 @@ internal static class LeaderboardCommand
         var (figure, provenance) = (LeaderboardMap.Draw(boards), Provenance.Tables(rows, card) + Provenance.Programs(rows));
         ResultFolder.Replace(folder, "leaderboard.md", $"# Leaderboard\n\n{string.Concat(boards.Select(board => $"{board.Table().ToMarkdown()}\n"))}{provenance}");
         ResultFolder.Replace(folder, "leaderboard.csv", string.Concat(boards.Select((board, at) => at == 0 ? board.Differences().ToCsv() : board.Differences().ToCsv().Split('\n', 2)[1])));
-        ResultFolder.Replace(folder, "leaderboard.svg", figure.Svg);
+        ResultFolder.Replace(folder, "leaderboard.svg", LeaderboardMap.Draw(boards, most: Shown).Svg);
         ResultFolder.Replace(folder, "leaderboard.html", Page(boards, figure, provenance));
     }
 

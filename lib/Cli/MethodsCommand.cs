@@ -47,7 +47,7 @@ internal static class MethodsCommand
 
     /// <summary>The table that docs/methods.md shows.</summary>
     internal static string Markdown() => Table.Of("", Catalogue.Methods, ("method", m => m.Name), ("keeps", m => m.Keeps), ("defaults", m => m.Defaults), ("needs", m => m.NeedsInWords),
-        ("form", m => Names<Fidelity>.Of(m.Fidelity)), ("while generating", Generating), ("paper", m => m.Paper)).ToMarkdown();
+        ("form", m => Names<Fidelity>.Of(m.Fidelity)), ("while generating", Generating), ("paper", m => m.Paper), ("in kvpress", m => m.KvPress)).ToMarkdown();
 
     /// <summary>What the authors drop while text is generated: a schedule's name, or the method's own rule.</summary>
     private static string Generating(CatalogueEntry entry) => entry.Published is not { } own ? "" : own(entry.Resolve()).Name is var name && name == Catalogue.Published ? "its own rule" : name;
@@ -63,6 +63,7 @@ internal static class MethodsCommand
         {
             Console.WriteLine($"{m.Name,-20} {m.Keeps}");
             Console.WriteLine($"{"",-20} settings: {m.Defaults}; needs: {m.NeedsInWords}; {Names<Fidelity>.Of(m.Fidelity)}; {m.Paper}");
+            if (m.KvPress is { } press) Console.WriteLine($"{"",-20} in kvpress, and here too: {press}");
             if (m.Published is not null) Console.WriteLine($"{"",-20} while generating as published: {Generating(m)}");
         }
         Print("Formats (`@NAME SETTING=VALUE` behind a method)", FormatCatalogue.All);

@@ -10,111 +10,6 @@ using Take = HeadKvLab.Compression.CatalogueSettings;
 
 namespace HeadKvLab.Compression;
 
-/// <summary>How near a method is to what its authors compute.</summary>
-public enum Fidelity
-{
-    /// <summary>By the authors' code, or by a paper that leaves nothing open; where it differs its files say so.</summary>
-    Exact,
-
-    /// <summary>After a paper that leaves formulas or constants open, for want of public code.</summary>
-    Reconstructed,
-
-    /// <summary>A variant or a control of this project.</summary>
-    Ours,
-}
-
-/// <summary>A method of the catalogue.</summary>
-/// <param name="Name">Its name on the command line, in tables and in results.</param>
-/// <param name="Keeps">What it keeps, in a sentence.</param>
-/// <param name="Takes">The settings it takes: all that its scorer, its allocator or bidder and its settlement have.</param>
-/// <param name="Paper">Where it is from.</param>
-/// <param name="Needs">Calibration tables it needs.</param>
-public sealed record CatalogueEntry(string Name, string Keeps, IReadOnlyList<Setting> Takes, string Paper, params IReadOnlyList<TableKind> Needs)
-{
-    /// <summary>Puts scorer and allocator together; all of <see cref="Takes"/> is set, and the tables of <see cref="Needs"/> are there.</summary>
-    public required Func<Settings, CalibrationTables, Method> Build { get; init; }
-
-    /// <summary>How near it is to what its authors compute.</summary>
-    public Fidelity Fidelity { get; init; }
-
-    /// <summary>How its authors drop entries while text is generated, from its settings; null: they decide once, after the prompt.</summary>
-    public Func<Settings, ISchedule>? Published { get; init; }
-
-    /// <summary>Why the method cannot choose again while text is generated; null: it can.</summary>
-    public string? DecidesOnce { get; init; }
-
-    /// <summary>The schedule of a name: <c>never</c>, <c>published</c>, <c>every 128</c>, <c>grown 64</c>.</summary>
-    /// <param name="name">The name.</param>
-    /// <param name="given">Settings that differ from the defaults; null for none.</param>
-    /// <returns>Null for never.</returns>
-    /// <exception cref="LabException">There is no such schedule, or the method cannot follow it.</exception>
-    public ISchedule? ScheduleOf(string name, Settings? given = null)
-    {
-        var schedule = Catalogue.Schedule(name);
-        if (schedule == Catalogue.Never) return null;
-        if (DecidesOnce is not null) throw new LabException($"schedule '{name}': {Name} decides once, after the prompt: {DecidesOnce}");
-        if (schedule != Catalogue.Published) return schedule.Split(' ') is ["every", var tokens] ? new Every(int.Parse(tokens, CultureInfo.InvariantCulture)) : new Grown(int.Parse(schedule[6..], CultureInfo.InvariantCulture));
-        return Published is { } own ? own(Resolve(given))
-            : throw new LabException($"schedule '{name}': {Name} drops nothing while generating in its published form; the methods that do are {string.Join(", ", Catalogue.Methods.Where(m => m.Published is not null).Select(m => m.Name))}");
-    }
-
-    /// <summary>Its settings by default, in words.</summary>
-    public string Defaults => Takes.Count == 0 ? "none" : string.Join(", ", Takes.Select(setting => $"{setting.Name} {setting.Default}"));
-
-    /// <summary>The effective settings: every one that the method takes, given or by default.</summary>
-    /// <param name="given">Settings given; null for none.</param>
-    /// <exception cref="LabException">The method does not take one of them, or a value is out of range.</exception>
-    public Settings Resolve(Settings? given = null) => Setting.Resolve(Name, Takes, given);
-
-    /// <summary>Whether the method takes a setting.</summary>
-    public bool IsTaken(string setting) => Takes.Any(taken => taken.Name == setting);
-
-    /// <summary>The names of the settings it takes.</summary>
-    internal string TakenInWords => Setting.InWords(Takes);
-
-    /// <summary>What it needs beside the prompt, in words.</summary>
-    public string NeedsInWords => Needs.Count == 0 ? "none" : string.Join(", ", Needs.Select(kind => kind.Holds));
-
-    /// <summary>Whether a model has the tables that the method needs.</summary>
-    /// <exception cref="LabException">A file of them is broken or another model's.</exception>
-    public bool IsReady(CalibrationTables tables) => Needs.All(kind => tables.Find(kind) is not null);
-
-    /// <summary>The tables that the method uses, each by its name with its hash.</summary>
-    /// <exception cref="LabException">A table it needs is missing, broken or another model's.</exception>
-    public Settings TablesOf(CalibrationTables tables) => new([.. Needs.Select(kind => (kind.Name, (object)(tables.Find(kind)
-        ?? throw new LabException($"{Name} needs {kind.Holds}: {kind.Cure}")).Hash))]);
-
-    /// <summary>Creates the method.</summary>
-    /// <param name="settings">Settings that differ from the defaults; null for none.</param>
-    /// <param name="tables">Calibration tables of the model; only those it <see cref="Needs"/> are looked at. Null for none.</param>
-    /// <exception cref="LabException">The method does not take a setting, a value is out of range, or a table it needs is missing.</exception>
-    public Method Create(Settings? settings = null, CalibrationTables? tables = null)
-    {
-        var effective = Resolve(settings);
-        var used = TablesOf(tables ??= CalibrationTables.None);
-        return Build(effective, tables) with { Settings = effective, Tables = used };
-    }
-}
-
-/// <summary>What a text names.</summary>
-/// <param name="Entry">The method.</param>
-/// <param name="Given">Settings given for it.</param>
-/// <param name="Schedule">Name of the schedule; null where none is given.</param>
-public sealed record PolicyText(CatalogueEntry Entry, Settings Given, string? Schedule)
-{
-    /// <summary>The recall; null where none is given.</summary>
-    public IRecall? Recall { get; init; }
-
-    /// <summary>The format; null where none is given.</summary>
-    public EntryFormat? Format { get; init; }
-
-    /// <summary>The reducer that shortens the prompt, as it was written; null where none is given. Evaluations know what it means.</summary>
-    public string? Reducer { get; init; }
-
-    /// <summary>The layers that are shared, as <see cref="LayerMap.Name"/> writes them, or <see cref="LayerMap.Measured"/>; null where none are.</summary>
-    public string? Layers { get; init; }
-}
-
 /// <summary>All methods, in the order of tables: the one place that knows which exist.</summary>
 public static class Catalogue
 {
@@ -132,53 +27,53 @@ public static class Catalogue
     public static IReadOnlyList<CatalogueEntry> Methods { get; } =
     [
         new("FullKV", "everything: the reference", [], "-")
-            { Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()), DecidesOnce = "it keeps everything" },
+            { KvPress = "no_press", Build = (_, _) => new("FullKV", new SinksAndRecent(), new FullCache()), DecidesOnce = "it keeps everything" },
         new("StreamingLLM", "the first tokens and the latest ones", [Take.Sinks], "arXiv 2309.17453")
-            { Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()), Published = EveryToken },
+            { KvPress = "streaming_llm", Build = (s, _) => new("StreamingLLM", new SinksAndRecent(s.Whole("sinks")), new Uniform()), Published = EveryToken },
         new("H2O", "tokens that all queries of the prompt attended to most", [Take.Reduction()], "arXiv 2306.14048")
             { Build = (s, _) => new("H2O", new H2O(Reduction(s, "reduction")), new Uniform()), Published = EveryToken },
         new("TOVA", "tokens the last query attends to, the same for all heads", [], "arXiv 2401.06104")
-            { Build = (_, _) => new("TOVA", new Tova(), new Uniform()), Published = EveryToken },
+            { KvPress = "tova", Build = (_, _) => new("TOVA", new Tova(), new Uniform()), Published = EveryToken },
         new("Knorm", "keys of smallest length", [], "arXiv 2406.11430")
-            { Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
+            { KvPress = "knorm", Build = (_, _) => new("Knorm", new Knorm(), new Uniform()) },
         new("KeyDiff", "keys least like the others", [], "arXiv 2504.15364")
-            { Build = (_, _) => new("KeyDiff", new KeyDiff(), new Uniform()) },
+            { KvPress = "keydiff", Build = (_, _) => new("KeyDiff", new KeyDiff(), new Uniform()) },
         new("LagKV", "tokens whose keys and values stand out from those after them, the same share of each part", Take.Lag, "arXiv 2504.04704")
-            { Build = (s, _) => new("LagKV", new LagKv(s.Whole("lag"), s.Whole("sinks")), new Uniform()) },
+            { KvPress = "lagkv", Build = (s, _) => new("LagKV", new LagKv(s.Whole("lag"), s.Whole("sinks")), new Uniform()) },
         new("CUR", "keys and values that are long among their neighbours", Take.Cur, "arXiv 2509.15038")
-            { Build = (s, _) => new("CUR", new Cur(s.Whole("neighbours"), s.Whole("sinks")), new Uniform()) },
+            { KvPress = "cur", Build = (s, _) => new("CUR", new Cur(s.Whole("neighbours"), s.Whole("sinks")), new Uniform()) },
         new("ObservedAttention", "H2O by averages over the queries that see a token", [Take.Reduction()], "kvpress; after arXiv 2306.14048")
-            { Build = (s, _) => new("ObservedAttention", new ObservedAttention(Reduction(s, "reduction")), new Uniform()) },
+            { KvPress = "observed_attention", Build = (s, _) => new("ObservedAttention", new ObservedAttention(Reduction(s, "reduction")), new Uniform()) },
         new("DropKV", "tokens without which the window's outputs would move most", Take.Drop, "kvpress, issue 284")
             { Build = (s, _) => new("DropKV", new DropKv(Pooled(s)), new Uniform()) },
         new("ExpectedAttention", "tokens that queries to come will attend to, if they are like those of the prompt", Take.Expected, "arXiv 2510.00636")
-            { Build = (s, _) => new("ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Uniform()) },
+            { KvPress = "expected_attention_uniform", Build = (s, _) => new("ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Uniform()) },
         new("Ada-ExpectedAttention", "ExpectedAttention's choice, heads of a layer compete", Take.AdaExpected, "kvpress; arXiv 2510.00636, 2407.11550")
-            { Build = (s, _) => new("Ada-ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+            { KvPress = "expected_attention", Build = (s, _) => new("Ada-ExpectedAttention", new ExpectedAttention(s.Number("epsilon")), new Ada(s.Number("floor"), s["normalise"] == "true")) },
         new("Compactor", "keys that stand out, and what attention in both directions gives to them", Take.Compactor, "arXiv 2507.08143")
-            { Build = (s, _) => new("Compactor", new Compactor(s.Number("blend")), new Uniform()) },
+            { KvPress = "compactor", Build = (s, _) => new("Compactor", new Compactor(s.Number("blend")), new Uniform()) },
         new("CapKV", "values that add most to those that queries to come will read", [], "arXiv 2604.25975")
             { Build = (_, _) => new("CapKV", new CapKv(), new Uniform()) },
         new("Q-Filters", "keys that point where queries point in any text", [], "arXiv 2503.02812", TableKinds.Filters)
-            { Build = (_, t) => new("Q-Filters", new QFilters(t.Get(TableKinds.Filters)), new Uniform()) },
+            { KvPress = "qfilter", Build = (_, t) => new("Q-Filters", new QFilters(t.Get(TableKinds.Filters)), new Uniform()) },
         new("TriAttention", "keys that mean queries of any text attend to from positions to come", Take.Tri, "arXiv 2604.04921", TableKinds.Moments)
             { Build = (s, t) => new("TriAttention", new TriAttention(t.Get(TableKinds.Moments), s.Whole("farthest")), new Uniform()), Published = _ => new Every(128) },
         new("SnapKV", "tokens the window attends to, per head", Take.Window, "arXiv 2404.14469")
-            { Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
+            { KvPress = "snapkv", Build = (s, _) => new("SnapKV", Window(s), new Uniform()) },
         new("Finch", "tokens the window attends to, each query weighted by the keys it sees; they stay at their positions", [], "after TACL 2024, 10.1162/tacl_a_00716")
             { Build = (_, _) => new("Finch", new Finch(), new Uniform()), Fidelity = Fidelity.Ours },
         new("ValueWeighted", "tokens the window attends to, weighted by the length of their values", Take.Window, "lesson 07; after arXiv 2406.12335")
             { Build = (s, _) => new("ValueWeighted", new ValueWeighted(Window(s)), new Uniform()), Fidelity = Fidelity.Ours },
         new("ChunkKV", "stretches of text that the window attends to, the same for all heads", Take.Chunk, "arXiv 2502.00299")
-            { Build = (s, _) => new("ChunkKV", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), new Uniform()) },
+            { KvPress = "chunkkv", Build = (s, _) => new("ChunkKV", new Chunked(Window(s), s.Whole("chunk"), s["alike"] == "true"), new Uniform()) },
         new("PyramidKV", "SnapKV's choice, lower layers keep more", Take.Pyramid, "arXiv 2406.02069")
-            { Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
+            { KvPress = "pyramidkv", Build = (s, _) => new("PyramidKV", Window(s), new Pyramid(s.Whole("pyramid-beta"))) },
         new("Ada-SnapKV", "SnapKV's choice, heads of a layer compete", Take.Ada, "arXiv 2407.11550")
-            { Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
+            { KvPress = "adakv_snapkv", Build = (s, _) => new("Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) },
         new("Critical-SnapKV", "half of it SnapKV's choice, half what can also change attention's output most", Take.Critical, "arXiv 2502.03805")
-            { Build = (s, _) => new("Critical-SnapKV", Window(s), new Uniform()) { Reranker = new Critical(s.Number("safe")) } },
+            { KvPress = "critical_snapkv", Build = (s, _) => new("Critical-SnapKV", Window(s), new Uniform()) { Reranker = new Critical(s.Number("safe")) } },
         new("Critical-Ada-SnapKV", "Critical-SnapKV's choice, heads of a layer compete", Take.CriticalAda, "arXiv 2502.03805, 2407.11550")
-            { Build = (s, _) => new("Critical-Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) { Reranker = new Critical(s.Number("safe")) } },
+            { KvPress = "critical_adakv_snapkv", Build = (s, _) => new("Critical-Ada-SnapKV", Window(s), new Ada(s.Number("floor"), s["normalise"] == "true")) { Reranker = new Critical(s.Number("safe")) } },
         new("RazorAttention", "whole prompt in retrieval heads; sinks, window and a compensation token elsewhere", Take.Razor, "arXiv 2407.15891", TableKinds.Retrieval)
             { Build = (s, t) => new("RazorAttention", new SinksAndRecent(s.Whole("sinks")), Protected(s, t.Get(TableKinds.Retrieval)), new CompensationToken()), DecidesOnce = "its compensation token stands for what was dropped of the prompt" },
         new("PrefixKV", "what all queries attend to, the same for all heads; every layer holds the same share of its attention", [], "arXiv 2412.03409")
@@ -192,9 +87,9 @@ public static class Catalogue
         new("KV-Compress-full", "squares of what all queries but the nearest attend to; blocks of all heads of the model compete", Take.AllBlocks, "arXiv 2410.00161")
             { Build = (s, _) => new("KV-Compress-full", new SquaredAll(s.Whole("buffer")), new Blocks(s.Whole("block"))), Published = EveryToken },
         new("KVzip", "what reading the prompt again attends to; all heads of the model compete", Take.Replay, "arXiv 2505.23416")
-            { Build = (s, _) => new("KVzip", Replayed(s), Rivalry(s)), DecidesOnce = ReadsTwice },
+            { KvPress = "kvzip", Build = (s, _) => new("KVzip", Replayed(s), Rivalry(s)), DecidesOnce = ReadsTwice },
         new("KVzip+", "KVzip's choice, attention weighted by what it adds to the residual stream", Take.Replay, "kvpress; arXiv 2601.07891")
-            { Build = (s, _) => new("KVzip+", new KvZipPlus(Replayed(s)), Rivalry(s)), DecidesOnce = ReadsTwice },
+            { KvPress = "kvzip_plus", Build = (s, _) => new("KVzip+", new KvZipPlus(Replayed(s)), Rivalry(s)), DecidesOnce = ReadsTwice },
         new("FastGen", "special tokens, punctuation, frequent tokens, local ones: each head down to the rung that holds enough of its attention", Take.Ladder, "arXiv 2310.01801")
             { Build = (s, _) => new("FastGen", Rungs(s), new LadderSteps(Rungs(s), s.Number("threshold"))), Published = s => new LadderUpkeep(Rungs(s), s.Number("threshold")) },
         new("SimLayerKV", "everything in layers whose last query looks around; the first tokens and the latest ones in the others", Take.Lazy, "arXiv 2410.13846")
@@ -204,7 +99,7 @@ public static class Catalogue
         new("BaKlaVa", "SnapKV's choice; heads that change little give entries to those that change much", Take.Tiers, "after arXiv 2502.13176", TableKinds.Change)
             { Build = (s, t) => new("BaKlaVa", Window(s), new Tiered(t.Get(TableKinds.Change), s.Number("low"), s.Number("high"), s.Number("moved"), s.Number("layer-exponent"), Reduction(s, "head-reduction"))), Fidelity = Fidelity.Reconstructed },
         new("DuoAttention", "whole prompt in heads of high gate; sinks and recent tokens elsewhere", Take.Duo, "arXiv 2410.10819", TableKinds.DuoGates)
-            { Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))), DecidesOnce = "its retrieval heads keep whatever comes" },
+            { KvPress = "duo_attention", Build = (s, t) => new("DuoAttention", new SinksAndRecent(s.Whole("sinks")), new Duo(t.Get(TableKinds.DuoGates), s.Number("sparsity"), s.Whole("sinks"), s.Whole("recent"))), DecidesOnce = "its retrieval heads keep whatever comes" },
         HeadKv("HeadKV-R", "SnapKV's choice, heads keep by retrieval score", TableKinds.Retrieval),
         HeadKv("HeadKV-ER", "SnapKV's choice, heads keep by attention on the whole retrieved answer", TableKinds.EnhancedRetrieval),
         HeadKv("HeadKV-R2", "SnapKV's choice, heads keep by attention on the answer of a reasoning question", TableKinds.RetrievalReasoning),
@@ -219,7 +114,7 @@ public static class Catalogue
         new("Critical-HeadKV-R2", "Critical-SnapKV's choice, heads keep by attention on the answer of a reasoning question", Take.CriticalHeadKv, "ours: HeadKV-R2's shares, CriticalKV's choice", TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("Critical-HeadKV-R2", Window(s), Shares(s, t.Get(TableKinds.RetrievalReasoning))) { Reranker = new Critical(s.Number("safe")) }, Fidelity = Fidelity.Ours },
         new("random", "positions drawn at random: the floor", [Take.Seed], "-")
-            { Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
+            { KvPress = "random", Build = (s, _) => new("random", new RandomScorer(s.Whole("seed")), new Uniform()), Fidelity = Fidelity.Ours },
         new("HeadKV-R2-shuffled", "HeadKV-R2 with its budgets dealt to other heads at random: the control", [.. Take.HeadKv, Take.Seed], HeadKvPaper, TableKinds.RetrievalReasoning)
             { Build = (s, t) => new("HeadKV-R2-shuffled", Window(s), new ShuffledBudgets(Shares(s, t.Get(TableKinds.RetrievalReasoning)), s.Whole("seed"))), Fidelity = Fidelity.Ours },
     ];
@@ -234,10 +129,10 @@ public static class Catalogue
         _ => throw new LabException($"schedule '{text}' is unknown: use {Never}, {Published}, 'every N' (tokens) or 'grown N' (entries beyond a head's share), N from 1 to {int.MaxValue}"),
     };
 
-    /// <summary>The method called <paramref name="name"/>, whatever the case of its letters.</summary>
+    /// <summary>The method called <paramref name="name"/>, here or in kvpress, whatever the case of its letters.</summary>
     /// <exception cref="LabException">There is none.</exception>
     public static CatalogueEntry Find(string name) =>
-        Methods.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.OrdinalIgnoreCase))
+        Methods.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.OrdinalIgnoreCase)) ?? Methods.FirstOrDefault(m => string.Equals(m.KvPress, name, StringComparison.OrdinalIgnoreCase))
         ?? throw new LabException(Methods.FirstOrDefault(m => name.StartsWith(m.Name + " ", StringComparison.OrdinalIgnoreCase)) is { } known ? $"method '{name}': here a method stands alone, without settings and schedule; write {known.Name}"
             : $"method '{name}' is unknown: use one of {string.Join(", ", Methods.Select(m => m.Name))}");
 

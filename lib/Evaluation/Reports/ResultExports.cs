@@ -128,12 +128,7 @@ public static class ResultExports
     private static string Shared(string before, Variant variant) => variant.Layers is null ? "" : before + variant.Layers.Replace('(', '-').Replace('>', '-').Replace(',', '-').TrimEnd(')');
 
     /// <summary>The name of a method in kvpress, or ours in lower case where it has none.</summary>
-    private static string Press(string method) => method switch
-    {
-        "FullKV" => "no_press", "KVzip" => "kvzip", "LU-KV" => "lukv", "KVzip+" => "kvzip_plus", "SnapKV" => "snapkv", "PyramidKV" => "pyramidkv", "Ada-SnapKV" => "adakv_snapkv", "StreamingLLM" => "streaming_llm",
-        "H2O" => "h2o", "TOVA" => "tova", "Knorm" => "knorm", "KeyDiff" => "keydiff", "LagKV" => "lagkv", "CUR" => "cur", "ChunkKV" => "chunkkv", "ObservedAttention" => "observed_attention", "random" => "random",
-        _ => method.ToLowerInvariant().Replace('-', '_'),
-    };
+    private static string Press(string method) => Compression.Catalogue.Methods.FirstOrDefault(m => m.Name == method)?.KvPress ?? method.ToLowerInvariant().Replace('-', '_').Replace("+", "_plus", StringComparison.Ordinal);
 
     /// <summary>A list of texts as a Python literal.</summary>
     private static string Python(IEnumerable<string> texts) => "[" + string.Join(", ", texts.Select(text => "'" + string.Concat(text.Select(c => c switch

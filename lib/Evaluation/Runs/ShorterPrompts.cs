@@ -29,7 +29,7 @@ internal sealed class ShorterPrompts(LanguageModel model, int seed)
     }
 
     private static int Budget(IReducer reducer, Variant variant, int tokens) => reducer.Keep is { } keep ? (int)Math.Round(keep * tokens, MidpointRounding.ToEven)
-        : variant.KvSize > 0 ? variant.KvSize : (int)Math.Round(variant.Share * tokens, MidpointRounding.ToEven);
+        : variant.KvSize > 0 ? variant.KvSize : variant.RoundedDown ? Variant.RoundDown(variant.Share, tokens) : (int)Math.Round(variant.Share * tokens, MidpointRounding.ToEven);
 
     private (int[] Context, double Seconds) Shorten(IReducer reducer, PreparedPrompt prompt, PromptParts parts, int most)
     {

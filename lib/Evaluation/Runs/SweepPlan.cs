@@ -114,7 +114,7 @@ public sealed record SweepPlan : VariantGrid
     {
         (string Name, bool Given)[] budget =
         [
-            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Rules.Count > 0), ("granularity", Granularity is not null), ("schedules", Schedules.Count > 0),
+            ("kvSizes", KvSizes.Count > 0), ("shares", Shares.Count > 0), ("compressionRatios", CompressionRatios.Count > 0), ("windows", !ReferenceEquals(Windows, UsualWindows)), ("disciplines", Rules.Count > 0), ("granularity", Granularity is not null), ("schedules", Schedules.Count > 0),
         ];
         return budget.FirstOrDefault(one => one.Given).Name is { } unused && Methods.All(m => Catalogue.Parse(m).Entry.Name == Variant.Full.Method)
             ? throw new LabException($"{path}: \"{unused}\" does nothing here: the full cache has no budget; name a method that compresses, or leave it out") : this;

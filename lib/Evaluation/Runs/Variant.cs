@@ -21,6 +21,10 @@ public sealed record Variant
     /// <summary>Budget as a share of the prompt; 0 where a size is given.</summary>
     public double Share { get; init; }
 
+    /// <summary>Whether the share is what kvpress' compression ratio leaves: entries are rounded down, at least 1.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool RoundedDown { get; init; }
+
     /// <summary>Budget rule.</summary>
     [JsonPropertyName("discipline")]   // as rows name it
     public string Rule { get; init; } = "equal-entries";
@@ -64,7 +68,7 @@ public sealed record Variant
 
     /// <summary>All of it in a line: part of a sample's name.</summary>
     [JsonIgnore]
-    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{(Layers is null ? "" : $" /[{Layers}]")}{(Reducer is null ? "" : $" ~[{Reducer}]")}{Joined(Settings)}{Joined(Tables)}");
+    public string Key => IsFull ? Method : string.Create(CultureInfo.InvariantCulture, $"{Method} b={KvSize} share={Share}{(RoundedDown ? " rounded down" : "")} {Rule} {Granularity} window={Window}{(Schedule == Catalogue.Never ? "" : $" [{Schedule}]")}{(Format is null ? "" : $" @[{Format}]")}{(Recall is null ? "" : $" +[{Recall}]")}{(Layers is null ? "" : $" /[{Layers}]")}{(Reducer is null ? "" : $" ~[{Reducer}]")}{Joined(Settings)}{Joined(Tables)}");
 
     /// <summary>Method, schedule, format, recall, layer map and reducer as tables write them: <c>SnapKV every 128 +Quest budget=64</c>, <c>HeadKV-R2 @int4 /share(5&gt;1)</c>, <c>FullKV ~BM25</c>.</summary>
     [JsonIgnore]
@@ -72,7 +76,7 @@ public sealed record Variant
 
     /// <summary>The budget as tables write it: entries per head, or percent of the prompt.</summary>
     [JsonIgnore]
-    public string BudgetName => Method == Full.Method && Reducer is null ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+    public string BudgetName => Method == Full.Method && Reducer is null ? "full" : KvSize > 0 ? KvSize.ToString(CultureInfo.InvariantCulture) : RoundedDown ? string.Create(CultureInfo.InvariantCulture, $"ratio {1 - Share:0.####}") : (100 * Share).ToString("0.##", CultureInfo.InvariantCulture) + " %";
 
     /// <summary>The budget on a prompt.</summary>
     /// <param name="promptTokens">Tokens of the prompt.</param>
@@ -80,7 +84,8 @@ public sealed record Variant
     public Budget BudgetFor(int promptTokens)
     {
         var (rule, granularity) = (Names<BudgetRule>.Parse(Rule, "budget rule"), Names<Compression.Granularity>.Parse(Granularity, "granularity"));
-        return KvSize > 0 ? new Budget(KvSize, Window, rule, granularity) : Budget.OfShare(Share, promptTokens, Window, rule, granularity);
+        return KvSize > 0 ? new Budget(KvSize, Window, rule, granularity)
+            : RoundedDown ? new Budget(Math.Max(Window, RoundDown(Share, promptTokens)), Window, rule, granularity) : Budget.OfShare(Share, promptTokens, Window, rule, granularity);
     }
 
     /// <summary>Refuses what cannot be run, whatever the prompt.</summary>
@@ -132,6 +137,9 @@ public sealed record Variant
     /// <param name="layers">The layers that are shared; null for none.</param>
     public static Variant FullWith(string? format, string? recall, string? layers = null) =>
         format is null && recall is null && layers is null ? Full : Full with { Share = 1, Format = format, Recall = recall, Layers = layers };
+
+    /// <summary>kvpress' int(n (1 - ratio)), in doubles as there: of 2,000 tokens a ratio of 0.9 leaves 199.</summary>
+    internal static int RoundDown(double share, int tokens) => Math.Max(1, (int)(tokens * (1 - (1 - share))));
 
     private static string Joined(Settings settings) => settings.Equals(Settings.None) ? "" : $" {settings}";
 }

@@ -20,6 +20,9 @@ public record VariantGrid
     /// <summary>Budgets as shares of the prompt.</summary>
     public IReadOnlyList<double> Shares { get; init; } = [];
 
+    /// <summary>Budgets as kvpress gives them: shares that are removed, 0 or more and below 1.</summary>
+    public IReadOnlyList<double> CompressionRatios { get; init; } = [];
+
     /// <summary>Budget rules; none: the protocol's.</summary>
     [JsonPropertyName("disciplines")]   // as files name it
     public IReadOnlyList<string> Rules { get; init; } = [];
@@ -64,6 +67,7 @@ public record VariantGrid
         var methods = problems.Each(Methods, Catalogue.Parse);
         problems.Each(Schedules, Catalogue.Schedule);
         var recalls = problems.Each(Recalls, text => RecallCatalogue.Parse(text)?.Name);
+        foreach (var ratio in CompressionRatios.Where(r => r is not (>= 0 and < 1))) problems.Add(FormattableString.Invariant($"compression ratio {ratio}: give the share that is removed, 0 or more and below 1"));
         var formats = problems.Each(Formats, text => FormatCatalogue.Parse(text)?.Name);
         problems.Throw();
         if (Schedules.Any(name => Catalogue.Schedule(name) != Catalogue.Never) && methods.All(m => m.Schedule is not null || m.Entry.Name == Variant.Full.Method))
@@ -83,7 +87,7 @@ public record VariantGrid
                 if (part.Recall is null && part.Format is null && part.Layers is null && part.Reducer is null) variants.Insert(0, Variant.Full);
                 var whole = from format in stored from recall in read select Variant.FullWith(format, recall, part.Layers);
                 variants.AddRange(reducer is null ? whole.Where(variant => !variant.IsFull)
-                    : from size in reducer.Keep is { } keep ? [(Size: 0, Share: keep)] : Sizes from variant in whole select variant with { KvSize = size.Size, Share = size.Share, Reducer = reducer.Name });
+                    : from size in reducer.Keep is { } keep ? [(Size: 0, Share: keep, Down: false)] : Sizes from variant in whole select variant with { KvSize = size.Size, Share = size.Share, RoundedDown = size.Down, Reducer = reducer.Name });
                 continue;
             }
             var schedules = SchedulesOf(entry, given, own, problems);
@@ -95,17 +99,17 @@ public record VariantGrid
                 from format in stored
                 from recall in read
                 from settings in Combinations(entry, given, grid)
-                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Reducer = reducer?.Name, Settings = settings }));
+                select new Variant { Method = entry.Name, KvSize = size.Size, Share = size.Share, RoundedDown = size.Down, Rule = rule, Granularity = granularity, Window = window, Schedule = schedule, Format = format, Recall = recall, Layers = part.Layers, Reducer = reducer?.Name, Settings = settings }));
         }
         problems.Throw();
-        if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes or --shares for methods that compress");
+        if (variants.Count == 0) problems.Add("nothing to run: name at least one method, and at least one --kv-sizes, --shares or --compression-ratio for methods that compress");
         foreach (var variant in variants.Where(v => !v.IsFull)) problems.Check(() => variant.Check());
         problems.Throw();
         return [.. variants.Distinct()];
     }
 
     /// <summary>Budgets, in entries or as shares.</summary>
-    private IEnumerable<(int Size, double Share)> Sizes => KvSizes.Select(b => (b, 0.0)).Concat(Shares.Select(s => (0, s)));
+    private IEnumerable<(int Size, double Share, bool Down)> Sizes => KvSizes.Select(b => (b, 0.0, false)).Concat(Shares.Select(s => (0, s, false))).Concat(CompressionRatios.Select(r => (0, Math.Round(1 - r, 12), true)));
 
     /// <summary>The reducer of a method, where it names one.</summary>
     private static IReducer? ReducerOf(PolicyText part, Protocol protocol)

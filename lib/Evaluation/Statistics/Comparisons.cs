@@ -76,5 +76,5 @@ public static class Comparisons
     public static IEnumerable<string> InWords(IEnumerable<Comparison> comparisons) => comparisons.GroupBy(c => (c.Suite, c.Protocol))
         .SelectMany(family => (Reach.Remark([.. family]) is { } remark ? (string[])[remark] : []).Concat(family.Select(c => c.Words)));
 
-    private static bool Comparable(Variant a, Variant b) => a.Name != b.Name && (a.KvSize, a.Share, a.Rule, a.Granularity, a.Window) == (b.KvSize, b.Share, b.Rule, b.Granularity, b.Window);
+    private static bool Comparable(Variant a, Variant b) => a.Name != b.Name && (a.KvSize, a.Share, a.RoundedDown, a.Rule, a.Granularity, a.Window) == (b.KvSize, b.Share, b.RoundedDown, b.Rule, b.Granularity, b.Window);
 }

@@ -4,6 +4,7 @@ using HeadKvLab.Compression;
 using HeadKvLab.Compression.Allocators;
 using HeadKvLab.Compression.Scorers;
 using HeadKvLab.Calibration;
+using HeadKvLab.Tables;
 
 namespace HeadKvLab.Cli;
 
@@ -22,6 +23,7 @@ internal static class BudgetCommand
         var granularity = Options.Heads();
         var kvHeads = new Option<int?>("--kv-heads") { Description = "KV heads of a layer; needed for kv-head." };
         var length = new Option<int?>("--prompt-length") { Description = "Tokens of the prompt; without it no head is clipped." };
+        var devices = Options.Counts<int>("--devices", "How unequal the heads' lengths make so many devices that share every layer's heads; several separated by commas.", "");
         var json = Options.Json("Print {\"capacities\": [[one row a layer]], \"total\": n}.");
         var command = new Command("budget", """
             Prints how many entries HeadKV gives each head, window excluded, one row a layer.
@@ -31,8 +33,11 @@ internal static class BudgetCommand
             A higher beta means a smaller pool: beta without bound is SnapKV. The defaults repeat the published code (query heads,
             as-published). kv-head takes the mean of each group's capacities, rounded.
 
+            --devices 2,4,8 adds how much longer the busiest device of each layer reads than with equal heads, and how much more the fullest holds:
+            with neighbouring heads together, and with heads dealt out by their length.
+
             Example:  lab budget --scores heads.json --kv-size 128 --beta 1.005 --window 8 --json
-            """) { scores, kvSize, beta, window, temperature, rule, granularity, kvHeads, length, json };
+            """) { scores, kvSize, beta, window, temperature, rule, granularity, kvHeads, length, devices, json };
         command.SetAction(parse =>
         {
             var budget = new Budget(parse.GetValue(kvSize), parse.GetValue(window),
@@ -40,7 +45,8 @@ internal static class BudgetCommand
             parse.Note(budget.Granularity == Granularity.KvHead || budget.Rule == BudgetRule.EqualBytes, "query heads keep entries of their own, whatever the KV heads", kvHeads);
             var table = HeadScoreFile.Read(parse.GetValue(scores)!).Means();
             var allocator = new HeadKv(table, parse.GetValue(beta), parse.GetValue(temperature));
-            Print(Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length)), parse.GetValue(json));
+            var capacities = Allot(allocator, table, budget, parse.GetValue(kvHeads), parse.GetValue(length));
+            Print(capacities, [.. parse.Read(devices).Select(count => Spread(capacities, budget.ObservationWindow, count))], parse.GetValue(json));
         });
         return command;
     }
@@ -58,16 +64,29 @@ internal static class BudgetCommand
         return [.. PromptAllocation.OfModel(method, budget.Rule, frame).Chunk(frame.Heads)];
     }
 
-    private static void Print(int[][] capacities, bool json)
+    private static (HeadLoad Contiguous, HeadLoad ByLength) Spread(int[][] capacities, int window, int devices)
+    {
+        int[][] entries = [.. capacities.Select(layer => Array.ConvertAll(layer, capacity => capacity + window))];
+        return (HeadSpread.Contiguous(entries, devices), HeadSpread.ByLength(entries, devices));
+    }
+
+    private static void Print(int[][] capacities, IReadOnlyList<(HeadLoad Contiguous, HeadLoad ByLength)> spreads, bool json)
     {
         var total = capacities.Sum(row => row.Sum(c => (long)c));
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(new { capacities, total }));
+            Console.WriteLine(spreads.Count == 0 ? JsonSerializer.Serialize(new { capacities, total })
+                : JsonSerializer.Serialize(new { capacities, total, devices = spreads.Select(s => new { devices = s.Contiguous.Devices, contiguous = new { steps = s.Contiguous.Steps, memory = s.Contiguous.Memory }, byLength = new { steps = s.ByLength.Steps, memory = s.ByLength.Memory } }) }));
             return;
         }
         for (var layer = 0; layer < capacities.Length; layer++)
             Console.WriteLine($"layer {layer,3}: {string.Join(' ', capacities[layer].Select(c => c.ToString().PadLeft(5)))}");
         Console.WriteLine($"total {total}, window excluded");
+        if (spreads.Count == 0) return;
+        Console.WriteLine("\nbusiest and fullest device by an equal split, window included");
+        Console.Write(Table.Of("", spreads, (new("devices") { Align = Alignment.Right }, s => s.Contiguous.Devices), (Ratio("neighbours: busiest"), s => s.Contiguous.Steps), (Ratio("fullest"), s => s.Contiguous.Memory),
+            (Ratio("by length: busiest"), s => s.ByLength.Steps), (Ratio("fullest"), s => s.ByLength.Memory)).ToText());
+
+        static Column Ratio(string name) => new(name) { Format = "0.00", Align = Alignment.Right };
     }
 }

@@ -33,9 +33,9 @@ internal static class EvalDriver
         return rows.Any(row => row.Failed is not null) ? 1 : 0;
     }
 
-    /// <summary>Runs what a folder does not have yet and writes its tables.</summary>
+    /// <summary>Runs what a folder does not have yet and writes its tables, unless the caller has its own: all pairs of many methods take minutes to test.</summary>
     /// <returns>Its rows, or null when the run was stopped.</returns>
-    internal static IReadOnlyList<EvalRow>? RunInto(EvalModels models, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null)
+    internal static IReadOnlyList<EvalRow>? RunInto(EvalModels models, SweepPlan plan, IReadOnlyList<EvalSet> sets, string path, CancellationToken stop, Shard? shard = null, bool tables = true)
     {
         GC.KeepAlive(FileSizeSignal);
         using var folder = ResultFolder.Open(path, FolderCard.Of(plan, models, sets, shard));
@@ -55,7 +55,7 @@ internal static class EvalDriver
             progress.End();
         }
         if (FailedSamples.InWords(folder.Rows) is { } failed) Console.Error.WriteLine($"{path}: {failed}");
-        ReportFiles.Write(path, folder.Rows, ResultFolder.ReadCard(path));
+        if (tables) ReportFiles.Write(path, folder.Rows, ResultFolder.ReadCard(path));
         return folder.Rows;
     }
 

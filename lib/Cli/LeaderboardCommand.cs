@@ -45,9 +45,9 @@ internal static class LeaderboardCommand
             }.Checked("lab leaderboard");
             if (plan.Methods.All(text => Catalogue.Parse(text).Entry.Name != Reference)) throw new LabException($"lab leaderboard: every method is tested against {Reference}; add it to --methods");
             using var models = EvalModels.Of(plan, torch.CPU);
-            if (EvalDriver.RunInto(models, plan, SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites")), folder, stop) is not { } rows) return Task.FromResult(EvalDriver.Interrupted);
+            if (EvalDriver.RunInto(models, plan, SuiteTasks.Open(plan, models.Loaded, Repository.Find("data/suites")), folder, stop, tables: false) is not { } rows) return Task.FromResult(EvalDriver.Interrupted);
             Write(folder, rows, ResultFolder.ReadCard(folder));
-            Console.WriteLine($"-> {folder}: leaderboard.html, .md, .csv, .svg, and the files of `lab eval`");
+            Console.WriteLine($"-> {folder}: leaderboard.html, .md, .csv, .svg, rows.jsonl (`lab report` compares all pairs)");
             return Task.FromResult(0);
         });
         return command;

@@ -126,8 +126,8 @@ public sealed class OwnMethodTests : IDisposable
             Assert.Equal(message, told.Message);
             Assert.Same(fault, told.InnerException);
         }
-        using var compressor = new Compressor(new Method("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads);
-        Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.Needs)", Assert.Throws<LabException>(() => compressor.Needs).Message);
+        Assert.Equal("method mine: its scorer failed: not yet (NotSupportedException in NoQueries.Needs)",
+            Assert.Throws<LabException>(() => new Compressor(new Method("mine", new NoQueries(), new Uniform()), new Budget(20), new CacheShape(1, KvHeads, Dim), QueryHeads).Dispose()).Message);
     }
 
     [Fact]

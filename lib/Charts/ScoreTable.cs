@@ -18,7 +18,8 @@ public static class ScoreTable
         var cells = Cells(rows);
         var reads = rows.Any(r => r.Variant.Recall is not null || r.Variant.Format is not null || r.Variant.Layers is not null) && rows.All(r => r.TouchedBytes is not null); // elsewhere what is read is what is stored
         var shortened = rows.Any(r => r.Variant.Reducer is not null);
-        var (formats, far) = (rows.Any(r => r.NominalBytes is not null), rows.Any(r => r.FarBytes is not null));
+        var formats = rows.Any(r => r.NominalBytes is not null);
+        var far = formats || rows.Any(r => r.FarBytes is not null); // formats are compared by all their bytes, be it that none lie far
         var tokens = rows.All(r => r.TokenAccuracy is not null);
         var frame = new DataFrame([
             new StringDataFrameColumn("method", cells.Select(c => c.Method)),

@@ -31,6 +31,20 @@ public sealed class SealedCacheTests : IDisposable
         Assert.Equal(bytes, Touched(cache));
     }
 
+    /// <summary>33 entries leave 1 behind the 32 latest, which no block is worth: such heads, and shorter ones, have a list of channels, no block, and read as before.</summary>
+    [Theory, InlineData(16), InlineData(4)]
+    public void Heads_without_a_block_read_as_before_under_any_format(int bits)
+    {
+        using var cache = Holding(300, 300, 33, 3);
+        var before = Attend(cache);
+        cache.Seal(new(bits, Ratio: 0.4), [[.. Enumerable.Repeat(1.0, 3 * Dim)]]);
+        Assert.Equal([268, 0, 0], Enumerable.Range(0, 3).Select(cache[0].Sealed));
+        var after = Attend(cache);
+        Assert.Equal(before[(Group * Dim)..], after[(Group * Dim)..]);
+        Assert.NotEqual(before[..(Group * Dim)], after[..(Group * Dim)]);
+        Assert.Equal(new[] { 300, 33, 3 }.Sum(entries => new EntryFormat(bits, Ratio: 0.4).BytesFor(0, entries, Dim)), cache.StoredBytes);
+    }
+
     private static long Touched(RaggedCache cache)
     {
         using var copy = cache.Clone();
